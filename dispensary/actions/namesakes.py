@@ -1,8 +1,9 @@
-"""Records of one name and birth date: noticed, answered by a person, joined where they are of one person."""
+"""Records that may be of one person: noticed, answered by a person, joined where they are of one, parted where they are not."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from copy import copy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,11 +27,12 @@ from dispensary.models import (
     Namesake,
     NamesakeAnswer,
     Patient,
+    Prescription,
     PrescriptionStatus,
     PriorSupply,
     Sex,
 )
-from dispensary.text import fold_name
+from dispensary.text import clean_line, fold_name
 
 
 def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, now: datetime) -> dict[str, Any]:
@@ -60,11 +62,14 @@ def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, no
 
 
 @transaction.atomic
-def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, now: datetime) -> Patient:
-    """Record whether two records of one name and birth date are of one person; join them where they are.
+def answer_namesake(
+    *, patient: Patient, other: UUID, answer: str, words: str = "", by: Actor, now: datetime
+) -> Patient:
+    """Record whether two records are of one person; join them where they are, and part them again where they are not.
 
-    Returns the record to use from now on. Raises `NotFound` where there is no such question, `Conflict` for records that are
-    joined already, or of which neither can be joined to the other.
+    `words` say what it is known from: needed where nobody was asked, since name or birth date differ, and to part records.
+    Returns the record to use from now on. Raises `NotFound` where there is no such record, or no question about one of another
+    person; `Conflict` for records that are joined already, or that cannot be joined or parted.
     """
     policies.require(policies.may_receive(by), by, "answer who a patient is", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
@@ -72,24 +77,33 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
         raise InvalidInput("The question needs an answer.", Problem("answer", "another word", "same or other"))
     question = Namesake.objects.filter(Q(patient=patient.pk, other=other) | Q(patient=other, other=patient.pk)).first()
     if question is None:
-        raise NotFound("There is no question about these two records.")
+        record = Patient.objects.filter(pharmacy=patient.pharmacy_id, pk=other).exclude(pk=patient.pk).first()
+        if record is None or answer == NamesakeAnswer.OTHER:
+            raise NotFound("There is no question about these two records.")
+        question = Namesake(patient=patient, other=record, noticed_at=now)
+    is_parting = question.answer == NamesakeAnswer.SAME and answer == NamesakeAnswer.OTHER
+    explanation = clean_line(words, "words", longest=250, required=False)
+    if not explanation and (is_parting or question.pk is None):
+        problem = Problem("words", "nothing", "a passport, the patient, the prescriber")
+        raise InvalidInput("Say what it is known from.", problem)
+    if is_parting:
+        return _part(question, explanation, by, now)
     first, second = (lock_patient(record) for record in sorted([question.patient, question.other], key=lambda r: r.pk))
     question.answer, question.answered_at, question.answered_by = answer, now, by.name
-    question.save(update_fields=["answer", "answered_at", "answered_by"])
+    said = {"words": explanation} if explanation else {}
     if answer == NamesakeAnswer.OTHER:
-        _record_answer(first, answer, {"other": second.pk}, by, now)
-        _record_answer(second, answer, {"other": first.pk}, by, now)
+        question.save()
+        _record_answer(first, answer, {"other": second.pk} | said, by, now)
+        _record_answer(second, answer, {"other": first.pk} | said, by, now)
         return first if first.pk == patient.pk else second
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
     joined, kept_record = _choose_joined(newer, older)
-    moved = _join(joined, kept_record, now)
+    body, question.moved = _join(joined, kept_record, now)
+    question.save()
     noticed = notice(patient=kept_record, by=by, now=now)
-    _record_answer(kept_record, answer, moved | noticed, by, now)
-    _record_answer(joined, answer, {"joined_to": kept_record.pk}, by, now)
-    for order in kept_record.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
-        reviews.record(prescription=order, by=by, now=now)
-    for record in (joined, kept_record):
-        follow_therapy(patient_id=record.pk, by=by, now=now)
+    _record_answer(kept_record, answer, body | noticed | said, by, now)
+    _record_answer(joined, answer, {"joined_to": kept_record.pk} | said, by, now)
+    _follow([kept_record, joined], body["prescriptions"], by, now)
     return kept_record
 
 
@@ -144,9 +158,20 @@ def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
     raise Conflict("These two records cannot be joined.", problem)
 
 
-def _join(joined: Patient, record: Patient, now: datetime) -> dict[str, Any]:
-    """Move orders, earlier supplies, number and names to the record that is kept. Returns the body of its audit entry."""
-    before = facts_document(record)
+def _follow(records: Iterable[Patient], orders: Collection[UUID], by: Actor, now: datetime) -> None:
+    """Review orders that came to another record, and count again what each person takes."""
+    for order in Prescription.objects.filter(pk__in=orders, status=PrescriptionStatus.ACTIVE):
+        reviews.record(prescription=order, by=by, now=now)
+    for record in records:
+        follow_therapy(patient_id=record.pk, by=by, now=now)
+
+
+def _join(joined: Patient, record: Patient, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Move orders, earlier supplies, number and names to the record that is kept.
+
+    Returns the body of its audit entry, and what `_part` moves back.
+    """
+    before, merged_before = facts_document(record), _merged_columns(record)
     _merge_facts(joined, record, now)
     record.version += 1
     record.save()
@@ -158,9 +183,11 @@ def _join(joined: Patient, record: Patient, now: datetime) -> dict[str, Any]:
     _questions_of(joined).filter(answer=NamesakeAnswer.OPEN).delete()
     joined.order_summaries.update(patient=record)
     joined.therapy_summary.all().delete()
+    names = list(joined.former_identities.values_list("pk", flat=True))
     joined.former_identities.update(patient=record)
+    records = list(joined.joined_records.values_list("pk", flat=True))
     joined.joined_records.update(joined_to=record)
-    save_former_identity(joined, record, CorrectionReason.JOINED, now)
+    former = save_former_identity(joined, record, CorrectionReason.JOINED, now)
     joined.joined_to = record
     joined.version += 1
     joined.save(update_fields=["joined_to", "version"])
@@ -168,7 +195,77 @@ def _join(joined: Patient, record: Patient, now: datetime) -> dict[str, Any]:
     write_search_keys(record)
     after = facts_document(record)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
-    return {"joined": joined.pk, "prescriptions": orders, "prior_supplies": len(supplies), "changed": changed}
+    body = {"joined": joined.pk, "prescriptions": orders, "prior_supplies": len(supplies), "changed": changed}
+    return body, {
+        "prescriptions": orders,
+        "prior_supplies": supplies,
+        "former_identities": names,
+        "joined_records": records,
+        "joined_identity": former.pk,
+        "before": merged_before,
+        "after": _merged_columns(record),
+    }
+
+
+def _merged_columns(record: Patient) -> dict[str, Any]:
+    """Return the columns that `_merge_facts` may change; a moment as text, to the microsecond."""
+    asked_at = None if record.facts_at is None else record.facts_at.isoformat()
+    return {name: copy(getattr(record, name)) for name in (*FACTS, "given_name", "recorded_on")} | {
+        "facts_at": asked_at
+    }
+
+
+def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
+    """Take back that two records are of one person: everything that came with one goes back to it. Returns that record.
+
+    What the record kept learned since stays there. Raises `Conflict` where tablets were handed over, or something was decided,
+    on what came: neither can be moved.
+    """
+    first, second = (
+        Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=pk)
+        for pk in sorted([question.patient_id, question.other_id])
+    )
+    joined, record = (first, second) if first.joined_to_id == second.pk else (second, first)
+    moved = question.moved
+    if joined.joined_to_id != record.pk or record.joined_to_id is not None or not moved:
+        raise Conflict("These two records were joined in a way that cannot be taken back.")
+    came = Q(order__in=moved["prescriptions"]) | Q(prior_supply__in=moved["prior_supplies"])
+    is_used = record.dispenses.filter(prescription__in=moved["prescriptions"]).exists()
+    if is_used or record.decisions.filter(came).exists():
+        problem = Problem(
+            "answer",
+            "tablets handed over, or a decision, on what came with the other record",
+            "records on whose prescriptions nothing was done since they were joined",
+            "Register the other person under a new number, and record there what they have had as earlier supplies.",
+        )
+        raise Conflict("These two records cannot be parted.", problem)
+    columns = {column.name: column for column in Patient._meta.fields}
+    for name, before in moved["before"].items():
+        column = columns[name]
+        if getattr(record, name) == column.to_python(moved["after"][name]):
+            setattr(record, name, column.to_python(before))
+    record.version += 1
+    record.save()
+    record.prescriptions.filter(pk__in=moved["prescriptions"]).update(patient=joined, version=F("version") + 1)
+    record.prior_supplies.filter(pk__in=moved["prior_supplies"]).update(patient=joined)
+    record.order_summaries.filter(prescription__in=moved["prescriptions"]).update(patient=joined)
+    record.former_identities.filter(pk__in=moved["former_identities"]).update(patient=joined)
+    record.former_identities.filter(pk=moved["joined_identity"]).delete()
+    record.joined_records.filter(pk__in=moved["joined_records"]).update(joined_to=joined)
+    joined.joined_to = None
+    joined.version += 1
+    joined.save(update_fields=["joined_to", "version"])
+    for parted in (record, joined):
+        write_search_keys(parted)
+    question.answer, question.answered_at, question.answered_by = NamesakeAnswer.OTHER, now, by.name
+    question.moved = {}
+    question.save()
+    body = {"prescriptions": moved["prescriptions"], "prior_supplies": len(moved["prior_supplies"]), "words": words}
+    for parted, other in ((record, joined), (joined, record)):
+        noticed = notice(patient=parted, by=by, now=now)
+        _record_answer(parted, question.answer, {"parted": other.pk} | body | noticed, by, now)
+    _follow([record, joined], moved["prescriptions"], by, now)
+    return joined
 
 
 def _key_of(row: PriorSupply) -> tuple[Any, ...]:

@@ -12,14 +12,17 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dispensary import policies
-from dispensary.actions import corrections, namesakes
+from dispensary.actions import corrections, namesakes, patients
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
-from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
-from dispensary.errors import DispensaryError
+from dispensary.errors import DispensaryError, InvalidInput, NotFound
 from dispensary.models import CorrectionReason, NamesakeAnswer, Patient
+from dispensary.search import find_patients
 
+MOST_SHOWN = 20
+JOINED = "The two records are one now, under the number {}."
 TYPED = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -111,15 +114,61 @@ def correct(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     )
 
 
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_receive)
+def find_same(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Find another record of a patient by name or number, and join the two. Names are posted, so that none is in an address."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    words, reason = request.POST.get("q", "").strip()[:200], " ".join(request.POST.get("words", "").split())
+    context: dict[str, Any] = {"patient": patient, "q": words, "words": reason}
+    errors: list[ErrorLine] = []
+    try:
+        if "other" in request.POST:
+            other = visit.fetch(Patient.objects.all(), uuid.UUID(request.POST["other"]))
+            record = namesakes.answer_namesake(
+                patient=patient,
+                other=other.pk,
+                answer=NamesakeAnswer.SAME,
+                words=reason,
+                by=visit.by,
+                now=visit.now,
+            )
+            messages.success(request, JOINED.format(record.identifier))
+            return redirect("counter:patient", record.pk)
+    except ValueError as error:
+        raise NotFound("There is no such record at this pharmacy.") from error
+    except DispensaryError as error:
+        errors = error_lines(error, {"words": "words"})
+    if words:
+        try:
+            hits = [record for record in find_patients(visit.pharmacy, words)[: MOST_SHOWN + 1] if record != patient]
+        except InvalidInput as error:
+            errors = error_lines(error, {"words": "q"})
+        else:
+            patients.record_search(pharmacy=visit.pharmacy, words=words, count=len(hits), by=visit.by, now=visit.now)
+            context |= {"searched": True, "hits": hits[:MOST_SHOWN], "has_more": len(hits) > MOST_SHOWN}
+    return render_page(request, visit, "same_person.html", context, errors=errors, status=422 if errors else 200)
+
+
 @require_POST
 @at_counter(policies.may_receive)
 def answer_namesake(request: HttpRequest, visit: Visit, pk: uuid.UUID, other: uuid.UUID) -> HttpResponse:
     """Record whether two records are of one person, and return to the order or the record that the answer came from."""
-    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
-    answer = request.POST.get("answer", "")
-    record = namesakes.answer_namesake(patient=patient, other=other, answer=answer, by=visit.by, now=visit.now)
+    patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
+    answer, words = request.POST.get("answer", ""), " ".join(request.POST.get("words", "").split())
+    try:
+        record = namesakes.answer_namesake(
+            patient=patient, other=other, answer=answer, words=words, by=visit.by, now=visit.now
+        )
+    except InvalidInput as error:
+        if patient.joined_to is None:
+            raise
+        messages.error(request, f"{error_lines(error, {})[0].words} Nothing was changed.")
+        return redirect("counter:patient", patient.pk)
     if answer == NamesakeAnswer.SAME:
-        messages.success(request, f"The two records are one now, under the number {record.identifier}.")
+        messages.success(request, JOINED.format(record.identifier))
+    elif patient.joined_to:
+        messages.success(request, "The two records are of two people again.")
     try:
         order = uuid.UUID(request.POST.get("order", ""))
     except ValueError:

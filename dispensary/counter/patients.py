@@ -232,6 +232,8 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "is_cut": len(happenings) > MOST_SHOWN,
         "namesakes": group_namesakes(patient),
         "former": patient.former_identities.all(),
+        "joined": patient.joined_records.all(),
+        "may_receive": policies.may_receive(visit.by),
         "may_change": policies.may_receive(visit.by) and patient.joined_to is None,
     }
     return render_page(request, visit, "patient.html", context)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -205,7 +206,7 @@ class NamesakeRecord:
 
 
 class Namesake(models.Model):
-    """Two records of a pharmacy with one name and birth date: a question until a person answers it."""
+    """Two records of a pharmacy that may be of one person: a question until a person answers it."""
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="namesakes_noticed")
     other = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="namesakes_of")
@@ -213,6 +214,12 @@ class Namesake(models.Model):
     noticed_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     answered_by = models.CharField(max_length=64, blank=True)
+    moved = models.JSONField(
+        default=dict,
+        blank=True,
+        encoder=DjangoJSONEncoder,
+        help_text=_("what came from one record to the other when they were joined, to be moved back"),
+    )
 
     class Meta:
         ordering = ["noticed_at", "id"]

@@ -320,6 +320,7 @@ def test_every_other_page_is_without_fault(
         "new-order": reverse("counter:new-order", args=[patient]),
         "facts": reverse("counter:facts", args=[patient]),
         "correct": reverse("counter:correct", args=[patient]),
+        "same-person": reverse("counter:same-person", args=[patient]),
         "messages": reverse("counter:explain", args=[patient]),
         "work": reverse("counter:work", args=[patient]),
         "at-risk": reverse("counter:at-risk"),

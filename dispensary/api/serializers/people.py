@@ -129,6 +129,11 @@ class NamesakeReply(Body):
 
     other = serializers.UUIDField(help_text="id of the other record")
     answer = serializers.ChoiceField([NamesakeAnswer.SAME.value, NamesakeAnswer.OTHER.value])
+    words = Text(
+        max_length=250,
+        required=False,
+        help_text="what it is known from; needed without a question, and to part joined records",
+    )
 
 
 class Supplies(Body):
@@ -203,12 +208,15 @@ class PatientOut(serializers.ModelSerializer[Any]):
     prior_supplies = PriorSupplyOut(many=True)
     former_identities = FormerIdentityOut(many=True)
     namesakes = NamesakeOut(many=True)
+    joined_records: Any = serializers.PrimaryKeyRelatedField(
+        many=True, read_only=True, help_text="records of the same person that this one is used in place of"
+    )
 
     class Meta:
         model = Patient
         fields = [
             "id", "pharmacy", "identifier", "identifier_system", "family_name", "given_name", "printed_name", "language", "time_zone",
-            "died_on", "facts", "facts_at", "prior_supplies", "former_identities", "namesakes", "joined_to", "version",
+            "died_on", "facts", "facts_at", "prior_supplies", "former_identities", "namesakes", "joined_to", "joined_records", "version",
         ]  # fmt: skip
 
     @extend_schema_field(PATIENT_FACTS)

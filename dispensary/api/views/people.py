@@ -121,15 +121,18 @@ class PatientView(BaseView):
 
 
 class NamesakesView(BaseView):
-    """Other records of a patient's name and birth date."""
+    """Other records that may be of the same person."""
 
     may: ClassVar = {"POST": RECEIVE}
 
     @extend_schema(
         request=shapes.NamesakeReply,
         responses=shapes.PatientOut,
-        summary="Answer whether another record of the same name and birth date is of the same person",
-        description="`same` joins the two records; the answer is the record that is used from then on.",
+        summary="Answer whether another record is of the same person",
+        description=(
+            "`same` joins the two records, also where name or birth date differ; the answer is the record that is used from then on. "
+            "`other`, of records that were joined, parts them again."
+        ),
     )
     def post(self, request: Request, pk: UUID) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)

@@ -64,8 +64,8 @@ def second(shop: Pharmacy, **changes: Any) -> Patient:
     return make.patient(shop, identifier="Z1", **(ANN | changes))
 
 
-def answer(patient: Patient, other: Patient, choice: NamesakeAnswer, by: Actor) -> Patient:
-    return answer_namesake(patient=patient, other=other.pk, answer=choice, by=by, now=NOW)
+def answer(patient: Patient, other: Patient, choice: NamesakeAnswer, by: Actor, words: str = "") -> Patient:
+    return answer_namesake(patient=patient, other=other.pk, answer=choice, words=words, by=by, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,82 @@ def test_only_a_question_is_answered_and_only_by_who_may(shop: Pharmacy, technic
             answer(other, ann, NamesakeAnswer.OTHER, by)
     answer(other, ann, NamesakeAnswer.SAME, technician)
     with pytest.raises(Conflict):
+        answer(ann, other, NamesakeAnswer.SAME, technician)
+
+
+def columns(patient: Patient) -> dict[str, Any]:
+    row = Patient.objects.filter(pk=patient.pk).values().get()
+    return {name: value for name, value in row.items() if name != "version"}
+
+
+def keys(patient: Patient) -> set[str]:
+    return set(patient.search_keys.values_list("key", flat=True))
+
+
+def test_records_of_two_names_are_joined_with_what_it_is_known_from(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    other = second(shop, family_name="Married", birth_date="1968-02-18")
+    with pytest.raises(InvalidInput, match="known from"):
+        answer(ann, other, NamesakeAnswer.SAME, technician)
+    kept = answer(ann, other, NamesakeAnswer.SAME, technician, "marriage certificate")
+    body = next(line.body for line in audit.history(kept, pharmacy=shop) if "joined" in line.body)
+    assert body["words"] == "marriage certificate"
+    assert {"#a1", "#z1"} <= keys(kept)
+
+
+def test_parted_records_are_as_before_and_what_came_since_stays(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    patients.update_facts(patient=ann, changes={"drives": True, "egfr": None}, by=technician, now=NOW)
+    other = second(shop, weight_kg=64, allergies=["wheat"], given_name="Ann Mary")
+    correct_identity(patient=other, changes={"family_name": "Nunes"}, reason="changed", by=technician, now=NOW)
+    order = make.prescription(other)
+    patients.record_history(patient=other, supplies=[SUPPLY], by=technician, now=NOW)
+    before = columns(ann), columns(other), keys(ann), keys(other)
+    assert answer(other, ann, NamesakeAnswer.SAME, technician) == ann
+    since = make.prescription(ann, now=NOW + timedelta(minutes=1))
+    patients.update_facts(patient=Patient.objects.get(pk=ann.pk), changes={"egfr": 55}, by=technician, now=NOW)
+    with pytest.raises(InvalidInput, match="known from"):
         answer(ann, other, NamesakeAnswer.OTHER, technician)
+    assert answer(ann, other, NamesakeAnswer.OTHER, technician, "two passports") == other
+    order.refresh_from_db()
+    since.refresh_from_db()
+    assert (order.patient, since.patient) == (other, ann)
+    assert [supply.patient for supply in PriorSupply.objects.all()] == [other]
+    after = columns(ann), columns(other), keys(ann), keys(other)
+    assert after[1:] == before[1:]
+    learned = {"egfr", "egfr_on", "recorded_on", "facts_at"}
+    assert {n: v for n, v in after[0].items() if n not in learned} == {
+        n: v for n, v in before[0].items() if n not in learned
+    }
+    assert after[0]["egfr"] == 55
+    assert [former.patient for former in FormerIdentity.objects.all()] == [other]
+    question = Namesake.objects.get()
+    assert (question.answer, question.moved) == (NamesakeAnswer.OTHER, {})
+    for record, parted in ((ann, other), (other, ann)):
+        body = next(line.body for line in audit.history(record, pharmacy=shop) if "parted" in line.body)
+        assert (body["parted"], body["words"]) == (str(parted.pk), "two passports")
+    assert answer(other, ann, NamesakeAnswer.SAME, technician) == ann
+
+
+def test_records_are_not_parted_after_a_hand_over_on_what_came(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    make.products()
+    other = second(shop)
+    order = make.prescription(other)
+    answer(other, ann, NamesakeAnswer.SAME, technician)
+    order.refresh_from_db()
+    make.hand_over(order, by=make.staff(shop).actor())
+    with pytest.raises(Conflict, match="cannot be parted") as caught:
+        answer(ann, other, NamesakeAnswer.OTHER, technician, "two passports")
+    assert caught.value.problems[0].next
+    assert Patient.objects.get(pk=other.pk).joined_to == ann
+
+
+def test_a_record_of_another_pharmacy_or_none_is_not_joined(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    for other in (make.patient(make.pharmacy("Elsewhere")), ann):
+        with pytest.raises(NotFound):
+            answer(ann, other, NamesakeAnswer.SAME, technician, "seen")
 
 
 def test_an_order_is_told_of_a_namesake_until_it_is_said_who_they_are(

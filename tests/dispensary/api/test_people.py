@@ -288,4 +288,10 @@ def test_a_second_number_of_one_person_is_asked_about_until_it_is_answered(techn
     assert moved["patient"]["id"] == first["patient"]["id"]
     assert technician.get(f"patients/{second['patient']['id']}/").json()["joined_to"] == first["patient"]["id"]
     assert {row["identifier"] for row in technician.get("patients/").json()["results"]} == {"A-1", "B-1"}
+    assert kept_record.json()["joined_records"] == [second["patient"]["id"]]
     problem(technician.post(address, reply), 409)
+    apart = reply | {"answer": "other"}
+    assert fields(technician.post(address, apart)) == {"words"}
+    parted = technician.post(address, apart | {"words": "two passports"})
+    assert (parted.status_code, parted.json()["id"], parted.json()["joined_to"]) == (200, second["patient"]["id"], None)
+    assert technician.get(f"prescriptions/{second['id']}/").json()["patient"]["id"] == second["patient"]["id"]

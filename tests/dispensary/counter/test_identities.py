@@ -140,6 +140,39 @@ def test_two_records_of_one_person_become_one(counter: Client, shop: Pharmacy, m
     assert correct(counter, other, given_name="John").status_code == 422
 
 
+def test_a_record_of_another_name_is_found_joined_and_parted_again(
+    counter: Client, shop: Pharmacy, misspelt: Patient
+) -> None:
+    other = make.patient(shop, family_name="Married", given_name="Jhon", identifier="778", birth_date="1968-02-17")
+    here = reverse("counter:same-person", args=[misspelt.pk])
+    assert here in counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    hits = counter.post(here, {"q": "778"})
+    assert "Married, Jhon" in hits.content.decode()
+    unexplained = counter.post(here, {"q": "778", "other": str(other.pk), "words": " "})
+    assert unexplained.status_code == 422
+    assert "Say what it is known from" in unexplained.content.decode()
+    assert "Married, Jhon" in unexplained.content.decode()
+    done = counter.post(here, {"q": "778", "other": str(other.pk), "words": "marriage certificate"}, follow=True)
+    page = done.content.decode()
+    assert "The two records are one now" in page
+    assert "Joined to this one" in page
+    joined = Patient.objects.get(joined_to__isnull=False)
+    address = reverse("counter:patient", args=[joined.pk])
+    assert address in page
+    assert "part the records" in counter.get(address).content.decode()
+    part = reverse("counter:answer-namesake", args=[joined.pk, joined.joined_to_id])
+    assert "Nothing was changed" in counter.post(part, {"answer": "other"}, follow=True).content.decode()
+    parted = counter.post(part, {"answer": "other", "words": "two passports"}, follow=True).content.decode()
+    assert "of two people again" in parted
+    assert not Patient.objects.filter(joined_to__isnull=False).exists()
+
+
+@pytest.mark.parametrize("other", ["", "7", "0190a2b1-74bd-7c39-94a1-0d85b72cdbe8"])
+def test_a_record_that_is_not_there_is_not_joined(counter: Client, misspelt: Patient, other: str) -> None:
+    page = counter.post(reverse("counter:same-person", args=[misspelt.pk]), {"other": other, "words": "seen"})
+    assert page.status_code in (404, 422)
+
+
 @pytest.mark.parametrize("answer", ["", "joined", "same'"])
 def test_an_answer_that_is_none_changes_nothing(
     counter: Client, shop: Pharmacy, misspelt: Patient, answer: str

@@ -34,6 +34,7 @@ OF_A_PATIENT = (
     "patient",
     "facts",
     "correct",
+    "same-person",
     "explain",
     "work",
     "emergency",
