@@ -66,6 +66,11 @@ def may_read_log(actor: Actor) -> bool:
     return _allows(actor, _AUDITORS, Scope.AUDIT)
 
 
+def may_answer_alerts(actor: Actor) -> bool:
+    """Read and answer alerts of the staff; never by a token."""
+    return actor.role in _PHARMACISTS | _AUDITORS and actor.scopes is None
+
+
 def may_read_override(actor: Actor) -> bool:
     """The record of an override with its signatures: who may sign one, and who reads the log."""
     return _allows(actor, _PHARMACISTS, Scope.READ) or may_read_log(actor)

@@ -18,6 +18,7 @@ TASK_ROUTES = {
     "dispensary.retention.apply": {"queue": TICK_QUEUE},
     "dispensary.desk.count": {"queue": SEND_QUEUE},
     "dispensary.desk.try": {"queue": SEND_QUEUE},
+    "dispensary.alerts.tell": {"queue": SEND_QUEUE},
 }
 """Queues of their own, for a site with much to send: a tick behind a backlog is late by the whole backlog. Each queue then needs a
 worker. Without them the tasks go to the application's default queue."""
@@ -49,6 +50,11 @@ def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
             "task": "dispensary.desk.try",
             "schedule": schedule(30),
             "options": {"expires": 29},
+        },
+        "dispensary-alerts": {
+            "task": "dispensary.alerts.tell",
+            "schedule": schedule(60),
+            "options": {"expires": 59},
         },
         "dispensary-retention": {
             "task": "dispensary.retention.apply",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from dispensary import reminders
-from dispensary.actions import limit_trials, retention, settings_changes, summaries
+from dispensary.actions import limit_trials, retention, settings_changes, staff_alerts, summaries
 from dispensary.audit.checks.counts import count_missing_days
 from dispensary.clock import read_clock
 from dispensary.conf import conf
@@ -56,6 +56,14 @@ def count_days() -> None:
 def try_limits() -> None:
     """Try the limits that somebody asked for at the review desk."""
     while limit_trials.run_next(read_clock):
+        pass
+
+
+@shared_task(name="dispensary.alerts.tell", ignore_result=True)
+def tell_alerts() -> None:
+    """Open the alerts of the staff that are due, and tell the next people of those that nobody has answered."""
+    staff_alerts.open_found(now=read_clock())
+    while staff_alerts.tell_next(read_clock):
         pass
 
 

@@ -31,6 +31,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_queue.py",
         "dispensary/counter/test_reminders.py",
         "dispensary/counter/test_review_desk.py",
+        "dispensary/counter/test_staff_alerts.py",
         "dispensary/counter/test_stop.py",
         "dispensary/counter/test_stop_recorded.py",
         "dispensary/counter/test_strangers.py",

@@ -14,12 +14,14 @@ from dispensary import audit, policies
 from dispensary.actions import signatures
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, find, needs_second
+from dispensary.actions.staff_alerts import open_alert
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Problem
 from dispensary.models import (
+    AlertKind,
     Override,
     OverrideState,
     Pharmacy,
@@ -205,5 +207,6 @@ def _store(
             },
         )
         rows.append(row)
+    open_alert(kind=AlertKind.OVERRIDE, pharmacy=prescription.pharmacy, subject_id=str(rows[0].pk), by=by, now=now)
     follow_therapy(patient_id=prescription.patient_id, by=by, now=now)
     return rows

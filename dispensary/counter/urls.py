@@ -35,6 +35,7 @@ from dispensary.counter import (
     second,
     session,
     settings,
+    staff_alerts,
     stop,
 )
 
@@ -108,6 +109,9 @@ urlpatterns = [
     path("people/<int:pk>/", people.person, name="person"),
     path("settings/", settings.settings, name="settings"),
     path("settings/test-message", settings.try_channel, name="try-channel"),
+    path("alerts/", staff_alerts.alerts, name="alerts"),
+    path("alerts/<uuid:pk>", staff_alerts.alerts, name="answer-alert"),
+    path("alerts/people", staff_alerts.contacts, name="alert-contacts"),
     path("break-glass/", break_glass.break_glass, name="break-glass"),
     path("limits/", limits.limits, name="limits"),
     path("settings/changes/<int:pk>", settings.decide_change, name="decide-change"),

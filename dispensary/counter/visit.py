@@ -37,6 +37,7 @@ MENU = (
     ("Second signatures", "counter:second-waiting", policies.may_override),
     ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
     ("Reminders", "counter:reminders", policies.may_send_reminders),
+    ("Alerts", "counter:alerts", policies.may_answer_alerts),
     ("Audit log", "counter:audit", policies.may_read_log),
     ("People", "counter:people", policies.may_change_settings),
     ("Settings", "counter:settings", policies.may_change_settings),

@@ -74,6 +74,7 @@ from dispensary.models.reminders import (
 )
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
 from dispensary.models.signature import BegunSignature, SignatureLock
+from dispensary.models.staff_alert import AlertContact, AlertKind, AlertRank, StaffAlert
 from dispensary.models.therapy import CountedTherapy, Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
 from dispensary.models.tokens import AccessToken
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
@@ -84,6 +85,9 @@ __all__ = [
     "SERVICE_ROLES",
     "UNUSED_STATES",
     "AccessToken",
+    "AlertContact",
+    "AlertKind",
+    "AlertRank",
     "AuditBody",
     "AuditCheckpoint",
     "AuditEntry",
@@ -157,6 +161,7 @@ __all__ = [
     "SignatureMethod",
     "SignedLimit",
     "Source",
+    "StaffAlert",
     "StaffMember",
     "StaffRole",
     "Stage",

@@ -41,8 +41,11 @@ from dispensary.models import (
     Reminder,
     SettingsChange,
     Source,
+    StaffAlert,
     StaffRole,
     TherapySummary,
+    WorkKind,
+    WorklistItem,
 )
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
@@ -649,6 +652,31 @@ def test_reading_exporting_replaying_and_reviewing_the_log(house: House) -> None
     yesterday = house.shop.local_day(timezone.now()) - timedelta(days=1)
     assert desk.post(reverse("counter:audit-day-sign"), {"day": yesterday.isoformat()}).status_code == 302
     assert house.wrote(Event.DAY_SIGNED, by=StaffRole.AUDITOR)["left"] == []
+
+
+@journey
+def test_alerts_of_the_staff(house: House) -> None:
+    taken = house.taken_in(**above())
+    desk = Client()
+    desk.force_login(house.people[StaffRole.MANAGER].user)
+    person = {"member": house.people[StaffRole.MANAGER].pk, "medium": "email", "address": "boss@example.org"}
+    named = desk.post(reverse("counter:alert-contacts"), {f"person-{name}": value for name, value in person.items()})
+    assert named.status_code == 302
+    assert (
+        house.wrote(Event.ALERT_CONTACT_CHANGED, by=StaffRole.MANAGER)["changed"]["person"]["to"]["medium"] == "email"
+    )
+    patient = Prescription.objects.get(pk=taken["id"]).patient
+    WorklistItem.objects.create(
+        pharmacy=house.shop, patient=patient, kind=WorkKind.RED_FLAG, reason="The box is empty", opened_at=timezone.now(),
+        due_by=timezone.now(),
+    )  # fmt: skip
+    house.command("reminders", "run", "--once")
+    house.wrote(Event.ALERT_OPENED)
+    assert house.wrote(Event.ALERT_TOLD)["told"][0]["answer"] == "accepted"
+    alert = StaffAlert.objects.get(pharmacy=house.shop)
+    answered = desk.post(reverse("counter:answer-alert", args=[alert.pk]), {"words": "I ring them"})
+    assert answered.status_code == 302
+    assert house.wrote(Event.ALERT_ANSWERED, by=StaffRole.MANAGER)["words"] == "I ring them"
 
 
 @journey

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -14,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from deploy.demo.attacks import Attack, unguarded
+from dispensary import tasks
 from dispensary.actions import documents, limit_trials
 from dispensary.actions.documents import Document
 from dispensary.actors import Actor
@@ -210,3 +213,47 @@ def test_the_pages_of_the_desk_are_without_fault(
         assert requests.run_next(timezone.now())
         page.get_by_text("verified, ").wait_for()
         check_page(window, "desk-checks-done")
+
+
+def test_an_alert_reaches_people_and_is_answered_at_the_desk(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    database: Database,
+    settings: Any,
+    tmp_path: Path,
+) -> None:
+    sent = tmp_path / "sent.jsonl"
+    settings.DISPENSARY = {
+        **settings.DISPENSARY, "channels": {"email": "sink"}, "channel_options": {"sink": {"file": str(sent), "words": True}},
+        "public_url": live_server.url,
+    }  # fmt: skip
+    manager = make.staff(pharmacist.pharmacy, StaffRole.MANAGER)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, manager)
+        window.go(reverse("counter:settings"))
+        page.get_by_role("link", name="Who is told of alerts").click()
+        check_page(window, "alert-people-empty")
+        for rank, member in (("Named person", manager), ("Deputy", pharmacist)):
+            group = page.get_by_role("group", name=rank)
+            group.get_by_label("Person").select_option(label=str(member))
+            group.get_by_label("Address or number").fill(f"{member.user.username}@example.org")
+        window.follow("F9")
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        check_page(window, "alert-people")
+        row = seal(manager)
+        with database.connect("superuser") as connection, unguarded(connection):
+            Attack(connection, row.log_id).set_entry(2, "actor = 'user:66'")
+        result = live.check_log(raw_connection("sealer"), row, [], stored=False)
+        verification.record_verification(row, result, Actor.system("verifier", row.pharmacy), timezone.now())
+        tasks.tell_alerts()
+        (message,) = (json.loads(line) for line in sent.read_text().splitlines())
+        assert message["to"] == f"{manager.user.username}@example.org"
+        page.goto(message["text"].rpartition(" ")[2])
+        expect(page.get_by_role("heading", name="The log or the tables failed their check")).to_be_visible()
+        check_page(window, "alert-open")
+        page.get_by_label("What you do about it").fill("I ask the database's administrator")
+        page.get_by_role("button", name="Answer").click()
+        expect(page.get_by_text("No alert is open.")).to_be_visible()
+        check_page(window, "alerts-answered")

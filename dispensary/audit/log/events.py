@@ -106,6 +106,11 @@ class Event(StrEnum):
     WORKLIST_ANSWERED = "worklist.answered", "{by} worked on {subject} of {patient}."
     WORKLIST_CLOSED = "worklist.closed", "{by} closed {subject} of {patient}."
 
+    ALERT_OPENED = "alert.opened", "{by} opened an alert of the staff: {reason}."
+    ALERT_TOLD = "alert.told", "{by} told people of an alert: {reason}."
+    ALERT_ANSWERED = "alert.answered", "{by} answered an alert: {reason}."
+    ALERT_CONTACT_CHANGED = "alert.contact_changed", "{by} changed who is told of alerts at {subject}."
+
     PATIENT_REGISTERED = "patient.registered", "{by} registered {patient}."
     PATIENT_CHANGED = "patient.changed", "{by} changed the facts about {patient}."
     PATIENT_CORRECTED = "patient.corrected", "{by} corrected name, number or birth date of {patient}."

@@ -186,6 +186,27 @@ _CHECKS = """
       AND e.db_role = ANY (%(signers)s) GROUP BY 1, 2, 3"""
 
 
+_FAILED = """
+    SELECT g.pharmacy, e.entry_id::text FROM audit.log g CROSS JOIN LATERAL (
+        SELECT e.entry_id FROM audit.entry e WHERE e.log_id = g.log_id AND e.action = ANY (%(actions)s)
+          AND e.recorded_at > %(since)s AND (e.action = %(interference)s OR e.outcome = 'failure')
+          AND e.db_role = ANY (%(signers)s) ORDER BY e.recorded_at DESC LIMIT 1) e"""
+
+
+def failed_checks(since: dt.datetime, *, using: str = DEFAULT_DB_ALIAS) -> list[tuple[UUID, str]]:
+    """Return pharmacy and entry of the newest check since then that found something wrong, for each log that has one.
+
+    Only what a role that signs wrote counts.
+    """
+    values: dict[str, Any] = {
+        "since": since, "signers": _signing_roles(using), "interference": Event.INTERFERENCE.value,
+        "actions": [Event.LOG_VERIFIED.value, Event.INTERFERENCE.value],
+    }  # fmt: skip
+    with connections[using].cursor() as cursor:
+        cursor.execute(_FAILED, values)
+        return list(cursor.fetchall())
+
+
 def checks_by_day(
     pharmacy: UUID, since: dt.datetime, zone: str, *, using: str = DEFAULT_DB_ALIAS
 ) -> dict[dt.date, dict[str, int]]:

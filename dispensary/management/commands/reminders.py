@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
 from dispensary import reminders
-from dispensary.actions import patients, summaries
+from dispensary.actions import patients, staff_alerts, summaries
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor, Role
 from dispensary.assessment import therapy_of
@@ -95,6 +95,9 @@ class Command(BaseCommand):
                 done = reminders.drain(stop=stop.is_set)
                 summaries.refresh_outdated(now=read_clock())
                 reminders.poll_missing_receipts()
+                staff_alerts.open_found(now=read_clock())
+                while staff_alerts.tell_next(read_clock):
+                    pass
                 if due or done.claimed:
                     self.stdout.write(
                         f"sent {done.sent}, refused {done.refused}, in doubt {done.unknown}, set aside {done.set_aside}"

@@ -44,7 +44,7 @@ OF_A_PATIENT = (
 )
 OF_NOBODY = (
     "intake", "queue", "day", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings",
+    "audit-export", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
 )  # fmt: skip
 
 
@@ -120,7 +120,11 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "stop-recorded",
     }
     elsewhere |= {"override-record"}  # below
-    elsewhere |= {"sender-work", "answer-messages"}  # in test_reminders.py and test_consent_asked.py
+    elsewhere |= {
+        "sender-work",
+        "answer-messages",
+        "answer-alert",
+    }  # in test_reminders.py, test_consent_asked.py, test_staff_alerts.py
     looked_at = {"bag", "bag-label", *OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
