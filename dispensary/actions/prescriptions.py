@@ -135,10 +135,10 @@ def receive(
         body={
             "source": source.value,
             "prescriber": prescriber.pk,
-            "prescription": checked_order | terms.to_json(),
+            "prescription": _loggable(checked_order) | terms.to_json(),
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
-            "phases": phases,
+            **_loggable({"phases": phases}),
         }
         | ({"identifiers": [list(identifier) for identifier in identifiers]} if identifiers else {}),
     )
@@ -274,6 +274,15 @@ def _phases(order: Mapping[str, Any], reading: Reading | None) -> list[dict[str,
         {"doses": [Decimal(str(dose)) for dose in phase["doses"]], **{name: phase.get(name) for name in names}}
         for phase in phases
     ]
+
+
+def _loggable(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order for the log, whose lists hold no null: the time of a dose that has none is empty text."""
+    phases = [
+        {**phase, "times": [moment or "" for moment in phase["times"]]} if phase.get("times") else phase
+        for phase in order.get("phases") or ()
+    ]
+    return {**order, **({"phases": phases} if phases else {})}
 
 
 def _amount(value: Any) -> Decimal | None:
