@@ -1,12 +1,37 @@
 """Routes below `/api/v1/`."""
 
+from collections.abc import Iterator
+
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from dispensary.actions.documents import Document
-from dispensary.api.views import audit, bags, fhir, handover, messages, orders, overrides, people, plans, therapy
-from dispensary.api.views.fallback import NothingHereView, SchemaView
+from dispensary.api.views import (
+    audit,
+    bags,
+    fhir_log,
+    fhir_metadata,
+    fhir_orders,
+    fhir_records,
+    handover,
+    messages,
+    orders,
+    overrides,
+    people,
+    plans,
+    therapy,
+)
+from dispensary.api.views.fallback import NothingHereView, NothingOfFHIRView, SchemaView
 
 app_name = "dispensary-api"
+
+
+def _fhir_routes() -> Iterator[URLPattern]:
+    """Yield the addresses of the resources that can be read and searched."""
+    for name, (record, search) in fhir_records.VIEWS.items():
+        if name != "MedicationRequest":  # its address takes orders in, too
+            yield path(f"fhir/{name}", search.as_view(), name=f"fhir-{name}-search")
+        yield path(f"fhir/{name}/<str:pk>", record.as_view(), name=f"fhir-{name}")
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SchemaView.as_view(), name="schema"),
@@ -72,7 +97,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/entries/", audit.EntriesView.as_view(), name="audit-entries"),
     path("audit/entries/<uuid:pk>/", audit.EntryView.as_view(), name="audit-entry"),
     path("audit/entries/<uuid:pk>/proof/", audit.ProofView.as_view(), name="audit-proof"),
-    path("fhir/metadata", fhir.MetadataView.as_view(), name="fhir-metadata"),
+    path("fhir/metadata", fhir_metadata.MetadataView.as_view(), name="fhir-metadata"),
     path("patients/<uuid:pk>/messages/", messages.MessagesView.as_view(), name="messages"),
     path("patients/<uuid:pk>/contacts/", messages.ContactsView.as_view(), name="contacts"),
     path("patients/<uuid:pk>/consents/", messages.ConsentsView.as_view(), name="consents"),
@@ -88,8 +113,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("work/", messages.WorkView.as_view(), name="work"),
     path("work/<uuid:pk>/resolve/", messages.WorkActionView.as_view(how="resolve"), name="work-resolve"),
     path("work/<uuid:pk>/put-off/", messages.WorkActionView.as_view(how="put-off"), name="work-put-off"),
-    path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
-    path("fhir/MedicationRequest/$review", fhir.OrderReviewView.as_view(), name="fhir-order-review"),
-    path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
+    path("fhir/MedicationRequest", fhir_orders.MedicationRequestView.as_view(), name="fhir-MedicationRequest-search"),
+    path("fhir/MedicationRequest/$review", fhir_orders.OrderReviewView.as_view(), name="fhir-order-review"),
+    *_fhir_routes(),
+    path("fhir/AuditEvent", fhir_log.AuditEventSearchView.as_view(), name="fhir-AuditEvent-search"),
+    path("fhir/AuditEvent/<uuid:pk>", fhir_log.AuditEventView.as_view(), name="fhir-AuditEvent"),
+    re_path(r"^fhir(/.*)?$", NothingOfFHIRView.as_view(), name="nothing-of-fhir"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),
 ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import IO, Any
 
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary.api.strict_json import loads
@@ -52,6 +55,26 @@ class FHIRRenderer(JSONRenderer):
 
     media_type = FHIR_JSON
     format = "fhir"
+
+
+class FHIRNegotiation(DefaultContentNegotiation):
+    """JSON of FHIR or plain JSON, by `Accept` or by `_format`, which overrides it."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer and its media type. Raises `NotAcceptable` for XML and whatever else is no JSON."""
+        chosen = request.query_params.get("_format", "").partition(";")[0].strip().replace(" ", "+")
+        by_name = {name: renderer for renderer in renderers for name in (renderer.media_type, renderer.format)}
+        if chosen in by_name:
+            return by_name[chosen], by_name[chosen].media_type
+        try:
+            if chosen:
+                raise NotAcceptable
+            renderer, media_type = super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            raise NotAcceptable(f"FHIR is served here as {FHIR_JSON} or application/json; there is no XML.") from None
+        return renderer, media_type
 
 
 class PDFRenderer(BaseRenderer):

@@ -20,6 +20,7 @@ FOR_ANYBODY = {
     "health-live", "health-ready", "monitoring:reminders", "monitoring:audit",  # say nothing of anybody
     "metrics",  # to the holder of its token
     "cds-hooks:services", "api-docs", "dispensary-api:schema", "dispensary-api:fhir-metadata", "dispensary-api:nothing-here",
+    "dispensary-api:nothing-of-fhir",
     "counter:join",  # by a link that works once: `tests/deploy/test_people.py` forges one
     "counter:unlock",  # asks for the password
     "counter:lock", "counter:leave", "counter:resume",  # of the session that asks

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from baclofen_rules.findings import Finding
 from dispensary.api.cds_hooks.calls import Draft
-from dispensary.api.fhir.dispense import ACT_CODE, MITIGATION, json_number
+from dispensary.api.fhir.instructions import render_phases
+from dispensary.api.fhir.issue import MITIGATION
 from dispensary.api.fhir.order import COURSES
-from dispensary.api.fhir.units import UCUM
+from dispensary.api.fhir.values import ACT_CODE, json_number
 from dispensary.assessment import ANSWERED_BY_THE_SCAN, NOT_ASSESSED, Assessment
 from dispensary.errors import Problem
 from dispensary.models import FindingSeverity, Mitigation
@@ -123,7 +124,7 @@ def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any
     if not taper:
         return []
     order = {name: value for name, value in request.items() if name not in {"id", "identifier", "dispenseRequest"}}
-    order |= {"dosageInstruction": _render_dosage(taper)}
+    order |= {"dosageInstruction": render_phases(taper["phases"])}
     order |= {"courseOfTherapyType": {"coding": [{"system": COURSES, "code": "acute"}]}}
     return [_suggest(f"Taper over {taper['days']} days", "create", order)]
 
@@ -131,36 +132,6 @@ def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any
 def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     action = {"type": kind, "description": label, "resource": dict(resource)}
     return {"label": label, "uuid": str(uuid7()), "actions": [action]}
-
-
-def _render_dosage(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the phases of a plan as instructions one after another; where doses of a day differ, its words alone."""
-    if any(len(set(phase["doses"])) > 1 or phase["unit"] != "mg" for phase in plan["phases"]):
-        return [{"text": plan["sentence"]}]
-    return [
-        {
-            "sequence": number,
-            "timing": {
-                "repeat": {
-                    "boundsDuration": {"value": phase["days"], "unit": "days", "system": UCUM, "code": "d"},
-                    "frequency": len(phase["doses"]),
-                    "period": 1,
-                    "periodUnit": "d",
-                }
-            },
-            "doseAndRate": [
-                {
-                    "doseQuantity": {
-                        "value": json_number(Decimal(phase["doses"][0])),
-                        "unit": "mg",
-                        "system": UCUM,
-                        "code": "mg",
-                    }
-                }
-            ],
-        }
-        for number, phase in enumerate(plan["phases"], start=1)
-    ]
 
 
 def _cut(words: str) -> str:

@@ -1,30 +1,32 @@
-"""The FHIR R4 CapabilityStatement of the API."""
+"""The FHIR R4 CapabilityStatement of the API, made from what can be read and searched."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from dispensary.api.fhir.kinds import KINDS, Kind
+
 VERSION = "4.0.1"
-PUBLISHED = "2026-11-22"
+PUBLISHED = "2026-11-30"
+_TAKEN_IN = (
+    "Taken in alone or in a Bundle with Patient, Practitioner, Medication, and facts of the patient (Observation, Condition, "
+    "AllergyIntolerance, MedicationStatement). What cannot be read without doubt is asked back as an OperationOutcome. "
+    "Honours Idempotency-Key and If-None-Exist. The same identifier again is the same order. With the status cancelled, stopped "
+    "or entered-in-error, the order with that identifier is withdrawn; completed ends it, on-hold holds it until it is sent as "
+    "active again. Each finding and each rule not assessed is an issue with the rule's code."
+)
+_LOG = "An entry of the log, for auditors and managers."
 
 
-def capability_statement(address: str) -> dict[str, Any]:
-    """Return the statement of the server at `address`, the base of its FHIR addresses without a final slash."""
-    taken_in = {
-        "type": "MedicationRequest",
-        "interaction": [{"code": "create"}],
-        "documentation": "Alone or in a Bundle with Patient, Practitioner, Medication, and facts of the patient (Observation, Condition, "
-        "AllergyIntolerance, MedicationStatement). What cannot be read without doubt "
-        "is asked back as an OperationOutcome. Honours Idempotency-Key. The same identifier again is the same order. With the "
-        "status cancelled, stopped or entered-in-error, the order with that identifier is withdrawn; completed ends it, on-hold "
-        "holds it until it is sent as active again. Each finding and each rule not assessed is an issue with the rule's code.",
-        "operation": [{"name": "review", "definition": "urn:dispensary:operation:review"}],
-    }
-    given_out = {
-        "type": "MedicationDispense",
-        "interaction": [{"code": "read"}],
-        "documentation": "Pack and findings are contained; what was answered to a finding is its mitigation.",
-    }
+def capability_statement(address: str, log_parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the statement of the server at `address`, the base of its FHIR addresses without a final slash.
+
+    `log_parameters`: the types of the search parameters of AuditEvent by their names.
+    """
+    resources = [_describe(kind) for kind in KINDS.values()]
+    log = [{"name": name, "type": kind} for name, kind in log_parameters.items()]
+    resources.append(_describe_resource("AuditEvent", _LOG, log))
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -33,6 +35,47 @@ def capability_statement(address: str) -> dict[str, Any]:
         "software": {"name": "Dispensary"},
         "implementation": {"description": "Dispensing of oral baclofen", "url": address},
         "fhirVersion": VERSION,
-        "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "resource": [taken_in, given_out]}],
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "cors": False,
+                    "service": [{"text": "API token"}],
+                    "description": "The header Authorization with `Token` and an API token, whose scopes and pharmacies narrow "
+                    "what it may; or whatever sign-in the site adds. Each reading is recorded in the log.",
+                },
+                "resource": resources,
+            }
+        ],
+    }
+
+
+def _describe(kind: Kind) -> dict[str, Any]:
+    parameters = [
+        {"name": parameter.name, "type": parameter.kind, "documentation": parameter.documentation or parameter.expected}
+        for parameter in kind.all_parameters()
+    ]
+    resource = _describe_resource(kind.name, kind.documentation, parameters)
+    if kind.includes:
+        resource["searchInclude"] = [f"{kind.name}:{name}" for name in kind.includes]
+    if kind.name == "MedicationRequest":
+        resource["interaction"].append({"code": "create"})
+        resource["documentation"] += f" {_TAKEN_IN}"
+        resource |= {
+            "conditionalCreate": True,
+            "operation": [{"name": "review", "definition": "urn:dispensary:operation:review"}],
+        }
+    return resource
+
+
+def _describe_resource(name: str, documentation: str, parameters: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "type": name,
+        "documentation": documentation,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "not-match",
+        "searchParam": parameters,
     }

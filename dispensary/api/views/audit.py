@@ -46,6 +46,14 @@ class LogView(BaseView):
             raise NotFound("There is no such log here.")
         return log, readers_by_pharmacy[log.pharmacy]
 
+    def address_of(self, cursor: str, name: str = "cursor") -> str | None:
+        """Return the address of the page at a cursor, with the parameters of this request; None without one."""
+        if not cursor:
+            return None
+        parameters = self.request.query_params.copy()
+        parameters[name] = cursor
+        return self.request.build_absolute_uri(f"{self.request.path}?{parameters.urlencode()}")
+
     def parse_query(self, query: type[shapes.Query]) -> dict[str, Any]:
         """Return the checked query parameters."""
         serializer = query(data=self.request.query_params)
@@ -101,15 +109,8 @@ class EntriesView(LogView):
             filters=filters, by=readers, now=self.now, cursor=cursor, limit=limit, counted=counted
         )
         lines = audit.lines(search_result.page.entries, *(actor.pharmacy_id for actor in readers))
-        answer = {"results": lines, "next": self._next(search_result.page.next), "count": search_result.count}
+        answer = {"results": lines, "next": self.address_of(search_result.page.next), "count": search_result.count}
         return Response(shapes.EntriesOut(answer).data)
-
-    def _next(self, cursor: str) -> str | None:
-        if not cursor:
-            return None
-        parameters = self.request.query_params.copy()
-        parameters["cursor"] = cursor
-        return self.request.build_absolute_uri(f"{self.request.path}?{parameters.urlencode()}")
 
 
 class EntryView(LogView):

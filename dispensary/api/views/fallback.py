@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from dispensary.api.schema import SCHEMA
 from dispensary.api.views.base import BaseView
+from dispensary.api.views.fhir import FHIRView
 from dispensary.errors import NotFound
 
 
@@ -34,3 +35,14 @@ class NothingHereView(BaseView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotFound("There is nothing at this address. /api/v1/schema/ lists what there is.")
+
+
+@extend_schema(exclude=True)
+class NothingOfFHIRView(FHIRView):
+    """404 as an OperationOutcome, whatever the method."""
+
+    authentication_classes: ClassVar = []
+    permission_classes: ClassVar = [AllowAny]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotFound("There is nothing at this address. /api/v1/fhir/metadata lists what there is.")

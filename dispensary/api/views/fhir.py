@@ -1,236 +1,24 @@
-"""Views of FHIR: an order in, a dispense out."""
+"""The base of the FHIR views."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from typing import ClassVar
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import AllowAny
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework.renderers import JSONRenderer
 
-from baclofen_rules.text import format_amount
-from dispensary.actions.draft_review import assess_draft
-from dispensary.actions.idempotency import Reply
-from dispensary.actions.identity import find_surely
-from dispensary.actions.intake import Intake, Retraction, take_back
-from dispensary.actions.prescriptions import compare_witnesses
-from dispensary.actions.sender_status import find_by_identifiers
-from dispensary.actors import Actor
-from dispensary.api.fhir import Order, differing_elements, examine_order, read_retraction
-from dispensary.api.fhir.capability import capability_statement
-from dispensary.api.fhir.dispense import medication_dispense
-from dispensary.api.fhir.outcome import (
-    render_note,
-    render_problem,
-    render_review,
-    render_words,
-)
-from dispensary.api.fhir.people import Person
-from dispensary.api.schema import CREATES
-from dispensary.api.strict_json import jsonable
-from dispensary.api.views.base import RECEIVE, BaseView, reply
-from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
-from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
-from dispensary.assessment import supply_type_of
-from dispensary.errors import InvalidInput, Problem
-from dispensary.models import (
-    Dispense,
-    NamesakeAnswer,
-    Patient,
-    Prescription,
-    PrescriptionStatus,
-    SenderStatus,
-    Source,
-)
+from dispensary.api.views.base import BaseView
+from dispensary.api.wire import FHIR_JSON, FHIRNegotiation, FHIRParser, FHIRRenderer, StrictJSONParser
 
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
+JSON_KINDS = (FHIR_JSON, "application/json")
+"""The media types of answers, by `Accept` or `_format`."""
 
 
 class FHIRView(BaseView):
     """The base of the FHIR views; errors are OperationOutcomes."""
 
     parser_classes: ClassVar[list[type[BaseParser]]] = [FHIRParser, StrictJSONParser]
-    renderer_classes: ClassVar = [FHIRRenderer]
+    renderer_classes: ClassVar = [FHIRRenderer, JSONRenderer]
+    content_negotiation_class = FHIRNegotiation
     speaks_fhir = True
-
-
-class MedicationRequestView(FHIRView):
-    """Orders as FHIR."""
-
-    may: ClassVar = {"POST": RECEIVE}
-
-    @extend_schema(
-        request={"application/fhir+json": RESOURCE},
-        responses={(status, "application/fhir+json"): RESOURCE for status in (200, 201)}, parameters=CREATES,
-        summary="Take in a MedicationRequest, or a Bundle with one; take back one that its sender withdraws",
-        description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored. "
-        "The same identifier again is answered 200 with the first order, or 409 where the order says something else. "
-        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200); "
-        "with completed it ends as completed, with on-hold it waits until it is sent as active again.",
-    )  # fmt: skip
-    def post(self, request: Request) -> Response:
-        by, resource = self.authorize(), request.data
-        if retraction := read_retraction(resource):
-            return self.answer_once(by, lambda: self._take_back_order(retraction, by))
-        order = self._read_order(resource)
-        replaces, unknown = self._find_replaced(order)
-        intake = Intake(
-            patient=find_patient(self, _identity_of(order.patient)),
-            prescriber=find_prescriber(self, _identity_of(order.prescriber)),
-            order=order.prescription,
-            facts=order.facts,
-            source=Source.FHIR,
-            document=(document := jsonable(resource)),
-            replaces=replaces,
-            valid_until=order.valid_until,
-            notes=[*order.notes, *unknown],
-            identifiers=order.identifiers,
-            compare=lambda stored: differing_elements(stored, document),
-        )
-        return self.answer_once(by, lambda: self._render_outcome(receive_order(self, intake), order.absences))
-
-    def _read_order(self, resource: Any) -> Order:
-        """Read an order; raise `InvalidInput` with all questions, and with what its witnesses say of each other."""
-        today = self.pharmacy.local_day(self.now)
-        order = examine_order(resource, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
-        if order.problems:
-            findings = compare_witnesses(order.prescription, pharmacy=self.pharmacy, on=today)
-            contradictions = [
-                Problem(
-                    "MedicationRequest.dosageInstruction",
-                    finding.summary,
-                    "words, doses, quantity and days that agree",
-                    finding.detail,
-                )
-                for finding in findings
-            ]
-            raise InvalidInput("The order cannot be read without doubt.", *order.problems, *contradictions)
-        return order
-
-    def _find_replaced(self, order: Order) -> tuple[Prescription | None, list[str]]:
-        """Return the order that is replaced; a note where it is not known here."""
-        replaced: Prescription | None = None
-        if order.replaces is not None:
-            replaced = Prescription.objects.filter(pharmacy=self.pharmacy, pk=order.replaces).first()
-        if replaced is None and order.replaces_identifier is not None:
-            replaced = find_by_identifiers(self.pharmacy, [order.replaces_identifier])
-        if replaced is None and (order.replaces or order.replaces_identifier):
-            return None, [
-                "MedicationRequest.priorPrescription: names an order that is not known here; it replaces nothing"
-            ]
-        return replaced, []
-
-    def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
-        """Take an order back; the reply is an OperationOutcome that names the order and what was handed over."""
-        prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
-        words = f"MedicationRequest/{prescription.pk} is {prescription.standing}, as {retraction.status.value} by its sender: "
-        until = " until it is sent as active again" if retraction.status == SenderStatus.ON_HOLD else ""
-        issues = [render_words(f"{words}nothing more of it can be handed over{until}.")]
-        if handed_over := prescription.dispensed():
-            words = f"{format_amount(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
-            issues.append(render_words(words, "warning"))
-        return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
-
-    def _render_outcome(self, done: Reply, absences: Sequence[str]) -> Reply:
-        """Return an OperationOutcome: the order's address, findings, rules not assessed, and notes on how it was read."""
-        prescription, review = done.body["prescription"], done.body["review"]
-        address = f"MedicationRequest/{prescription['id']}"
-        words = f"Taken in as {address}." if done.status == 201 else f"The same order is here already as {address}."
-        issues = [render_words(words)]
-        if prescription["status"] != PrescriptionStatus.ACTIVE:
-            ended = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
-            issues.append(render_words(ended, "warning"))
-        issues += [
-            render_words(
-                f"Patient/{namesake['patient']['id']} has the same name and birth date under another number. Same person?",
-                "warning",
-            )
-            for namesake in prescription["patient"]["namesakes"]
-            if namesake["answer"] == NamesakeAnswer.OPEN
-        ]
-        issues += render_review(review["findings"], review["result"]["not_assessed"])
-        issues += [render_note(note) for note in prescription["notes"]]
-        issues += [render_note(absence, "information") for absence in absences]
-        return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
-
-
-class OrderReviewView(FHIRView):
-    """The review of an order that is not taken in.
-
-    It answers with an OperationOutcome: each question that intake would ask back, each finding, each rule not assessed and
-    each note on how the order was read. A patient of the pharmacy is known by number, name and birth date; of another one
-    only what the Bundle says is known. 400 where nothing of an order can be read.
-    """
-
-    @extend_schema(
-        exclude=True
-    )  # the generator drops the `$` of the address; the CapabilityStatement has the operation
-    def post(self, request: Request) -> Response:
-        self.authorize()
-        today = self.pharmacy.local_day(self.now)
-        order = examine_order(request.data, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
-        if not order.prescription:
-            raise InvalidInput("Nothing of an order can be read.", *order.problems)
-        issues = [render_problem(problem) for problem in order.problems]
-        details = dict(order.patient.details)
-        if order.patient.id:
-            patient = Patient.objects.filter(pharmacy=self.pharmacy, pk=order.patient.id).first()
-        else:
-            patient = find_surely(self.pharmacy, details)
-        if patient is not None:
-            self.record_reading(patient)
-        facts = {name: details[name] for name in ("birth_date", "sex") if name in details} | dict(order.facts)
-        try:
-            review = assess_draft(
-                order.prescription, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient
-            ).review
-        except InvalidInput as error:
-            issues += [] if order.problems else [render_problem(problem) for problem in error.problems]
-        else:
-            issues += render_review(
-                [finding.to_json() for finding in review.findings], [rule._asdict() for rule in review.not_assessed]
-            )
-        issues += [render_note(note) for note in order.notes]
-        issues += [render_note(absence, "information") for absence in order.absences]
-        issues = issues or [render_words("Nothing was found.")]
-        return Response({"resourceType": "OperationOutcome", "issue": issues})
-
-
-class MedicationDispenseView(FHIRView):
-    """A dispense as FHIR."""
-
-    @extend_schema(
-        responses={(200, "application/fhir+json"): RESOURCE},
-        summary="A dispense as a MedicationDispense, its findings contained as DetectedIssues",
-    )
-    def get(self, request: Request, pk: UUID) -> Response:
-        rows = Dispense.objects.select_related("patient", "product", "prescription", "review").prefetch_related(
-            "overrides", "review__findings"
-        )
-        dispense = self.get_own(rows, pk)
-        self.record_reading(dispense.patient, dispense)
-        supply_type = supply_type_of(dispense, self.pharmacy.local_day(self.now))
-        findings, answers = dispense.review.findings.all(), dispense.overrides.all()
-        return Response(medication_dispense(dispense, findings, answers, supply_type))
-
-
-class MetadataView(FHIRView):
-    """The CapabilityStatement."""
-
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = [AllowAny]
-
-    @extend_schema(
-        responses={(200, "application/fhir+json"): RESOURCE}, summary="The CapabilityStatement, for anybody", auth=[]
-    )
-    def get(self, request: Request) -> Response:
-        return Response(capability_statement(request.build_absolute_uri().removesuffix("/metadata")))
-
-
-def _identity_of(person: Person) -> dict[str, Any]:
-    return {"id": person.id} if person.id else dict(person.details)

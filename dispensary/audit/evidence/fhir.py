@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from dispensary.audit.log import canonical
+from dispensary.models.audit import AuditEntry
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _REST = "http://hl7.org/fhir/restful-interaction"
@@ -16,17 +20,17 @@ _BALP_ENTITY = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityTyp
 OUR_EVENTS = "urn:dispensary:audit-action"
 OUR_ROLES = "urn:dispensary:role"
 
-_RESOURCES = {
+RESOURCES = {
     "prescription": "MedicationRequest",
     "dispense": "MedicationDispense",
     "patient": "Patient",
-    "finding": "DetectedIssue",
-    "override": "DetectedIssue",
     "pharmacy": "Organization",
     "prescriber": "Practitioner",
     "product": "Medication",
     "reminder": "Communication",
+    "worklistitem": "Task",
 }
+"""The resource of a subject; others have an identifier by their kind."""
 _OUTCOMES = {"success": "0", "refused": "4", "failure": "8"}
 # What the verb of an event does: AuditEvent.action and the REST interaction it is most like.
 _VERBS = {
@@ -38,6 +42,14 @@ _VERBS = {
          "closed", "rotated", "delivered", "failed", "sent", "erased", "retired", "signed_off", "revoked"},
     ),
 }  # fmt: skip
+
+
+def event_of_entry(entry: AuditEntry) -> dict[str, Any]:
+    """Return an entry that was found by a search; one whose transaction goes on has number 0 and no leaf yet."""
+    columns = {name: getattr(entry, name) for name in canonical.HEADER_KEYS}
+    columns = {name: bytes(value) if isinstance(value, memoryview) else value for name, value in columns.items()}
+    header = json.loads(canonical.header(columns, seq=entry.seq or 0, prev=b""))
+    return audit_event(header, leaf=bytes(entry.leaf or b""), origin=entry.origin)
 
 
 def audit_event(header: Mapping[str, Any], *, leaf: bytes, origin: str) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _entities(header: Mapping[str, Any], leaf: bytes) -> list[dict[str, Any]]:
 
 def _what(header: Mapping[str, Any]) -> dict[str, Any]:
     kind, key = header["subject_type"], header["subject_id"]
-    resource = _RESOURCES.get(kind)
+    resource = RESOURCES.get(kind)
     if resource:
         return {"reference": f"{resource}/{key}", "type": resource}
     return {"identifier": {"system": f"urn:dispensary:{kind}", "value": key}}
@@ -126,7 +138,7 @@ def _details(header: Mapping[str, Any], leaf: bytes) -> list[dict[str, str]]:
         if name in header
     ]
     details = [{"type": name, "valueString": value} for name, value in values]
-    return [*details, {"type": "leaf", "valueBase64Binary": base64.b64encode(leaf).decode()}]
+    return details + ([{"type": "leaf", "valueBase64Binary": base64.b64encode(leaf).decode()}] if leaf else [])
 
 
 def _coding(system: str, code: str, display: str) -> dict[str, str]:

@@ -487,7 +487,3 @@ def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
     statement = Caller(None).get("fhir/metadata").json()
     CapabilityStatement.model_validate(statement)
     assert statement["implementation"]["url"] == "http://testserver/api/v1/fhir"
-    assert [resource["type"] for resource in statement["rest"][0]["resource"]] == [
-        "MedicationRequest",
-        "MedicationDispense",
-    ]

@@ -13,11 +13,13 @@ from django.utils import timezone
 from dispensary import audit
 from dispensary.actions import consent, tokens
 from dispensary.actors import Actor
+from dispensary.api.fhir.kinds import KINDS
 from dispensary.models import (
     AccessToken,
     AuditEntry,
     AuditLog,
     Dispense,
+    Finding,
     Medium,
     Override,
     Pharmacy,
@@ -56,6 +58,8 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "work/", None, COUNTER),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
     ("POST", "fhir/MedicationRequest/$review", {"resourceType": "Bundle"}, COUNTER),
+    *(("GET", f"fhir/{name}", None, COUNTER) for name in KINDS),
+    ("GET", "fhir/AuditEvent", None, AUDITORS),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
 ]
@@ -124,7 +128,14 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "reminders/{reminder}/withdraw/", {}, COUNTER),
     ("POST", "work/{work}/put-off/", {"until": "2026-01-01T00:00:00Z", "note": "calls back"}, COUNTER),
     ("POST", "work/{work}/resolve/", {"resolution": "called"}, COUNTER),
+    ("GET", "fhir/MedicationRequest/{prescription}", None, COUNTER),
     ("GET", "fhir/MedicationDispense/{dispense}", None, COUNTER),
+    ("GET", "fhir/DetectedIssue/{issue}", None, COUNTER),
+    ("GET", "fhir/Provenance/{dispense}", None, COUNTER),
+    ("GET", "fhir/Task/{work}", None, COUNTER),
+    ("GET", "fhir/Communication/{reminder}", None, COUNTER),
+    ("GET", "fhir/Patient/{patient}", None, COUNTER),
+    ("GET", "fhir/AuditEvent/{entry}", None, AUDITORS),
     ("GET", "audit/logs/{log}/checkpoints/", None, AUDITORS),
     ("GET", "audit/logs/{log}/export/", None, AUDITORS),
     ("GET", "audit/entries/{entry}/", None, AUDITORS),
@@ -146,6 +157,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     dispense, override = Dispense.objects.get(), Override.objects.get()
+    finding = Finding.objects.filter(review__prescription=too_high)[0]
     by, now = Actor.system("tests", shop.pk), timezone.now()
     contact = consent.add_contact(
         patient=prescription.patient, medium=Medium.EMAIL, address="a@example.org", by=by, now=now
@@ -166,6 +178,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
         "review": str(dispense.review_id),
         "override": str(override.pk),
         "dispense": str(dispense.pk),
+        "issue": f"{finding.review_id}-{finding.number}",
         "log": str(AuditLog.objects.get(pharmacy=shop.pk).log_id),
         "entry": str(AuditEntry.objects.filter(pharmacy=shop.pk)[0].entry_id),
     }
@@ -174,7 +187,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
 def test_the_addresses_here_are_all_there_are() -> None:
     from dispensary.api.urls import urlpatterns
 
-    named = {pattern.name for pattern in urlpatterns} - {"schema", "fhir-metadata", "nothing-here"}
+    named = {pattern.name for pattern in urlpatterns} - {"schema", "fhir-metadata", "nothing-here", "nothing-of-fhir"}
     from django.urls import resolve
 
     addresses = {
