@@ -92,6 +92,12 @@ def read_product_name(name: str) -> ProductName:
 
 
 @lru_cache(maxsize=1024)
+def names_tablet(name: str) -> bool:
+    """Return whether a word of a name is one for a tablet, in any language."""
+    return not product_words().tablet.isdisjoint(words(name))
+
+
+@lru_cache(maxsize=1024)
 def other_form(form: str) -> str | None:
     """Return in words what a form is, where it is not a plain tablet."""
     vocabulary, form_words = product_words(), words(form)

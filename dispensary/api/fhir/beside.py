@@ -18,12 +18,12 @@ HARMLESS = {
     "eventHistory": "says when it was changed; the newest state is what is sent",
     "insurance": "says who pays",
     "recorder": "says who typed it; the requester answers for it",
-    "statusReason": "says why it has its present status, which is read",
 }
 """Elements that can be passed over, each with the reason: what it says changes neither medicine nor dose nor patient."""
 _NOTED = [
     "category", "detectedIssue", "instantiatesCanonical", "instantiatesUri", "note", "performer", "performerType", "priority",
-    "reportedBoolean", "reportedReference", "substitution", "supportingInformation",
+    "reportedBoolean", "reportedReference", "statusReason", "substitution",
+    "supportingInformation",
 ]  # fmt: skip
 _USUAL = {"priority": "routine", "reportedBoolean": False}
 """Values that say nothing: they are what an order without the element means."""

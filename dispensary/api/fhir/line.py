@@ -221,7 +221,7 @@ def _convert_to_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None
         case Quantity(measure=None):
             inquiry.ask(path, "a dose without a unit", "mg, micrograms or tablets")
         case _:
-            inquiry.ask(path, "a dose in days or weeks", "mg, micrograms or tablets")
+            inquiry.ask(path, f"a dose in {dose.measure}s", "mg, micrograms or tablets")
     return None
 
 

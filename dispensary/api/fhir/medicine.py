@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from baclofen_rules.products import Identity, OrderedMedicine, identify, other_form, read_product_name
+from baclofen_rules.products import Identity, OrderedMedicine, identify, names_tablet, other_form, read_product_name
 from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
 from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
 
@@ -21,7 +21,6 @@ _TABLET_FORMS = {(SNOMED, "385055001"), (SNOMED, "732936001")}
 _STRENGTH = re.compile(
     r"(?<![\d.,])(\d{1,4}(?:\.\d{1,3}|,\d{1,2})?)\s*(mg|milligrams?)\b(?!\s*/\s*\d*\s*ml)", re.IGNORECASE
 )
-_TABLET = re.compile(r"\btab(?:let)?s?\b", re.IGNORECASE)
 _LONGEST_NAME, _LONGEST_FORM, _MOST_CODES = 200, 200, 20
 
 
@@ -164,5 +163,5 @@ def _find_form(name: str, coded: list[tuple[str, str, str]]) -> str:
     named_form = read_product_name(name).form
     if named_form is not None:
         return named_form.kind
-    is_tablet = _TABLET.search(name) or any(system == RXNORM and code in _RXNORM for system, code, _ in coded)
+    is_tablet = names_tablet(name) or any(system == RXNORM and code in _RXNORM for system, code, _ in coded)
     return "tablet" if is_tablet else ""

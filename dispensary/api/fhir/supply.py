@@ -64,6 +64,9 @@ def _read_amount(ordered: Mapping[str, Any], path: str, inquiry: Inquiry, *, is_
         return None
     if quantity.measure is None:
         inquiry.note(path, "has no unit, read as tablets")
+    elif quantity.measure is Measure.PACK:
+        inquiry.note(path, f"in packs ({quantity.value:f}): how many tablets they hold was not read")
+        return None
     elif quantity.measure is Measure.OTHER:
         inquiry.note(path, f"{quantity.value:f} {quantity.unit} is no number of tablets and was not read")
     elif quantity.measure is not Measure.TABLET:

@@ -87,24 +87,28 @@ def read_first_day(timing: Mapping[str, Any], path: str, inquiry: Inquiry) -> da
 
 def _read_coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> int | None:
     concept = as_object(timing.get("code"), f"{path}.code", inquiry)
-    for system, code, _display in read_codings(concept, f"{path}.code", inquiry):
-        if system in {GTS, ""} and code in _BY_CODE:
-            return _BY_CODE[code]
-        inquiry.ask(
-            f"{path}.code", "a timing code that is not read here", f"one of {', '.join(_BY_CODE)} of v3-GTSAbbreviation"
-        )
-        return None
+    codes = [code for system, code, _ in read_codings(concept, f"{path}.code", inquiry) if system in {GTS, ""}]
+    frequencies = {_BY_CODE.get(code, 0) for code in codes}
     words = " ".join(as_text(concept.get("text"), f"{path}.code.text", inquiry).split())
-    if not words:
-        return None
     # Any dose will do: only how often it is taken is asked of the reader of directions.
-    reading = read_directions(f"10 mg {words}")
-    if not isinstance(reading, Reading) or reading.as_needed or [phase.days for phase in reading.phases] != [None]:
-        inquiry.ask(f"{path}.code.text", "words that are not read here", "a frequency such as 'three times a day'")
+    reading = read_directions(f"10 mg {words}") if words else None
+    in_words = 0
+    if isinstance(reading, Reading) and not reading.as_needed and [phase.days for phase in reading.phases] == [None]:
+        in_words = reading.phases[0].times_per_day
+    if 0 in frequencies or len(frequencies) > 1 or (frequencies and in_words and in_words not in frequencies):
+        expected = f"one of {', '.join(_BY_CODE)} of v3-GTSAbbreviation"
+        inquiry.ask(f"{path}.code", "a timing code that is not read here, or several that differ", expected)
         return None
-    frequency = reading.phases[0].times_per_day
-    inquiry.note(f"{path}.code.text", f"read as {frequency} a day")
-    return frequency
+    if frequencies and (in_words or not words):
+        return frequencies.pop()
+    if in_words:
+        inquiry.note(f"{path}.code.text", f"read as {in_words} a day")
+        return in_words
+    if words:
+        inquiry.ask(f"{path}.code.text", "words that are not read here", "a frequency such as 'three times a day'")
+    elif concept:
+        _may_assume(f"{path}.code", inquiry, has_text, "was not read")
+    return None
 
 
 def _read_moments(

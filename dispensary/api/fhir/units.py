@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from baclofen_rules.medicines import words
+from baclofen_rules.products import product_words
 from dispensary.api.fhir.elements import Inquiry, as_amount, as_text, check_elements
 
 SNOMED = "http://snomed.info/sct"
@@ -23,6 +25,8 @@ class Measure(StrEnum):
     TABLET = "tablet"
     DAY = "day"
     WEEK = "week"
+    PACK = "pack"
+    """As many tablets as the product's pack holds, which the amount does not say."""
     OTHER = "other"
     """Whatever else a product is counted in: millilitres, vials, capsules."""
 
@@ -36,6 +40,8 @@ _CODED = {
     (UCUM, "d"): Measure.DAY,
     (UCUM, "wk"): Measure.WEEK,
     (DRUG_FORM, "TAB"): Measure.TABLET,
+    (UCUM, "{Package}"): Measure.PACK,
+    (UCUM, "{package}"): Measure.PACK,
     (SNOMED, "258684004"): Measure.MG,
     (SNOMED, "258685003"): Measure.MICROGRAM,
     (SNOMED, "732936001"): Measure.TABLET,
@@ -47,10 +53,12 @@ _CODED = {
 _WORDS = {
     Measure.MG: {"mg", "milligram", "milligrams", "mgs"},
     Measure.MICROGRAM: {"microgram", "micrograms", "ug", "mcg", "µg", "μg"},
-    Measure.TABLET: {"tablet", "tablets", "tab", "tabs", "tablet(s)", "{tbl}", "{tablet}", "tbl"},
-    Measure.DAY: {"d", "day", "days", "{day}"},
-    Measure.WEEK: {"wk", "week", "weeks"},
-}
+    Measure.TABLET: {"stück", "stk", "stk."},
+    Measure.DAY: {"d", "day", "days", "day(s)", "{day}", "tag", "tage", "jour", "jours", "día", "días", "dia", "dias", "giorno", "giorni"},
+    Measure.WEEK: {"wk", "week", "weeks", "week(s)", "woche", "wochen", "semaine", "semaines", "semana", "semanas", "settimana", "settimane"},
+    Measure.PACK: {"package", "packages", "pack", "packs", "box", "boxes", "op", "packung", "packungen", "boîte", "boîtes", "caja", "cajas", "envase",
+                   "envases", "confezione", "confezioni", "scatola", "scatole"},
+}  # fmt: skip
 _BY_WORD = {word: measure for measure, words in _WORDS.items() for word in words}
 
 
@@ -89,11 +97,14 @@ def read_quantity(
     word = as_text(thing.get("unit"), f"{path}.unit", inquiry)
     code = as_text(thing.get("code"), f"{path}.code", inquiry)
     system = as_text(thing.get("system"), f"{path}.system", inquiry)
-    by_word = _BY_WORD.get(word.lower())
-    by_code = _CODED.get((system, code)) if system else _BY_WORD.get(code.lower())
+    by_word = _measure_of(word)
+    by_code = _CODED.get((system, code)) if system else _measure_of(code)
     if may_be_other and by_word is None and by_code is None and (word or code):
         return Quantity(value, Measure.OTHER, (word or code)[:40])
-    if code and by_code is None and not (by_word and code == "1"):
+    is_local = system not in ("", UCUM, SNOMED, DRUG_FORM)
+    if code and by_code is None and by_word is not None and is_local and _measure_of(code) in {None, by_word}:
+        inquiry.note(path, "its code is of a system that is not known here; its unit was read")
+    elif code and by_code is None and not (by_word and code == "1"):
         inquiry.ask(
             f"{path}.code",
             "a unit that is not known here",
@@ -107,3 +118,11 @@ def read_quantity(
         inquiry.ask(path, f"{by_word.value} in words and {by_code.value} as a code", "one unit")
         return None
     return Quantity(value, by_code or by_word)
+
+
+def _measure_of(word: str) -> Measure | None:
+    """Return what a unit counts by its word, also in other languages."""
+    parts = {*words(word)} - {"s"}
+    if parts and parts <= product_words().tablet:
+        return Measure.TABLET
+    return _BY_WORD.get(word.lower())

@@ -117,7 +117,7 @@ def test_a_practitioner_role_leads_to_its_practitioner() -> None:
         ({"authoredOn": "2026-11"}, "a full date"),
         ({"medicationCodeableConcept": None}, "no name and no known code"),
         ({"medicationReference": {"reference": "#m"}}, "did not come along"),
-        ({"dispenseRequest": {"quantity": {"value": 3, "unit": "boxes"}}}, "unit that is not known"),
+        ({"dispenseRequest": {"quantity": {"value": 3, "unit": "bottles"}}}, "unit that is not known"),
         ({"dispenseRequest": {"quantity": mg(840)}}, "a quantity in mg"),
         ({"dispenseRequest": {"numberOfRepeatsAllowed": Decimal("1.5")}}, "a whole number"),
     ],

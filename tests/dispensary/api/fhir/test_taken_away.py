@@ -12,6 +12,7 @@ import pytest
 from baclofen_rules import Case, load_profile, review
 from dispensary.api.fhir import Order, examine_order
 from tests.dispensary.api.fhir.orders import SNOMED, daily, days, line, mg, request
+from tests.dispensary.api.fhir.systems import EPIC_AT_NIGHT, THREE_TIMES
 
 ON = date(2026, 11, 30)
 LIORESAL = load_profile("lioresal")
@@ -86,6 +87,8 @@ ORDERS = {
         ],
         groupIdentifier={"system": "urn:g", "value": "1"},
     ),
+    **THREE_TIMES,
+    "at-night-when-needed": EPIC_AT_NIGHT,
     **json.loads((Path(__file__).parent / "sent_orders.json").read_text(encoding="utf-8")),
 }
 
