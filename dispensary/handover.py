@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
+from math import ceil
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -19,6 +21,7 @@ from dispensary.documents.words import NB, mg, paper_language
 from dispensary.errors import Conflict, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
 from dispensary.models.keys import short_key
+from dispensary.models.pharmacy import LabelLayout
 from dispensary.record import Rows, group_packs, select_rows
 
 LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
@@ -177,7 +180,8 @@ def label_values(dispenses: Sequence[Dispense], therapy: Therapy) -> list[Handov
         strengths = list(plan.strengths)
         ordered = row.prescription.strength_mg
         index = strengths.index(ordered) if ordered in strengths else 0
-        labels.append(_label_values(row, build_course(therapy, HAND_OVER, index, row.strength_mg), names))
+        course = build_course(therapy, HAND_OVER, index, row.strength_mg, usual_times=row.pharmacy.times_by_count)
+        labels.append(_label_values(row, course, names))
     return labels
 
 
@@ -200,7 +204,30 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
         patient_language=paper_language(dispense.patient.language or dispense.pharmacy.language),
         born_on=dispense.patient.birth_date,
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
+        **_us_lines(dispense),
     )
+
+
+def _us_lines(dispense: Dispense) -> dict[str, Any]:
+    """Return prescriber, refills and date of discarding, which only labels of the United States bear (USP <17>, <7>).
+
+    The tablets are discarded when their pack expires, a year after the hand-over at the latest.
+    """
+    if dispense.pharmacy.label_layout != LabelLayout.US:
+        return {}
+    order, on = dispense.prescription, dispense.pharmacy.local_day(dispense.handed_over_at)
+    earlier = order.dispenses.exclude(status=DispenseStatus.CANCELLED).filter(
+        handed_over_at__lt=dispense.handed_over_at
+    )
+    handed_over = dispense.quantity + sum((row.quantity for row in earlier), Decimal(0))
+    fills = ceil(handed_over / order.quantity) if order.quantity else len(earlier) + 1
+    expiries = [pack["expiry"] for pack in dispense.packs if pack["expiry"] is not None]
+    return {
+        "layout": LabelLayout.US,
+        "prescriber": order.prescriber.name,
+        "refills": None if order.repeats is None else max(order.repeats + 1 - fills, 0),
+        "discard_on": min([*expiries, on + timedelta(days=365)]),
+    }
 
 
 def medicine_name(dispense: Dispense) -> str:
@@ -231,7 +258,10 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
 def label_of(made: HandedOver, dispense: Dispense) -> Course:
     """Return the days of one of the packs of a hand-over as its label says them."""
     index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)
-    course = build_course(made.therapy, made.supply, index, dispense.strength_mg, made.printed_until)
+    usual_times = dispense.pharmacy.times_by_count
+    course = build_course(
+        made.therapy, made.supply, index, dispense.strength_mg, usual_times=usual_times, run_out_on=made.printed_until
+    )
     if made.printed_until == made.run_out_on:
         return course
     last = replace(course.stretches[-1], last_on=made.printed_until - timedelta(days=1))
@@ -239,11 +269,18 @@ def label_of(made: HandedOver, dispense: Dispense) -> Course:
 
 
 def build_course(
-    therapy: Therapy, supply: str, index: int, strength_mg: Decimal, run_out_on: date | None = None
+    therapy: Therapy,
+    supply: str,
+    index: int,
+    strength_mg: Decimal,
+    *,
+    usual_times: Mapping[int, Sequence[str]],
+    run_out_on: date | None = None,
 ) -> Course:
     """Return the days of a supply, for one of the products of its order. Raises DoesNotFit where no label can hold them.
 
-    `run_out_on` is its first day without tablets, where that is another than on the day of the hand-over.
+    `usual_times`: by doses a day, where the order says none. `run_out_on` is its first day without tablets, where that is another
+    than on the day of the hand-over.
     """
     days = therapy.supply(supply)
     run_out_on = run_out_on or days.run_out_on
@@ -262,7 +299,7 @@ def build_course(
                     tuple(dose / strength_mg for dose in doses),
                     stretch.first_on,
                     None if goes_on and stretch is stretches[-1] else stretch.last_on,
-                    times=_all_times(stretch.dose.phase.times[index]),
+                    times=_all_times(stretch.dose.phase.times_at(index, usual_times)),
                 )
                 for stretch in stretches
                 if (doses := stretch.dose.phase.doses[index])
@@ -276,9 +313,9 @@ def build_course(
         raise DoesNotFit(str(error)) from error
 
 
-def _all_times(times: Sequence[str | None] | None) -> tuple[str, ...]:
-    """Return the times of a day's doses; none where the order does not say all of them, since no paper invents one."""
-    return tuple(time for time in times if time) if times and all(times) else ()
+def _all_times(times: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the times of a day's doses; none where not all of them are known."""
+    return tuple(time for time in times if time) if all(times) else ()
 
 
 def _ends_on(therapy: Therapy, day: date) -> bool:
@@ -296,9 +333,9 @@ def _calendar_of(made: HandedOver) -> Course | None:
             "calendar: nobody said whether the supply replaces what the patient takes, so no day has a sure dose"
         )
     kinds = {(dose.course, strength) for days_ in days for dose in days_.day.doses for strength in dose.strengths}
-    is_one_kind = len(kinds) == 1
+    is_one_kind, usual_times = len(kinds) == 1, made.dispenses[0].pharmacy.times_by_count
     try:
-        stretches = tuple(_calendar_stretch(stretch, is_one_kind) for stretch in days)
+        stretches = tuple(_calendar_stretch(stretch, is_one_kind, usual_times) for stretch in days)
         last_on = stretches[-1].last_on
         is_end = _ends_on(made.therapy, made.printed_until) and not made.now.day(made.printed_until).doses
         return Course(stretches, is_end, last_on)
@@ -306,10 +343,10 @@ def _calendar_of(made: HandedOver) -> Course | None:
         raise DoesNotFit(str(error)) from error
 
 
-def _calendar_stretch(stretch: DayStretch, is_one_kind: bool) -> Stretch:
+def _calendar_stretch(stretch: DayStretch, is_one_kind: bool, usual_times: Mapping[int, Sequence[str]]) -> Stretch:
     rows = [
         (dose.mg, dose.mg / dose.strength_mg, f"{format_amount(dose.strength_mg)}{NB}mg", dose.time)
-        for dose in stretch.day.fixed_doses
+        for dose in stretch.day.fixed_doses_at(usual_times)
         if dose.strength_mg is not None
     ]
     amounts, counts, names, times = zip(*rows, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -65,12 +66,16 @@ class Day:
     @property
     def fixed_doses(self) -> tuple[SingleDose, ...]:
         """The single doses of the day without those as needed, by time; as written where an order does not say all."""
+        return self.fixed_doses_at({})
+
+    def fixed_doses_at(self, usual_times: Mapping[int, Sequence[str]]) -> tuple[SingleDose, ...]:
+        """Return the same with the usual times of so many doses a day where an order says none."""
         doses = [
             SingleDose(time, amount, strength)
             for dose in self.doses
             if not dose.as_needed
-            for amounts, times, strength in zip(dose.phase.doses, dose.phase.times, dose.strengths, strict=True)
-            for amount, time in zip(amounts, times or [None] * len(amounts), strict=True)
+            for index, (amounts, strength) in enumerate(zip(dose.phase.doses, dose.strengths, strict=True))
+            for amount, time in zip(amounts, dose.phase.times_at(index, usual_times), strict=True)
         ]
         if any(dose.time is None for dose in doses):
             return tuple(doses)

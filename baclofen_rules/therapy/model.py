@@ -109,6 +109,13 @@ class PlanPhase:
     mg: Decimal = field(compare=False)
     """mg of one day, all products."""
 
+    def times_at(self, index: int, usual_times: Mapping[int, Sequence[str]]) -> tuple[str | None, ...]:
+        """Return the times of one product's doses; where the order says none, the usual ones of so many doses a day."""
+        times, count = self.times[index], len(self.doses[index])
+        if times is not None and any(times):
+            return times
+        return tuple(usual_times.get(count, (None,) * count))
+
     @property
     def doses_together(self) -> tuple[Decimal, ...]:
         """One day's doses in mg, those of one time of several products added up; without times, in their order."""

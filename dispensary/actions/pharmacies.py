@@ -43,6 +43,8 @@ CHANGEABLE = (
     "second_signer_minutes",
     "separate_steps",
     "shared_names",
+    "usual_times",
+    "label_layout",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(

@@ -49,6 +49,8 @@ LABELS = {
     "second_signer_minutes": "Minutes without an answer after which one signs alone",
     "separate_steps": "Preparing, checking and handing over",
     "shared_names": "Messages to a phone of several patients say for whom by",
+    "usual_times": "Times of day, where a prescription says none",
+    "label_layout": "Labels",
 }
 CHOICES = {
     "od_means_once_daily": [
@@ -139,7 +141,9 @@ class OpeningForm(PharmacyForm):
 
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data, pharmacy=pharmacy)
-        for name in ("token_signs", "second_signer", "second_signer_minutes", "separate_steps", "shared_names"):
+        for name in (
+            "token_signs", "second_signer", "second_signer_minutes", "separate_steps", "shared_names", "usual_times", "label_layout",
+        ):  # fmt: skip
             del self.fields[name]
         attributes = {"class": "nhsuk-input"}
         self.fields["display_name"] = forms.CharField(

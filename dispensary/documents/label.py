@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -20,12 +21,15 @@ from dispensary.documents.words import (
     how_to_take_as_needed,
     long_day,
     name_tablets,
+    own,
     short_day,
     when,
     words_in,
 )
+from dispensary.models.pharmacy import LabelLayout
 
-MOST_LABELS = 16
+MOST_LABELS = 3
+"""Labels of one language; a course that takes more is on the dated calendar, and the label says so. [D]"""
 _LONG_WORD = re.compile(r"([^\s-]{24})(?=[^\s-]{4})")
 """The first part of a word of a name that is wider than the label: a line may end behind it, with a hyphen."""
 
@@ -33,8 +37,9 @@ _LONG_WORD = re.compile(r"([^\s-]{24})(?=[^\s-]{4})")
 def label_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
     """Render the labels of a dispense as a tagged PDF, one page a label. `at` is the time of printing.
 
-    A course of many phases is spread over as few labels as hold it at a readable size ("1 of 3"). Raises DoesNotFit
-    when even one phase alone does not fit, or more than MOST_LABELS would be needed.
+    A course of several phases is spread over as few labels as hold it at a readable size ("1 of 3"). Where that takes
+    more than MOST_LABELS, one label says the first phase, where it has room for it, and "as on your calendar". Raises DoesNotFit when even one phase
+    alone does not fit.
     """
     return typeset("label.typ", _fit(handover), at=at)
 
@@ -45,17 +50,15 @@ def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
 
 
 def label_text(handover: Handover) -> list[str]:
-    """Return what the labels of a dispense say of taking it, a line for each stretch, and their warnings, by language."""
-    texts = []
-    for language in _languages(handover):
-        lines = [f"{line['when']} {line['take']}".strip() for line in _direction_lines(handover, language)]
-        texts += [line.replace(NB, " ") for line in (*lines, _warnings(handover, language)) if line]
+    """Return what the printed labels say of taking it, a line for each stretch, and their warnings, by language.
+
+    Raises DoesNotFit where they cannot be printed.
+    """
+    texts: list[str] = []
+    for labels in _fit_languages(handover):
+        lines = [f"{line['when']} {line['take']}".strip() for label in labels for line in label["lines"]]
+        texts += [line.replace(NB, " ") for line in (*lines, labels[0]["warnings"]) if line]
     return texts
-
-
-def _languages(handover: Handover) -> list[str]:
-    """Return the pharmacy's language, then the patient's where it is another."""
-    return list(dict.fromkeys((handover.language, handover.patient_language)))
 
 
 def _warnings(handover: Handover, language: str) -> str:
@@ -66,22 +69,31 @@ def _warnings(handover: Handover, language: str) -> str:
 
 
 def _fit(handover: Handover) -> dict[str, Any]:
-    """Return the data of as few labels of each language as hold the directions. Raises DoesNotFit.
+    """Return the data of as few labels of each language as hold the directions. Raises DoesNotFit."""
+    return _template_data(handover, [label for labels in _fit_languages(handover) for label in labels])
 
-    "With food" is left to the calendar where no number of labels has room for it.
-    """
-    labels = [label for language in _languages(handover) for label in _fit_language(handover, language)]
-    return _template_data(handover, labels)
+
+@lru_cache(maxsize=16)
+def _fit_languages(handover: Handover) -> list[list[dict[str, Any]]]:
+    """Return the labels in the pharmacy's language, then in the patient's where it is another. Not to be changed."""
+    languages = dict.fromkeys((handover.language, handover.patient_language))
+    return [_fit_language(handover, language) for language in languages]
 
 
 def _fit_language(handover: Handover, language: str) -> list[dict[str, Any]]:
+    """Return as few labels as hold the directions: with "with food" where some number of labels has room for it."""
     lines = _direction_lines(handover, language)
     trouble = DoesNotFit("label: nothing to print")
     counts = range(1, min(len(lines), MOST_LABELS) + 1)
-    for has_food, count in product((True, False), counts):
-        spread = _spread(lines, count)
+    trials = list(product((True, False), [_spread(lines, count) for count in counts]))
+    if len(lines) > MOST_LABELS:
+        all_days, rest = _calendar_line(handover, 0, language), _calendar_line(handover, 1, language)
+        without_stop = _calendar_line(handover, 1, language, says_stop=False)
+        trials += product((True, False), [[[lines[0], rest]], [[lines[0], without_stop]]])
+        trials += product((True, False), [[[all_days]]])
+    for has_food, spread in trials:
         labels = [
-            _label_data(handover, part, _which(n, count, language), language=language, has_food=has_food)
+            _label_data(handover, part, _which(n, len(spread), language), language=language, has_food=has_food)
             for n, part in enumerate(spread, 1)
         ]
         try:
@@ -91,6 +103,13 @@ def _fit_language(handover: Handover, language: str) -> list[dict[str, Any]]:
         else:
             return labels
     raise trouble
+
+
+def _calendar_line(handover: Handover, stretch: int, language: str, *, says_stop: bool = True) -> dict[str, Any]:
+    """Return that the days from a stretch on are on the dated calendar, and when they end."""
+    words, first = words_in(language)["label"], short_day(handover.course.stretches[stretch].first_on, language)
+    take = f"{words['as_calendar']} {_stop_words(handover, language) if says_stop else ''}".strip()
+    return {"when": f"{words['from_day'].format(first=first)}:", "take": take, "tablets": []}
 
 
 def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str, Any]]]:
@@ -103,22 +122,28 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
 def _direction_lines(handover: Handover, language: str) -> list[dict[str, Any]]:
     course, words = handover.course, words_in(language)["label"]
     is_dated = course.is_dated or len(course.stretches) > 1
+    in_figures = handover.layout == LabelLayout.US
     say = how_to_take_as_needed if course.as_needed else how_to_take
     lines = [
         {
             "when": f"{when(s, language)}:" if is_dated else "",
-            "take": f"{say(s, language)}.",
+            "take": f"{say(s, language, in_figures=in_figures)}.",
             "tablets": _different_tablets(s),
         }
         for s in course.stretches
     ]
     if course.starts_later and not is_dated:
         lines[0]["when"] = f"{words['from_day'].format(first=short_day(course.stretches[0].first_on, language))}:"
-    last = course.stretches[-1].last_on
-    if course.then_stop and last is not None:
-        stop = words["stop"].format(day=short_day(last + timedelta(days=1), language))
-        lines[-1]["take"] = f"{lines[-1]['take']} {stop}"
+    lines[-1]["take"] = f"{lines[-1]['take']} {_stop_words(handover, language)}".strip()
     return lines
+
+
+def _stop_words(handover: Handover, language: str) -> str:
+    """Return the first day without tablets of a course that ends; empty for one that goes on."""
+    last = handover.course.stretches[-1].last_on
+    if not handover.course.then_stop or last is None:
+        return ""
+    return str(words_in(language)["label"]["stop"]).format(day=short_day(last + timedelta(days=1), language))
 
 
 def _different_tablets(stretch: Stretch) -> list[str]:
@@ -142,6 +167,11 @@ def _label_data(
         "warnings": " ".join([_warnings(handover, language), *([words["food"]] if has_food else [])]),
         "dispensed": long_day(handover.dispensed_on, language),
         "which": which,
+        "prescriber": words["prescriber"].format(name=own(handover.prescriber, language))
+        if handover.prescriber
+        else "",
+        "refills": "" if handover.refills is None else words["refills"].format(n=handover.refills),
+        "discard": words["discard"].format(day=long_day(handover.discard_on, language)) if handover.discard_on else "",
         "words": {name: words[name] for name in ("children", "phone", "number", "log", "between")},
     }
 
@@ -156,6 +186,7 @@ def _template_data(handover: Handover, labels: Sequence[dict[str, Any]]) -> dict
     return {
         "title": f"Label, prescription {handover.number}",
         "language": handover.language,
+        "layout": handover.layout,
         "quantity": format_amount(handover.quantity),
         "labels": list(labels),
         "patient": _LONG_WORD.sub("\\1\u00ad", handover.patient_name),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from dispensary.models.pharmacy import LabelLayout
+
 HALF = Decimal("0.5")
 ENGLISH = "en"
 
@@ -124,6 +126,13 @@ class Handover:
     """Of the pharmacy's label."""
     patient_language: str = ENGLISH
     """Of the calendar and, where it is another, of a second label."""
+
+    layout: LabelLayout = LabelLayout.UK
+    prescriber: str = ""
+    """Printed with the refills and the date of discarding by the layout of the United States alone."""
+    refills: int | None = None
+    """Fills that are left."""
+    discard_on: date | None = None
 
     @property
     def name(self) -> str:

@@ -56,8 +56,10 @@ def count_in_words(tablets: Decimal) -> str:
     return f"{words} and a half" if whole else "half"
 
 
-def tablets_in_words(tablets: Decimal, language: str = ENGLISH) -> str:
-    """Return the tablets of one dose in words: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"."""
+def tablets_in_words(tablets: Decimal, language: str = ENGLISH, *, in_figures: bool = False) -> str:
+    """Return the tablets of one dose in words: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"; or in figures."""
+    if in_figures:
+        return str(words_in(language)["figures"][tablets_key(tablets)]).format(n=int(tablets)).replace(" ", NB)
     if language != ENGLISH:
         return str(words_in(language)["tablets"][tablets_key(tablets)]).format(n=int(tablets))
     words = count_in_words(tablets).upper()
@@ -66,12 +68,12 @@ def tablets_in_words(tablets: Decimal, language: str = ENGLISH) -> str:
     return f"{words} {'tablet' if tablets == 1 else 'tablets'}"
 
 
-def times_in_words(times: int, language: str = ENGLISH) -> str:
-    """Return how often a day: "once a day", "three times a day"."""
+def times_in_words(times: int, language: str = ENGLISH, *, in_figures: bool = False) -> str:
+    """Return how often a day: "once a day", "three times a day", in figures "3 times a day"."""
     words = words_in(language)["label"]
     if times in (1, 2):
         return str(words[("once", "twice")[times - 1]])
-    count = _ONES[times] if language == ENGLISH and times < len(_ONES) else times
+    count = _ONES[times] if language == ENGLISH and not in_figures and times < len(_ONES) else times
     return str(words["times"]).format(n=count)
 
 
@@ -80,17 +82,22 @@ def hour_in_words(time: str, language: str = ENGLISH) -> str:
     return str(words_in(language)["hours"].get(time, time))
 
 
-def how_to_take(stretch: Stretch, language: str = ENGLISH) -> str:
-    """Return one sentence without its full stop: the doses of each day, with their times where the order says all of them."""
+def how_to_take(stretch: Stretch, language: str = ENGLISH, *, in_figures: bool = False) -> str:
+    """Return one sentence without its full stop: the doses of each day, with their times where all of them are known.
+
+    In figures each time stands with its dose ("morning 2 tablets, evening 2 tablets"), as USP <17> asks.
+    """
     words = words_in(language)["label"]
     hours = [hour_in_words(time, language) for time in stretch.times]
-    if len(set(stretch.tablets)) == 1:
-        often = times_in_words(len(stretch.tablets), language)
+    if len(set(stretch.tablets)) == 1 and not (in_figures and hours):
+        often = times_in_words(len(stretch.tablets), language, in_figures=in_figures)
         return str(words["same_at" if hours else "same"]).format(
-            **_dose(stretch, 0, language), times=often, hours=words["and_at"].join(hours)
+            **_dose(stretch, 0, language, in_figures), times=often, hours=words["and_at"].join(hours)
         )
     parts = [
-        str(words["dose_at" if hours else "dose"]).format(**_dose(stretch, n, language), hour=hours[n] if hours else "")
+        str(words["dose_at" if hours else "dose"]).format(
+            **_dose(stretch, n, language, in_figures), hour=hours[n] if hours else ""
+        )
         for n in range(len(stretch.tablets))
     ]
     return str(words["each_at" if hours else "each"]).format(
@@ -98,17 +105,20 @@ def how_to_take(stretch: Stretch, language: str = ENGLISH) -> str:
     )
 
 
-def _dose(stretch: Stretch, n: int, language: str) -> dict[str, str]:
-    return {"dose": tablets_in_words(stretch.tablets[n], language), "mg": mg(stretch.doses_mg[n], language)}
+def _dose(stretch: Stretch, n: int, language: str, in_figures: bool) -> dict[str, str]:
+    return {
+        "dose": tablets_in_words(stretch.tablets[n], language, in_figures=in_figures),
+        "mg": mg(stretch.doses_mg[n], language),
+    }
 
 
-def how_to_take_as_needed(stretch: Stretch, language: str = ENGLISH) -> str:
+def how_to_take_as_needed(stretch: Stretch, language: str = ENGLISH, *, in_figures: bool = False) -> str:
     """Return one sentence without its full stop: one dose of a medicine as needed, and the most of a day."""
     words = words_in(language)["label"]
-    most = tablets_in_words(sum(stretch.tablets, Decimal(0)), language)
+    most = tablets_in_words(sum(stretch.tablets, Decimal(0)), language, in_figures=in_figures)
     if len(set(stretch.tablets)) > 1:
         return str(words["as_needed_uneven"]).format(most=most)
-    return str(words["as_needed"]).format(**_dose(stretch, 0, language), most=most)
+    return str(words["as_needed"]).format(**_dose(stretch, 0, language, in_figures), most=most)
 
 
 def short_day(day: date, language: str = ENGLISH) -> str:
@@ -135,5 +145,9 @@ def when(stretch: Stretch, language: str = ENGLISH) -> str:
 
 def name_tablets(medicine: str, strength_mg: Decimal, language: str = ENGLISH) -> str:
     """Return "Lioresal 10 mg tablets", its strength never split from its unit."""
-    name = f"{_ISOLATED}{medicine}{_END}" if language in RIGHT_TO_LEFT else medicine
-    return str(words_in(language)["product"]).format(name=name, mg=mg(strength_mg, language))
+    return str(words_in(language)["product"]).format(name=own(medicine, language), mg=mg(strength_mg, language))
+
+
+def own(name: str, language: str) -> str:
+    """Return a name so marked that it keeps its own direction in a text that runs the other way (Unicode annex 9)."""
+    return f"{_ISOLATED}{name}{_END}" if language in RIGHT_TO_LEFT else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -75,6 +76,29 @@ class SharedNames(models.TextChoices):
     FIRST_NAME = "first-name", _("first name")
 
 
+class UsualTimes(models.TextChoices):
+    """The times of day that a pharmacy names where an order says how many doses a day, and no time."""
+
+    NONE = "none", _("none: only as often as the order says")
+    EVENING = "evening", _("morning, midday and evening")
+    BEDTIME = "bedtime", _("morning, midday and bedtime")
+
+    @property
+    def by_count(self) -> Mapping[int, tuple[str, ...]]:
+        """Return the times by the number of doses a day. A single dose may be taken at any time."""
+        if self is UsualTimes.NONE:
+            return {}
+        last = self.value
+        return {2: ("morning", last), 3: ("morning", "midday", last), 4: ("morning", "midday", "evening", "bedtime")}
+
+
+class LabelLayout(models.TextChoices):
+    """The content and size of labels."""
+
+    UK = "uk", _("United Kingdom (HMR 2012, Schedule 25), 70 x 35 mm")
+    US = "us", _("United States (USP <17>), 4 x 2 inches")
+
+
 class Pharmacy(models.Model):
     """A pharmacy: its profile of rules, its time zone, its settings for messages. Owns all other rows."""
 
@@ -130,6 +154,15 @@ class Pharmacy(models.Model):
         default=SharedNames.INITIALS,
         help_text=_("how messages to an address of several patients say for whom they are"),
     )
+    usual_times = models.CharField(
+        max_length=8,
+        choices=UsualTimes,
+        default=UsualTimes.EVENING,
+        help_text=_("times of day on papers, pages and messages where an order says none"),
+    )
+    label_layout = models.CharField(
+        max_length=2, choices=LabelLayout, default=LabelLayout.UK, help_text=_("content and size of labels")
+    )
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
     timing_version = models.PositiveIntegerField(
@@ -172,6 +205,11 @@ class Pharmacy(models.Model):
     def opening(self) -> OpeningDays:
         """The days on which it is open."""
         return OpeningDays(self.opening_days, self.holiday_region)
+
+    @property
+    def times_by_count(self) -> Mapping[int, tuple[str, ...]]:
+        """The times of day by the number of doses, for orders that say none."""
+        return UsualTimes(self.usual_times).by_count
 
     def local_day(self, moment: datetime) -> date:
         """Return the calendar day of a moment at the pharmacy."""

@@ -5,7 +5,7 @@ Read from the therapy; no dose is computed here. The medicine, its strength and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ class DoseLine:
     """One dose of a day, in words and as whole and half tablets to draw."""
 
     time: str
-    """The time of day in words; empty where the order does not say all of them."""
+    """The time of day in words; empty where not all of them are known."""
     words: str
     whole: range
     has_half: bool
@@ -60,20 +60,31 @@ class PatientCourse:
     """No tablets for today, by our count."""
 
 
-def describe_course(therapy: Therapy, language: str, *, names_medicine: bool) -> PatientCourse:
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The choices of a patient and a pharmacy about how the page says what is taken."""
+
+    language: str
+    names_medicine: bool
+    usual_times: Mapping[int, Sequence[str]]
+    """Times of day by the number of doses, where an order says none."""
+
+
+def describe_course(therapy: Therapy, wording: Wording) -> PatientCourse:
     """Return what the page says of a therapy."""
-    words, today = patient_page(language), therapy.today
+    language, today = wording.language, therapy.today
+    words = patient_page(language)
     last_on = _last_on(therapy)
-    days = list(_list_days(therapy, last_on, language, names_medicine)) if last_on is not None else []
+    days = list(_list_days(therapy, last_on, wording)) if last_on is not None else []
     now = therapy.day(today)
     changes = therapy.announced_changes(after=today)
-    change = _describe_day(therapy, changes[0], language, names_medicine) if changes else None
+    change = _describe_day(therapy, changes[0], wording) if changes else None
     months: dict[str, list[DayLine]] = {}
     with translation.override(language):
         for line in days:
             months.setdefault(dateformat.format(line.on, "F Y"), []).append(line)
     return PatientCourse(
-        today=_describe_day(therapy, today, language, names_medicine),
+        today=_describe_day(therapy, today, wording),
         next_change=change,
         lasts=tuple(_describe_supply(therapy, language, words)),
         months=tuple((month, tuple(lines)) for month, lines in months.items()),
@@ -90,26 +101,27 @@ def _last_on(therapy: Therapy) -> date | None:
     return min(last_on, therapy.today + MOST_DAYS * _DAY)
 
 
-def _list_days(therapy: Therapy, last_on: date, language: str, names_medicine: bool) -> Iterator[DayLine]:
+def _list_days(therapy: Therapy, last_on: date, wording: Wording) -> Iterator[DayLine]:
     changes = set(therapy.changes(after=therapy.today))
     for stretch in therapy.stretches(therapy.today, last_on):
-        doses, notice = _describe_doses(stretch.day, language, names_medicine)
+        doses, notice = _describe_doses(stretch.day, wording)
         for number in range((stretch.last_on - stretch.first_on).days + 1):
             on = stretch.first_on + number * _DAY
-            yield DayLine(on, short_day(on, language), doses, notice, on in changes)
+            yield DayLine(on, short_day(on, wording.language), doses, notice, on in changes)
 
 
-def _describe_day(therapy: Therapy, on: date, language: str, names_medicine: bool) -> DayLine:
-    doses, notice = _describe_doses(therapy.day(on), language, names_medicine)
-    return DayLine(on, say_date(on, language), doses, notice, is_change=False)
+def _describe_day(therapy: Therapy, on: date, wording: Wording) -> DayLine:
+    doses, notice = _describe_doses(therapy.day(on), wording)
+    return DayLine(on, say_date(on, wording.language), doses, notice, is_change=False)
 
 
-def _describe_doses(day: Day, language: str, names_medicine: bool) -> tuple[tuple[DoseLine, ...], str]:
+def _describe_doses(day: Day, wording: Wording) -> tuple[tuple[DoseLine, ...], str]:
     """Return the doses of a day, and what must be said instead of them or beside them."""
+    language, names_medicine = wording.language, wording.names_medicine
     words = patient_page(language)
     if day.mg is None:
         return (), words["unsure"]
-    fixed = day.fixed_doses
+    fixed = day.fixed_doses_at(wording.usual_times)
     if any(dose.strength_mg is None or (dose.mg / dose.strength_mg) % _HALF for dose in fixed):
         return (), words["unsure"]
     has_times = all(dose.time for dose in fixed)

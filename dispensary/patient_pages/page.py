@@ -26,7 +26,7 @@ from dispensary.documents.words import long_day, words_in
 from dispensary.errors import DispensaryError
 from dispensary.handover import papers_in_hand, printed_handover
 from dispensary.models import ConsentSource, ContactPoint, DetailLevel, Dispense, Language, Medium
-from dispensary.patient_pages.course import PatientCourse, describe_course
+from dispensary.patient_pages.course import PatientCourse, Wording, describe_course
 from dispensary.patient_pages.feed import render_feed
 from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
 from dispensary.reminders import links, upcoming
@@ -238,7 +238,9 @@ def _describe_course(contact: ContactPoint, language: str, today: date) -> Patie
         therapy = therapy_of(contact.patient, today)
     except DispensaryError:
         return None
-    return describe_course(therapy, language, names_medicine=contact.detail_level == DetailLevel.DETAILED)
+    names_medicine = contact.detail_level == DetailLevel.DETAILED
+    usual_times = contact.patient.pharmacy.times_by_count
+    return describe_course(therapy, Wording(language, names_medicine, usual_times))
 
 
 def _day_of_supply(dispense: Dispense, language: str) -> str:

@@ -18,7 +18,7 @@ from cryptography.fernet import InvalidToken
 from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
 from dispensary.models.contacts import DetailLevel, Medium
-from dispensary.models.pharmacy import QuietHours, SharedNames
+from dispensary.models.pharmacy import QuietHours, SharedNames, UsualTimes
 from dispensary.models.reminders import ReminderKind
 from dispensary.models.sealed import opener
 from dispensary.reminders import links, queue
@@ -84,6 +84,7 @@ class Row:
     given_name: str
     family_name: str
     shared_names: str
+    usual_times: str
     contact_id: uuid.UUID | None
     medium: str | None
     address: str | None
@@ -232,7 +233,15 @@ def words_of(row: Row, out: WayOut) -> Text:
     sender = row.sender
     if row.is_shared:
         sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
-    values = values_of(params, language, sender=sender, phone=row.phone, after_hours=row.after_hours, detailed=detailed)
+    values = values_of(
+        params,
+        language,
+        sender=sender,
+        phone=row.phone,
+        after_hours=row.after_hours,
+        usual_times=UsualTimes(row.usual_times),
+        detailed=detailed,
+    )
     typewritten = row.medium == Medium.SMS
     return write(
         ReminderKind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten
@@ -240,7 +249,14 @@ def words_of(row: Row, out: WayOut) -> Text:
 
 
 def values_of(
-    params: Mapping[str, Any], language: str, *, sender: str, phone: str, after_hours: str, detailed: bool
+    params: Mapping[str, Any],
+    language: str,
+    *,
+    sender: str,
+    phone: str,
+    after_hours: str,
+    usual_times: UsualTimes,
+    detailed: bool,
 ) -> dict[str, str]:
     """The variables that the words may use."""
     values = {
@@ -263,7 +279,8 @@ def values_of(
         return values
     strength = Decimal(params["strength"])
     values["strength"] = say_number(strength, language)
-    if tablets := say_tablets(after, strength, language):
+    times = params.get("times") or usual_times.by_count.get(len(after), ())
+    if tablets := say_tablets(after, strength, language, times):
         values["tablets"] = tablets
     return values
 

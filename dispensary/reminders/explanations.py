@@ -19,6 +19,7 @@ from dispensary.models import (
     ReminderState,
     Suppression,
 )
+from dispensary.models.pharmacy import UsualTimes
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import Reason, values_of, way_out
 from dispensary.reminders.links import sample_page_url
@@ -159,6 +160,7 @@ def preview(
             sender=pharmacy.name,
             phone=pharmacy.phone,
             after_hours=pharmacy.after_hours_phone,
+            usual_times=UsualTimes(pharmacy.usual_times),
             detailed=detailed,
         )
         written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)

@@ -142,7 +142,7 @@ def _compare(
 
 def _meaning(row: Reminder) -> tuple[str, str]:
     """Return what a message says: one for each call about a supply's end, for each change of dose, for each last day."""
-    return row.kind, json.dumps(row.params, sort_keys=True)
+    return row.kind, json.dumps({name: row.params[name] for name in row.params if name != "times"}, sort_keys=True)
 
 
 def _is_touched(row: Reminder, zone: ZoneInfo, now: datetime) -> bool:
@@ -154,7 +154,7 @@ def _is_touched(row: Reminder, zone: ZoneInfo, now: datetime) -> bool:
 def _is_planned_so(row: Reminder, planned: Reminder | None) -> bool:
     if planned is None:
         return False
-    columns = ("local_date", "local_time", "due_at", "useful_until", "tz_name")
+    columns = ("local_date", "local_time", "due_at", "useful_until", "tz_name", "params")
     return all(getattr(row, name) == getattr(planned, name) for name in columns)
 
 

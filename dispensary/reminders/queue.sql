@@ -51,7 +51,7 @@ RETURNING id, attempt, extract(epoch FROM started_at)::float8
 -- refused, undelivered or bounced is not tried again for the same reminder in the same round.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
-       ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names,
+       ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names, ph.usual_times,
        c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false),
        CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(
             SELECT d.started_at

@@ -76,7 +76,9 @@ def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: The
     except (KeyError, TypeError, ValueError):  # variables of another shape say nothing
         return False
     if kind is ReminderKind.DOSE_CHANGE:
-        return day in therapy.announced_changes(after=day - _DAY) and _dose_params(day, therapy) == params
+        now_true = _dose_params(day, therapy)
+        now_true = {name: value for name, value in now_true.items() if name != "times" or name in params}
+        return day in therapy.announced_changes(after=day - _DAY) and now_true == params
     if kind is ReminderKind.LAST_DAY:
         return any(message.kind is MessageKind.LAST_DAY and message.on == day for message in messages(therapy))
     return any(
@@ -132,6 +134,9 @@ def _dose_params(day: date, therapy: Therapy) -> dict[str, object]:
     strengths = [strength for dose in after.doses if not dose.as_needed for strength in dose.strengths]
     if len(strengths) == 1 and strengths[0] is not None and not after.uncovered:
         params["strength"] = format_amount(strengths[0])
+        times = [dose.time for dose in after.fixed_doses]
+        if all(times):
+            params["times"] = times
     return params
 
 

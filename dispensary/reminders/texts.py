@@ -13,7 +13,7 @@ import hashlib
 import string
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -114,14 +114,19 @@ def say_number(number: Decimal, language: str) -> str:
     return format_amount(number).replace(".", words_in(language)["decimal_sign"])
 
 
-def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) -> str | None:
-    """The day's doses in tablets, halves in words; ``None`` where a dose is not a whole number of half tablets."""
+def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str, times: Sequence[str] = ()) -> str | None:
+    """The day's doses in tablets, halves in words, after their ``times`` where those are known for all of them.
+
+    ``None`` where a dose is not a whole number of half tablets.
+    """
     counts = [dose / strength for dose in doses]
     if not counts or any(count % _HALF or count <= 0 for count in counts):
         return None
-    words = words_in(language)["tablets"]
-    separator: str = words["join"]
-    return separator.join(words[tablets_key(count)].format(n=int(count)) for count in counts)
+    words, hours = words_in(language)["tablets"], words_in(language)["hours"]
+    amounts = [str(words[tablets_key(count)]).format(n=int(count)) for count in counts]
+    if len(times) != len(amounts):
+        return str(words["join"]).join(amounts)
+    return ", ".join(f"{hours.get(time, time)} {amount}" for time, amount in zip(times, amounts, strict=True))
 
 
 def write(

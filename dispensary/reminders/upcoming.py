@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from dispensary.conf import conf
 from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
-from dispensary.models.pharmacy import SharedNames
+from dispensary.models.pharmacy import SharedNames, UsualTimes
 from dispensary.models.reminders import OWED, ReminderKind
 from dispensary.reminders import reach
 from dispensary.reminders.compose import values_of
@@ -104,6 +104,7 @@ def _as_they_will_read(
             sender=sender,
             phone=pharmacy.phone,
             after_hours=pharmacy.after_hours_phone,
+            usual_times=UsualTimes(pharmacy.usual_times),
             detailed=detailed,
         )
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)

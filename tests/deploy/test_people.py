@@ -146,6 +146,7 @@ def test_only_a_manager_of_this_pharmacy_does_any_of_it(here: Pharmacy, manager:
 def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_work: Client) -> None:
     fields = OPENED | {"token_signs": "no", "version": "1", "refill_lead_days": "9"}
     fields |= {"second_signer": "no", "second_signer_minutes": "15", "separate_steps": "no", "shared_names": "initials"}
+    fields |= {"usual_times": "evening", "label_layout": "uk"}
     assert at_work.post(reverse("counter:settings"), fields).status_code == 302
     here.refresh_from_db()
     assert here.refill_lead_days == 9 and here.token_signs is False and here.od_means_once_daily is None
@@ -166,6 +167,8 @@ def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy
         "second_signer_minutes": "15",
         "separate_steps": "no",
         "shared_names": "initials",
+        "usual_times": "evening",
+        "label_layout": "uk",
     }
     page = at_work.post(reverse("counter:settings"), fields | {"profile": "uk-smpc"}, follow=True).content.decode()
     assert "Not in force yet" in page and "uk-smpc" in page and "Agree: put it into force" not in page

@@ -112,6 +112,48 @@ def test_the_first_supply_prints_the_whole_course(shop: Pharmacy, pharmacist: Ac
     ]
 
 
+@pytest.mark.parametrize(
+    ("usual_times", "times"),
+    [
+        ("none", ()),
+        ("evening", ("morning", "midday", "evening")),
+        ("bedtime", ("morning", "midday", "bedtime")),
+    ],
+)
+def test_label_and_calendar_name_the_usual_times_of_the_pharmacy_where_the_order_names_none(
+    db: None, usual_times: str, times: tuple[str, ...]
+) -> None:
+    make.products()
+    shop = make.pharmacy(usual_times=usual_times)
+    dispense = make.hand_over(make.prescription(make.patient(shop), **TITRATION), make.staff(shop).actor())
+    papers = handover.printed_handover(dispense, TODAY)
+    assert papers.calendar is not None
+    for course in (papers.course, papers.calendar):
+        assert {stretch.times for stretch in course.stretches} == {times}
+
+
+def test_the_times_of_an_order_stand_before_the_usual_ones(shop: Pharmacy, pharmacist: Actor) -> None:
+    phases = [{"doses": [10, 5], "unit": "mg", "times": ["midday", "bedtime"], "days": 28}]
+    order = make.prescription(
+        make.patient(shop), **(TITRATION | {"phases": phases, "directions": None, "quantity": 42})
+    )
+    papers = handover.printed_handover(make.hand_over(order, pharmacist), TODAY)
+    assert papers.calendar is not None
+    assert [c.stretches[0].times for c in (papers.course, papers.calendar)] == [("midday", "bedtime")] * 2
+
+
+def test_a_label_of_the_united_states_says_prescriber_refills_and_when_to_discard(db: None) -> None:
+    make.products()
+    shop = make.pharmacy(label_layout="us")
+    order, person = make.prescription(make.patient(shop), **TITRATION), make.staff(shop).actor()
+    first = make.hand_over(order, person)
+    second = make.hand_over(order, person, NOW + 28 * DAY)
+    for dispense, refills in ((first, 2), (second, 1)):
+        papers = handover.printed_handover(dispense, day_of(dispense))
+        assert (papers.prescriber, papers.refills) == ("Dr Grace Mwangi", refills)
+        assert papers.discard_on == min(day_of(dispense) + 365 * DAY, dispense.expiry or date.max)
+
+
 def test_half_a_taper_printed_with_its_second_supply_goes_on_downwards_and_ends_on_its_day(
     shop: Pharmacy, pharmacist: Actor
 ) -> None:

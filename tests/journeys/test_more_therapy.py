@@ -114,7 +114,7 @@ CASES = [
         "RF",
         {3: 70, 16: 70, 17: None},
         calls(17, 10),
-        "Take ONE tablet (25 mg) twice a day.",
+        "Take ONE tablet (25 mg) twice a day: morning, evening.",
     ),
     Case(
         "the owed rest of a part",

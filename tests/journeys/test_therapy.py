@@ -32,6 +32,7 @@ from dispensary.models import (
     Product,
     SignatureMethod,
 )
+from dispensary.models.pharmacy import UsualTimes
 from tests.baclofen_rules.therapy.reading import CASES
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller
@@ -359,7 +360,8 @@ def test_what_is_handed_over_is_printed_as_the_case_says(world: World) -> None:
     for row in expected["label"]:
         printed_doses = row["most_doses" if is_as_needed else "doses"][0]
         doses, tablets = tuple(map(Decimal, printed_doses)), tuple(map(Decimal, row["tablets"][0]))
-        stretch = Stretch(doses, tablets, date.fromisoformat(row["from"]), None)
+        times = () if is_as_needed else UsualTimes.EVENING.by_count.get(len(doses), ())
+        stretch = Stretch(doses, tablets, date.fromisoformat(row["from"]), None, times=times)
         say = how_to_take_as_needed if is_as_needed else how_to_take
         assert say(stretch).replace("\u00a0", " ") in label
     if expected["calendar_days"]:

@@ -24,7 +24,7 @@ from tests.journeys.test_histories import read_calendar, text_of
 __all__ = ["counter", "patient", "pharmacist"]
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-AS_IT_WAS = "Take ONE tablet (10 mg) three times a day."
+AS_IT_WAS = "Take ONE tablet (10 mg) three times a day: morning, midday, evening."
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Row:
 
 def until(desk: Desk, days: int) -> str:
     last_on = desk.today + days * DAY
-    return f"to {last_on:%a} {last_on.day} {last_on:%b}: Take ONE tablet (10 mg) three times a day."
+    return f"to {last_on:%a} {last_on.day} {last_on:%b}: {AS_IT_WAS}"
 
 
 ROWS = {

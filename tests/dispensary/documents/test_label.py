@@ -13,6 +13,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png, label_text
+from dispensary.documents.words import short_day
+from dispensary.models.pharmacy import LabelLayout
 from tests.dispensary.documents.samples import SUNDAY, WARNINGS, steady, stretch, taper
 from tests.examples import examples
 
@@ -56,22 +58,91 @@ def test_every_label_is_seventy_by_thirty_five_millimetres() -> None:
 
 
 def test_a_taper_is_spread_over_labels_that_say_which_of_how_many() -> None:
-    pages = words_of(label_pdf(steady(course=taper())))
+    end_of_a_taper = Course(taper().stretches[3:], then_stop=True)
+    pages = words_of(label_pdf(steady(course=end_of_a_taper)))
     assert len(pages) > 1
     for number, page in enumerate(pages, 1):
         assert f"{number} of {len(pages)}" in page
         assert "Margaret O’Connor-Whitfield" in page
     together = " ".join(pages)
-    for dose in ("THREE tablets (30 mg)", "ONE AND A HALF tablets (15 mg)", "HALF a tablet (5 mg)"):
+    for dose in ("ONE AND A HALF tablets (15 mg)", "ONE tablet (10 mg)", "HALF a tablet (5 mg)"):
         assert dose in together
     assert "Then STOP: no tablets from Sun 3 Jan." in pages[-1]
 
 
-def test_a_taper_of_ten_small_steps_has_a_label_for_each() -> None:
-    steps = ["15 15 20", "15 15 15", "10 15 15", "10 10 15", "10 10 10", "5 10 10", "5 5 10", "5 5 5", "5 5", "5"]
+def steps_of(*steps: str) -> Course:
+    """A taper of steps of two days."""
     first = date(2026, 11, 29)
     stretches = [stretch(*step.split(), first_on=first + timedelta(days=2 * n), days=2) for n, step in enumerate(steps)]
-    assert len(words_of(label_pdf(steady(course=Course(tuple(stretches), then_stop=True))))) == len(steps)
+    return Course(tuple(stretches), then_stop=True)
+
+
+TEN_STEPS = ("15 15 20", "15 15 15", "10 15 15", "10 10 15", "10 10 10", "5 10 10", "5 5 10", "5 5 5", "5 5", "5")
+
+
+@pytest.mark.parametrize(("steps", "labels"), [(3, 3), (4, 1), (10, 1)])
+def test_a_course_that_takes_more_than_three_labels_is_left_to_the_calendar(steps: int, labels: int) -> None:
+    course = steps_of(*TEN_STEPS[:steps])
+    pages = words_of(label_pdf(steady(course=course)))
+    assert len(pages) == labels
+    assert ("as on your dated calendar. Lost it? Call us." in " ".join(pages)) == (labels == 1)
+    assert course.stretches[-1].last_on is not None
+    assert f"Then STOP: no tablets from {short_day(course.stretches[-1].last_on + timedelta(days=1))}".replace(
+        "\u00a0", " "
+    ) in " ".join(pages)
+
+
+def test_the_first_phase_stands_on_a_label_that_leaves_the_rest_to_the_calendar_where_it_has_room() -> None:
+    course = steps_of("30 30", "25 30", "25 25", "20 25", "20 20", "15 20", "15 15", "10 15", "10 10")
+    (page,) = words_of(label_pdf(steady(course=course)))
+    assert "Sun 29 Nov to Mon 30 Nov: Take THREE tablets (30 mg) twice a day." in page
+    assert "From Tue 1 Dec: as on your dated calendar" in page and "(25 mg)" not in page
+
+
+def test_what_is_recorded_of_a_label_is_what_it_says() -> None:
+    lines = label_text(steady(course=steps_of(*TEN_STEPS)))
+    assert lines[0].startswith("From Sun 29 Nov: as on your dated calendar") and len(lines) == 2
+    assert lines[1].endswith("With or after food or milk.")
+
+
+AMERICAN = {
+    "layout": LabelLayout.US,
+    "prescriber": "Dr Grace Mwangi",
+    "refills": 2,
+    "discard_on": date(2027, 11, 22),
+    "medicine": "Lioresal",
+    "ingredient": "baclofen",
+    "warnings": (),
+}
+
+
+def test_a_label_for_the_united_states_begins_with_the_patient_and_the_directions_in_figures() -> None:
+    course = Course((replace(stretch("15", "10", "15"), times=("morning", "midday", "evening")),))
+    pdf = label_pdf(steady(course=course, **AMERICAN))
+    (page,) = words_of(pdf)
+    in_order = [
+        "Margaret O’Connor-Whitfield",
+        "Each day: morning 1½ tablets (15 mg), midday 1 tablet (10 mg), evening 1½ tablets (15 mg).",
+        "Lioresal (baclofen) 10 mg tablets × 126",
+        "Do not stop suddenly",
+        "Prescriber: Dr Grace Mwangi. Refills: 2. Discard after Mon 22 Nov 2027.",
+        "Riverside Pharmacy",
+    ]
+    assert sorted(in_order, key=page.index) == in_order
+    (paper,) = PdfReader(io.BytesIO(pdf)).pages
+    assert (float(paper.mediabox.width), float(paper.mediabox.height)) == pytest.approx((288, 144), abs=0.1)
+
+
+def test_a_label_for_the_united_states_names_the_time_of_each_equal_dose() -> None:
+    course = Course((replace(stretch("10", "10"), times=("morning", "evening")),))
+    assert label_text(steady(course=course, **AMERICAN))[0] == (
+        "Each day: morning 1 tablet (10 mg), evening 1 tablet (10 mg)."
+    )
+
+
+def test_prescriber_refills_and_discarding_stand_on_no_label_of_the_united_kingdom() -> None:
+    (page,) = words_of(label_pdf(steady()))
+    assert "Prescriber:" not in page and "Refills" not in page and "Discard" not in page
 
 
 def test_the_symbol_reads_back_to_number_and_receipt_and_nothing_about_the_patient() -> None:
@@ -137,14 +208,14 @@ def test_more_text_than_the_label_holds_is_refused() -> None:
         label_pdf(steady(warnings=("Take it with food. " * 30,)))
 
 
-def test_a_course_of_endless_phases_is_refused() -> None:
+def test_a_course_of_endless_phases_is_left_to_the_calendar() -> None:
     first, stretches = stretch("5", days=1), []
     for _ in range(60):
         stretches.append(first)
         assert first.last_on is not None
         first = stretch("5", first_on=first.last_on.fromordinal(first.last_on.toordinal() + 1), days=1)
-    with pytest.raises(DoesNotFit):
-        label_pdf(steady(course=Course(tuple(stretches))))
+    (page,) = words_of(label_pdf(steady(course=Course(tuple(stretches)))))
+    assert "as on your dated calendar" in page
 
 
 NAMES = st.text(st.characters(codec="latin-1", categories=["Lu", "Ll"]), min_size=1, max_size=24)
@@ -217,8 +288,9 @@ def test_every_language_says_every_number_of_tablets_and_every_kind_of_direction
             Course((stretch(mg, mg),), as_needed=True),
             Course((replace(stretch("10", mg), times=("morning", "bedtime")),)),
         ):
-            said = label_text(steady(course=course, language=language, patient_language=language, warnings=()))
-            assert all("{" not in line for line in said) and label_pdf(steady(course=course, language=language))
+            for layout in LabelLayout:
+                values = steady(course=course, language=language, patient_language=language, warnings=(), layout=layout)
+                assert all("{" not in line for line in label_text(values)) and label_pdf(values)
 
 
 def test_times_of_the_day_stand_beside_their_doses() -> None:

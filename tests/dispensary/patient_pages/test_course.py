@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from dispensary.models import ContactPoint, DetailLevel, Dispense, Patient
+from dispensary.models import ContactPoint, DetailLevel, Dispense, Patient, Pharmacy
 from dispensary.reminders.texts import LANGUAGES, patient_page, say_date
 from tests.dispensary import make
 from tests.dispensary.reminders import making
@@ -51,6 +51,14 @@ def test_today_comes_first_with_each_dose_on_a_line_of_its_own(client: Client, e
     words = section(page, "today")
     assert words.startswith(f"Today: {say_date(today, 'en')}") and words.count("1 tablet") == 3
     assert "020 7946 0999" in words
+
+
+def test_each_dose_stands_with_the_usual_time_of_the_pharmacy(client: Client, email: ContactPoint) -> None:
+    words = section(page_of(email, client), "today")
+    for time in ("morning", "midday", "evening"):
+        assert f"{time} 1 tablet" in words
+    make.change_past_actions(Pharmacy.objects.all(), usual_times="none")
+    assert "morning" not in section(page_of(email, client), "today")
 
 
 def test_the_next_change_stands_with_its_day_and_its_doses(client: Client, email: ContactPoint) -> None:
