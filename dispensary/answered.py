@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rules import all_rules
-from dispensary.models import DispenseStatus, Override, OverrideState
+from dispensary.models import DispenseStatus, OverrideState
 from dispensary.record import Rows
 
 _REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
@@ -17,16 +17,13 @@ _REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (O
 
 def answered_document(rows: Rows) -> list[dict[str, Any]]:
     """Return the last answer to each finding that hand-overs used, of rules that read them; of cancelled ones none."""
-    used = Override.objects.filter(state=OverrideState.USED, code__in=_REMEMBERED).only(
-        "code", "fingerprint", "signed_at", "dispense_id"
-    )
     dispenses = [row for row in rows.dispenses if row.status != DispenseStatus.CANCELLED]
-    prefetch_related_objects(dispenses, Prefetch("overrides", used, to_attr="eased_answers"))
-    answers: list[Override] = [
+    prefetch_related_objects(dispenses, "overrides")
+    answers = [
         answer
         for row in dispenses
-        for answer in row.eased_answers  # type: ignore[attr-defined]  # the prefetch above sets it
-        if rows.has_come(answer.signed_at)
+        for answer in row.overrides.all()
+        if answer.code in _REMEMBERED and answer.state == OverrideState.USED and rows.has_come(answer.signed_at)
     ]
     last_days: dict[tuple[str, str], str] = {}
     for answer in sorted(answers, key=lambda answer: answer.signed_at):

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Model, Prefetch
 
-from dispensary.models import Dispense, DispenseStatus, Patient, Prescription
+from dispensary.models import (
+    Decision,
+    Dispense,
+    DispenseStatus,
+    Namesake,
+    Override,
+    Patient,
+    Pharmacy,
+    Phase,
+    Preparation,
+    Prescriber,
+    Prescription,
+    PriorSupply,
+    ReminderPlan,
+    SecondSignature,
+)
+from dispensary.statements import build_rows, fetch, load_statements, remember_related
+
+SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 OF_A_PATIENT: tuple[str | Prefetch[str], ...] = (
     Prefetch("prescriptions", Prescription.objects.select_related("prescriber")),
     "prescriptions__phases",
+    "prescriptions__overrides",
     "dispenses",
     "prior_supplies",
     "decisions",
@@ -19,18 +43,107 @@ OF_A_PATIENT: tuple[str | Prefetch[str], ...] = (
 """What the record of a patient is made of, to prefetch for many patients at once."""
 
 
-def read_record(patient: Patient) -> dict[UUID, Prescription]:
-    """Read everything that the record of one patient is made of, once for all that asks it. Returns the orders by key."""
-    prefetch_related_objects([patient], *OF_A_PATIENT)
-    for row in patient.prescriptions.all():
-        row.pharmacy = patient.pharmacy
-    return {row.pk: row for row in patient.prescriptions.all()}
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is recorded of one patient."""
+
+    patient: Patient
+    """With the pharmacy, and the orders with what belongs to them, supplies and decisions as if they were prefetched."""
+    bags: Sequence[Preparation]
+    """Bags of the patient that are in the pharmacy."""
+    plan: ReminderPlan | None
+    """The newest plan of messages, in force or ended."""
+    work: frozenset[str]
+    """The kinds of open work about the patient."""
+
+    @property
+    def orders(self) -> dict[UUID, Prescription]:
+        """The orders by key."""
+        return {row.pk: row for row in self.patient.prescriptions.all()}
 
 
-def read_again(patient: Patient, *names: str) -> None:
-    """Read parts of a record that were written since: `dispenses`, `decisions`, `prescriptions`."""
-    patient.refresh_from_db(fields=names)  # forgets what was read of them, and reads no column
-    read_record(patient)
+def read_record(patient_id: UUID, patient: Patient | None = None) -> Record:
+    """Read everything that is recorded of a patient, in one statement. Raises `Patient.DoesNotExist`.
+
+    `patient` is the row that is to have it, where the caller has one.
+    """
+    parts = fetch(SQL["read_record"], {"patient": patient_id})
+    assert parts is not None
+    models: tuple[type[Model], ...] = (
+        Patient, Pharmacy, Prescription, Prescriber, Phase, Override, SecondSignature, Dispense, PriorSupply, Decision, Namesake,
+        Preparation, ReminderPlan,
+    )  # fmt: skip
+    *arrays, work = parts
+    rows: dict[type[Model], list[Any]] = {
+        model: build_rows(model, array) for model, array in zip(models, arrays, strict=True)
+    }
+    if not rows[Patient]:
+        raise Patient.DoesNotExist
+    if patient is None:
+        (patient,) = rows[Patient]
+        (patient.pharmacy,) = rows[Pharmacy]
+    _join(patient, rows)
+    return Record(patient, rows[Preparation], next(iter(rows[ReminderPlan]), None), frozenset(work))
+
+
+def _join(patient: Patient, rows: Mapping[type[Model], list[Any]]) -> None:
+    """Let the rows of a record refer to each other."""
+    orders: dict[UUID, Prescription] = {row.pk: row for row in rows[Prescription]}
+    prescribers = {row.pk: row for row in rows[Prescriber]}
+    dispenses, seconds = (
+        {row.pk: row for row in rows[Dispense]},
+        {row.override_id: row for row in rows[SecondSignature]},
+    )
+    phases, answers = _group(rows[Phase], "prescription_id"), _group(rows[Override], "prescription_id")
+    handed_over, used = _group(rows[Dispense], "prescription_id"), _group(rows[Override], "dispense_id")
+    for order in orders.values():
+        order.patient, order.pharmacy, order.prescriber = patient, patient.pharmacy, prescribers[order.prescriber_id]
+        for phase in phases[order.pk]:
+            phase.prescription = order
+        for name, related in (("phases", phases), ("overrides", answers), ("dispenses", handed_over)):
+            remember_related(order, name, related[order.pk])
+    for answer in rows[Override]:
+        answer.prescription, answer.dispense = orders[answer.prescription_id], dispenses.get(answer.dispense_id)
+        answer._state.fields_cache["second"] = seconds.get(answer.pk)
+    for dispense in dispenses.values():
+        dispense.patient, dispense.pharmacy = patient, patient.pharmacy
+        dispense.prescription = orders[dispense.prescription_id]
+        remember_related(dispense, "overrides", used[dispense.pk])
+    for row in (*rows[PriorSupply], *rows[Decision]):
+        row.patient = patient
+    for bag in rows[Preparation]:
+        bag.prescription = orders[bag.prescription_id]
+    related_names = {
+        "prescriptions": Prescription, "dispenses": Dispense, "prior_supplies": PriorSupply, "decisions": Decision,
+    }  # fmt: skip
+    for name, model in related_names.items():
+        remember_related(patient, name, rows[model])
+    patient.namesake_rows = rows[Namesake]
+
+
+def _group(rows: Iterable[Any], key: str) -> defaultdict[UUID, list[Any]]:
+    groups = defaultdict[UUID, list[Any]](list)
+    for row in rows:
+        groups[getattr(row, key)].append(row)
+    return groups
+
+
+def add_dispenses(patient: Patient, dispenses: Sequence[Dispense]) -> None:
+    """Add hand-overs that were written just now to a record that was read before."""
+    remember_related(patient, "dispenses", [*dispenses, *patient.dispenses.all()])
+
+
+def add_decisions(patient: Patient, decisions: Sequence[Decision]) -> None:
+    """Add decisions that were written just now to a record that was read before."""
+    rows = sorted([*patient.decisions.all(), *decisions], key=lambda row: (row.on, row.decided_at, row.pk))
+    remember_related(patient, "decisions", rows)
+
+
+def add_answers(order: Prescription, answers: Sequence[Override]) -> None:
+    """Add answers that were written just now to a record that was read before."""
+    for answer in answers:
+        answer._state.fields_cache["second"] = None
+    remember_related(order, "overrides", [*answers, *order.overrides.all()])
 
 
 def handed_over_on(order: Prescription) -> list[Dispense]:

@@ -44,13 +44,6 @@ def find_open_bag(prescription: Prescription) -> Preparation | None:
     return Preparation.objects.filter(prescription=prescription, stage__in=OPEN_STAGES).first()
 
 
-def list_open_bags(order: Prescription) -> list[Preparation]:
-    """Return the bags of the patient that are in the pharmacy, for an order that `locks.lock` has locked."""
-    if not order.has_open_bags:
-        return []
-    return list(Preparation.objects.filter(prescription__patient_id=order.patient_id, stage__in=OPEN_STAGES))
-
-
 def bag_problems(items: Sequence[Item], bag: Preparation | None) -> tuple[Problem, ...]:
     """Return what is wrong with handing over without the steps before it, where the pharmacy separates them or a bag is open.
 

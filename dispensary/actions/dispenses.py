@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from baclofen_rules.rules import all_rules
-from baclofen_rules.therapy import HAND_OVER, Relation
+from baclofen_rules.therapy import HAND_OVER, Relation, Therapy
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.bags import bag_problems, end_bag, list_open_bags, note_bag
+from dispensary.actions.bags import bag_problems, end_bag, note_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
@@ -26,10 +25,10 @@ from dispensary.actions.handover_problems import (
     check_repeated,
     expiry_problems,
     items_problems,
-    take_from_record,
+    key_in_use,
 )
-from dispensary.actions.handover_review import assess_items, find_products
-from dispensary.actions.locks import lock
+from dispensary.actions.handover_review import ATC, assess_items, find_products, log_dispense
+from dispensary.actions.locks import lock, lock_record
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.owed_orders import follow_owed_order
 from dispensary.actions.papers import open_work_on_return
@@ -42,7 +41,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
-from dispensary.loading import handed_over_on, read_again, remaining_on
+from dispensary.loading import Record, add_answers, add_decisions, add_dispenses, handed_over_on, remaining_on
 from dispensary.models import (
     Decision,
     Dispense,
@@ -59,12 +58,11 @@ from dispensary.models import (
 from dispensary.models.reminders import Withdrawal
 from dispensary.record import group_orders, order_id
 from dispensary.scanning import Pack
+from dispensary.statements import remember_related
 from dispensary.text import clean_line
 
 ACKNOWLEDGED_CODES = {NOT_ASSESSED, *(rule.code for rule in all_rules())}
 """The codes that an acknowledgement may name."""
-ATC = "M03BX01"
-"""Baclofen, as the log files it."""
 
 
 @audit.retrying
@@ -100,15 +98,14 @@ def dispense(
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     amount = check_quantity(quantity)
     with transaction.atomic():
-        locked = lock(prescription)
-        before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
+        record = lock_record(prescription.patient_id, {prescription.pk, *(item.prescription.pk for item in also)})
+        before = next((row for row in record.patient.dispenses.all() if row.key == name), None)
         if before is not None:
-            return check_repeated(before, locked, amount)
-        items = [Item(locked, amount, pack, tuple(further))]
-        items += [item._replace(prescription=lock(item.prescription)) for item in also]
-        bags = list_open_bags(locked)
-        bag = next((bag for bag in bags if bag.prescription_id == locked.pk), None)
-        return _Handover(take_from_record(items), bag, bags, overrides, acknowledged, decisions, name, by, now).run()
+            return check_repeated(before, prescription, amount)
+        orders = record.orders
+        items = [Item(orders[prescription.pk], amount, pack, tuple(further))]
+        items += [item._replace(prescription=orders[item.prescription.pk]) for item in also]
+        return _Handover(record, items, overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -143,11 +140,9 @@ def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dis
 class _Handover:
     """One hand-over: its items, the answers given with it, by whom and when."""
 
+    record: Record
+    """The patient's, read under the lock."""
     items: Sequence[Item]
-    bag: Preparation | None
-    """What was prepared for it, where the pharmacy separates the steps."""
-    bags: Sequence[Preparation]
-    """All bags of the patient that are in the pharmacy, this one among them."""
     overrides: Sequence[Answer]
     acknowledged: Sequence[str]
     decided: Sequence[Decided]
@@ -157,7 +152,7 @@ class _Handover:
 
     def run(self) -> Dispense | Refused:
         """Hand over, or record and return what stands in the way."""
-        problems = [*items_problems(self.items), *bag_problems(self.items, self.bag)]
+        problems = [*items_problems(self.items), *bag_problems(self.items, self._bag)]
         if problems:
             return self._refuse(None, problems=problems)
         products, product_problems = find_products(self.items, self._today)
@@ -168,23 +163,34 @@ class _Handover:
             self.decided, prescription=self.prescription, assessment=first_assessment, by=self.by, now=self.now
         )
         assessment = assess_items(self.items, products, self._today, decisions) if decisions else first_assessment
+        unanswered = open_questions(self.prescription, assessment, answers=self._answers(assessment))
         frozen_reviews = [
-            reviews.freeze(
+            reviews.store(
                 subject=item.prescription, assessment=assessment, reason=ReviewReason.DISPENSE, by=self.by, now=self.now
             )
             for item in self.items
         ]
-        review = frozen_reviews[0]
-        if unanswered := open_questions(self.prescription, assessment, answers=self._answers(assessment)):
-            return self._refuse(review, unanswered=unanswered)
+        after = None if unanswered else assessment.after_hand_over()
+        problems = [] if unanswered else self._problems_of(assessment, after)
+        if after is None or unanswered or problems:
+            audit.record_all(entry for _, entry in frozen_reviews)
+            return self._refuse(frozen_reviews[0][0], problems=problems, unanswered=unanswered)
+        return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions, after=after)
+
+    def _problems_of(self, assessment: Assessment, after: Therapy | None) -> list[Problem]:
+        """Return what stands in the way when every finding is answered. `after` is the therapy with the hand-over."""
         course = assessment.review.course
         if course is None or not course.days_supply or course.run_out_on is None:
-            return self._refuse(review, problems=(UNKNOWN_LENGTH,))
+            return [UNKNOWN_LENGTH]
         problems = expiry_problems(self.items, course.run_out_on)
         problems += second_problems(self.prescription, self.overrides, assessment, course.days_supply)
         if problems:
-            return self._refuse(review, problems=problems)
-        return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions)
+            return problems
+        relation = None if after is None else after.relate_supply(HAND_OVER)
+        # Beside nothing that runs there is nothing to decide: the override of an outdated order says enough.
+        if after is None or relation is None or (relation.relation is Relation.UNKNOWN and relation.to):
+            return [UNDECIDED]
+        return [] if after.label(HAND_OVER) else [NEVER_TAKEN]
 
     def _answers(self, assessment: Assessment) -> tuple[Answer, ...]:
         """Return the answers to findings; the acknowledgement of a rule that by now finds nothing is none."""
@@ -200,25 +206,32 @@ class _Handover:
         return self.items[0].prescription
 
     @property
+    def _bag(self) -> Preparation | None:
+        """What was prepared for it, where the pharmacy separates the steps."""
+        return next((bag for bag in self.record.bags if bag.prescription_id == self.prescription.pk), None)
+
+    @property
     def _today(self) -> date:
         return self.prescription.pharmacy.local_day(self.now)
 
     def _hand_over(
         self,
         products: Sequence[Product],
-        frozen_reviews: Sequence[Review],
+        frozen_reviews: Sequence[tuple[Review, audit.Prepared]],
         first_assessment: Assessment,
         assessment: Assessment,
         decisions: Sequence[Decision],
-    ) -> Dispense | Refused:
-        order = self.prescription
-        after = assessment.after_hand_over()
-        relation = None if after is None else after.relate_supply(HAND_OVER)
-        # Beside nothing that runs there is nothing to decide: the override of an outdated order says enough.
-        if after is None or relation is None or (relation.relation is Relation.UNKNOWN and relation.to):
-            return self._refuse(frozen_reviews[0], problems=(UNDECIDED,))
-        if not after.label(HAND_OVER):
-            return self._refuse(frozen_reviews[0], problems=(NEVER_TAKEN,))
+        *,
+        after: Therapy,
+    ) -> Dispense:
+        order, relation = self.prescription, after.relate_supply(HAND_OVER)
+        if relation is None:
+            raise AssertionError("a supply without a relation is refused before")
+        answers = self._answers(assessment)
+        entries = [entry for _, entry in frozen_reviews]
+        if decisions or answers:  # these write their own, after those of the review
+            audit.record_all(entries)
+            entries = []
         save_decisions(
             decisions,
             patient=order.patient,
@@ -229,13 +242,13 @@ class _Handover:
             by=self.by,
             now=self.now,
         )
-        answers = self._answers(assessment)
-        sign_answers(subject=order, assessment=assessment, answers=answers, by=self.by, now=self.now)
-        used = list(
-            order.overrides.filter(
-                state=OverrideState.OPEN, fingerprint__in=[q.fingerprint for q in assessment.questions()]
-            )
-        )
+        add_decisions(order.patient, decisions)
+        signed = sign_answers(subject=order, assessment=assessment, answers=answers, by=self.by, now=self.now)
+        add_answers(order, signed)
+        fingerprints = {question.fingerprint for question in assessment.questions()}
+        used = [
+            row for row in order.overrides.all() if row.state == OverrideState.OPEN and row.fingerprint in fingerprints
+        ]
         days = after.supply(HAND_OVER)
         starts_on = next((row.starts_on for row in decisions if row.order_id == order.pk and row.starts_on), None)
         dispenses = [
@@ -243,7 +256,7 @@ class _Handover:
                 pharmacy_id=order.pharmacy_id,
                 patient_id=order.patient_id,
                 prescription=item.prescription,
-                review=frozen_reviews[number],
+                review=frozen_reviews[number][0],
                 number=len(handed_over_on(item.prescription)) + 1,
                 quantity=item.quantity,
                 product=product,
@@ -259,7 +272,7 @@ class _Handover:
                 relation_how="" if relation.how is None else relation.how.value,
                 relation_to=list(relation.to),
                 relation_starts_on=starts_on,
-                **note_bag(self.bag, self.now),
+                **note_bag(self._bag, self.now),
                 handed_over_at=self.now,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
@@ -267,24 +280,39 @@ class _Handover:
             )
             for number, (item, product) in enumerate(zip(self.items, products, strict=True))
         ]
-        for row in dispenses:
-            row.audit_entry = self._record(row, assessment, used)
-            row.save(force_insert=True)
-        order.overrides.filter(pk__in=[override.pk for override in used]).update(
-            state=OverrideState.USED, dispense=dispenses[0]
-        )
-        read_again(order.patient, "dispenses", *(["decisions"] if decisions else []))
+        in_vain = self._acknowledged_in_vain(assessment)
+        entries += [log_dispense(row, assessment, used, in_vain, self.by) for row in dispenses]
+        for row, entry in zip(dispenses, audit.record_all(entries)[-len(dispenses) :], strict=True):
+            row.audit_entry = entry
+        try:
+            Dispense.objects.bulk_create(dispenses)
+        except IntegrityError as error:  # another patient's: those of this one were read under the lock
+            if "dispense_key_unique" not in str(error):
+                raise
+            raise key_in_use() from None
+        self._use(used, dispenses)
+        add_dispenses(order.patient, dispenses)
         for item in self.items:
             if remaining_on(item.prescription) == 0:
                 end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
         if relation.relation is Relation.CHANGES:
             self._end_replaced(relation.to, assessment)
-            read_again(order.patient, "prescriptions")
-        if self.bag is not None:
-            end_bag(self.bag, dispenses[0], self.now)
+        if self._bag is not None:
+            end_bag(self._bag, dispenses[0], self.now)
         follow_owed_order(dispenses[0], self.by, self.now)
-        follow_record(patient=order.patient, bags=self.bags, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
+        follow_record(record=self.record, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]
+
+    def _use(self, answers: Sequence[Override], dispenses: Sequence[Dispense]) -> None:
+        """Note that a hand-over used these answers."""
+        first, *others = dispenses
+        for answer in answers:
+            answer.state, answer.dispense = OverrideState.USED, first
+        if answers:
+            Override.objects.bulk_update(answers, ["state", "dispense"])
+        remember_related(first, "overrides", answers)
+        for row in others:
+            remember_related(row, "overrides", [])
 
     def _end_replaced(self, courses: Sequence[str], assessment: Assessment) -> None:
         """End the orders whose dose this one takes the place of: of the same prescriber, or named by this order."""
@@ -296,43 +324,8 @@ class _Handover:
             for row in products:
                 is_active = row.status == PrescriptionStatus.ACTIVE
                 if is_replaced and is_active and (is_named or row.prescriber_id == order.prescriber_id):
-                    replace_order(lock(row), order, self.by, self.now)
-
-    def _record(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
-        in_vain = self._acknowledged_in_vain(assessment)
-        return audit.record(
-            Event.DISPENSED,
-            pharmacy=self.prescription.pharmacy,
-            by=self.by,
-            now=self.now,
-            subject=dispense,
-            patient=self.prescription.patient,
-            rule_codes=tuple(question.code for question in assessment.questions()),
-            ruleset=assessment.profile_digest,
-            engine=assessment.rules_version,
-            drug_code=ATC,
-            body={
-                "prescription": dispense.prescription_id,
-                "review": dispense.review_id,
-                "quantity": dispense.quantity,
-                "strength_mg": dispense.strength_mg,
-                "pack": {
-                    "gtin": dispense.product_id,
-                    "lot": dispense.lot,
-                    "expiry": dispense.expiry,
-                    "serial": dispense.serial,
-                },
-                "further_packs": dispense.further_packs,
-                "starts_on": dispense.starts_on,
-                "days_supply": dispense.days_supply,
-                "run_out_on": dispense.run_out_on,
-                "relation": dispense.relation,
-                "relation_how": dispense.relation_how,
-                "relation_to": dispense.relation_to,
-                "overrides": [override.pk for override in used],
-            }
-            | ({"acknowledged_in_vain": in_vain} if in_vain else {}),
-        )
+                    lock(row)
+                    replace_order(row, order, self.by, self.now)
 
     def _refuse(
         self, review: Review | None, *, problems: Sequence[Problem] = (), unanswered: Sequence[Question] = ()

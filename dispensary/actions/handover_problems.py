@@ -10,8 +10,8 @@ from typing import NamedTuple
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.loading import read_record, remaining_on
-from dispensary.models import Dispense, Prescription, PrescriptionStatus, Product
+from dispensary.loading import handed_over_on, remaining_on
+from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, Product
 from dispensary.record import group_orders
 from dispensary.scanning import Pack
 from dispensary.text import clean_line
@@ -71,12 +71,6 @@ class Item(NamedTuple):
         return [self.pack, *(counted.pack for counted in self.further)]
 
 
-def take_from_record(items: Sequence[Item]) -> list[Item]:
-    """Return the items with the orders of their patient's record, which is read here once for the whole hand-over."""
-    orders = read_record(items[0].prescription.patient)
-    return [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
-
-
 def items_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
     """Return what is wrong with handing these over together, whatever the rules say."""
     return (*(problem for item in items for problem in _problems_of(item)), *_group_problems(items))
@@ -122,7 +116,8 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
         )
     if order.status == PrescriptionStatus.ACTIVE:
         return ()
-    last = order.dispenses.completed().order_by("-handed_over_at").first()
+    completed = [row for row in handed_over_on(order) if row.status == DispenseStatus.COMPLETED]
+    last = max(completed, key=lambda row: row.handed_over_at, default=None)
     if order.status == PrescriptionStatus.COMPLETED and last is not None:
         return (_all_handed_over_problem(last),)
     next_step = "Ask the prescriber for a new one."
@@ -210,11 +205,15 @@ def check_quantity(quantity: Decimal) -> Decimal:
 def check_repeated(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
     """Return the hand-over that a repeated key was used for. Raises `Conflict` where that was another one."""
     if before.prescription_id != order.pk or before.quantity != quantity:
-        raise Conflict(
-            "This idempotency key was used for another hand-over.",
-            Problem("idempotency_key", "a key in use", "a new key for each hand-over"),
-        )
+        raise key_in_use()
     return before
+
+
+def key_in_use() -> Conflict:
+    return Conflict(
+        "This idempotency key was used for another hand-over.",
+        Problem("idempotency_key", "a key in use", "a new key for each hand-over"),
+    )
 
 
 def _all_handed_over_problem(last: Dispense) -> Problem:

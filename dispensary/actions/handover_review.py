@@ -1,14 +1,20 @@
-"""The review of items that are handed over together: their products, and what the rules say of all of them."""
+"""The review of items that are handed over together: their products, what the rules say of all of them, and the lines of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
 
+from dispensary import audit
 from dispensary.actions.handover_problems import Item, find_item_product
+from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Part, assess, pick_document
+from dispensary.audit import Event
 from dispensary.errors import Problem
-from dispensary.models import Decision, Product
+from dispensary.models import Decision, Dispense, Override, Product
+
+ATC = "M03BX01"
+"""Baclofen, as the log files it."""
 
 
 def find_products(items: Sequence[Item], today: date) -> tuple[list[Product], list[Problem]]:
@@ -27,4 +33,44 @@ def assess_items(
     first = items[0]
     return assess(
         first.prescription, on=today, picked=picked[0], quantity=first.quantity, also=parts[1:], decisions=decisions
+    )
+
+
+def log_dispense(
+    dispense: Dispense, assessment: Assessment, used: Sequence[Override], in_vain: Sequence[str], by: Actor
+) -> audit.Prepared:
+    """Return the audit entry of a hand-over. `used` are the answers it used, `in_vain` codes that were acknowledged and not found."""
+    order = dispense.prescription
+    return audit.prepare(
+        Event.DISPENSED,
+        pharmacy=order.pharmacy,
+        by=by,
+        now=dispense.handed_over_at,
+        subject=dispense,
+        patient=order.patient,
+        rule_codes=tuple(question.code for question in assessment.questions()),
+        ruleset=assessment.profile_digest,
+        engine=assessment.rules_version,
+        drug_code=ATC,
+        body={
+            "prescription": dispense.prescription_id,
+            "review": dispense.review_id,
+            "quantity": dispense.quantity,
+            "strength_mg": dispense.strength_mg,
+            "pack": {
+                "gtin": dispense.product_id,
+                "lot": dispense.lot,
+                "expiry": dispense.expiry,
+                "serial": dispense.serial,
+            },
+            "further_packs": dispense.further_packs,
+            "starts_on": dispense.starts_on,
+            "days_supply": dispense.days_supply,
+            "run_out_on": dispense.run_out_on,
+            "relation": dispense.relation,
+            "relation_how": dispense.relation_how,
+            "relation_to": dispense.relation_to,
+            "overrides": [override.pk for override in used],
+        }
+        | ({"acknowledged_in_vain": list(in_vain)} if in_vain else {}),
     )

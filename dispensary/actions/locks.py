@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
 
 from dispensary.errors import Conflict, Problem, Stale
-from dispensary.models import OPEN_STAGES, Patient, Preparation, Prescription, PrescriptionStatus
+from dispensary.loading import Record, read_record
+from dispensary.models import Patient, Prescription, PrescriptionStatus
+
+_LOCK_ORDERS = """
+    WITH person AS MATERIALIZED (SELECT id FROM dispensary_patient WHERE id = %(patient)s FOR UPDATE)
+    SELECT o.id FROM person JOIN dispensary_prescription o ON o.patient_id = person.id
+    WHERE o.id = ANY(%(orders)s) ORDER BY o.id FOR UPDATE OF o"""
 
 
 def lock(prescription: Prescription) -> Prescription:
-    """Lock the patient's row, then the order's, until the transaction ends. Returns the order as it is now, with `has_open_bags`."""
+    """Lock the patient's row, then the order's, until the transaction ends. Returns the order as it is now."""
     Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
-    bags = Preparation.objects.filter(prescription__patient_id=OuterRef("patient_id"), stage__in=OPEN_STAGES)
     return (
-        Prescription.objects.select_for_update(of=("self",))  # type: ignore[no-redef]  # the model declares the annotation for its readers
-        .annotate(has_open_bags=Exists(bags))
+        Prescription.objects.select_for_update(of=("self",))
         .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
         .get(pk=prescription.pk)
     )
+
+
+def lock_record(patient_id: UUID, order_ids: Collection[UUID]) -> Record:
+    """Lock as `lock` does, and return everything that is recorded of the patient. Raises `Stale` where the orders are not the patient's."""
+    with connection.cursor() as cursor:
+        # The rows of the record are read by a statement of its own: it sees what was committed while this one waited.
+        cursor.execute(_LOCK_ORDERS, {"patient": patient_id, "orders": list(order_ids)})
+        if len(cursor.fetchall()) != len(set(order_ids)):
+            raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
+    return read_record(patient_id)
 
 
 def lock_with_status(prescription: Prescription, version: int | None, *statuses: PrescriptionStatus) -> Prescription:

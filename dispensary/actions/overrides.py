@@ -149,7 +149,7 @@ def open_questions(
     subject: Reviewed, assessment: Assessment, *, answers: Sequence[Answer] = ()
 ) -> tuple[Question, ...]:
     """Return the unanswered questions: all stops, and those above information without an open answer or one of `answers`."""
-    signed = set(subject.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    signed = {row.fingerprint for row in subject.overrides.all() if row.state == OverrideState.OPEN}
     asked = [question for question in assessment.questions() if question.severity != FindingSeverity.INFORMATION]
     answered = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
     return tuple(
@@ -166,7 +166,7 @@ def sign_answers(
     if not answers:
         return []
     asked: list[tuple[Question, Answer]] = []
-    answered = {row.fingerprint: row for row in subject.overrides.filter(state__in=UNUSED_STATES)}
+    answered = {row.fingerprint: row for row in subject.overrides.all() if row.state in UNUSED_STATES}
     for answer in answers:
         question = find(assessment.questions(), answer.finding)
         if question.fingerprint in {other.fingerprint for other, _ in asked}:

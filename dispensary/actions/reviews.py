@@ -36,6 +36,15 @@ def record(
 
 def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime) -> Review:
     """Store an assessment, one row a finding, with its audit entry. Inside the caller's transaction."""
+    review, entry = store(subject=subject, assessment=assessment, reason=reason, by=by, now=now)
+    audit.record_all([entry])
+    return review
+
+
+def store(
+    *, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime
+) -> tuple[Review, audit.Prepared]:
+    """Store case and answer, and return them with their audit entry, which the caller writes in the same transaction."""
     pharmacy = subject.patient.pharmacy
     review = Review.objects.create(
         pharmacy=pharmacy,
@@ -65,7 +74,7 @@ def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, b
         )
         for number, (question, finding) in enumerate(findings, start=1)
     )
-    audit.record(
+    entry = audit.prepare(
         Event.REVIEW_RECORDED,
         pharmacy=pharmacy,
         by=by,
@@ -84,7 +93,7 @@ def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, b
             "review": assessment.result_text,
         },
     )
-    return review
+    return review, entry
 
 
 def name_subject(subject: Reviewed) -> dict[str, Reviewed]:

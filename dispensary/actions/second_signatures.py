@@ -138,8 +138,12 @@ def second_problems(
         if needs_second(question, prescription.pharmacy, assessment.on)
     ]
     fingerprints = [question.fingerprint for question in questions]
-    signed = prescription.overrides.filter(state=OverrideState.OPEN, fingerprint__in=fingerprints)
-    if days > MOST_DAYS_ALONE and signed.filter(second__is_alone=True).exists():
+    seconds = [
+        getattr(answer, "second", None)
+        for answer in prescription.overrides.all()
+        if answer.state == OverrideState.OPEN and answer.fingerprint in fingerprints
+    ]
+    if days > MOST_DAYS_ALONE and any(second is not None and second.is_alone for second in seconds):
         lacking.append(
             Problem(
                 "quantity",

@@ -17,17 +17,15 @@ from dispensary import reminders
 from dispensary.actors import Actor
 from dispensary.assessment import assess, therapy_of
 from dispensary.errors import InvalidInput
-from dispensary.loading import OF_A_PATIENT
+from dispensary.loading import OF_A_PATIENT, Record, read_record
 from dispensary.models import (
     CountedTherapy,
     FindingSeverity,
     OrderState,
     OrderSummary,
     Outcome,
-    Override,
     OverrideState,
     Patient,
-    Preparation,
     Prescription,
     PrescriptionStatus,
     Stage,
@@ -64,20 +62,21 @@ def follow_therapy(
 
     `reason` says what that was; messages that are no longer true are withdrawn with it.
     """
-    patient = _read_patients().select_for_update(of=("self",), no_key=True).get(pk=patient_id)
-    bags = Preparation.objects.filter(prescription__patient=patient, stage=Stage.SHELVED)
-    return follow_record(patient=patient, bags=bags, reason=reason, by=by, now=now)
+    Patient.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=patient_id)
+    return follow_record(record=read_record(patient_id), reason=reason, by=by, now=now)
 
 
-def follow_record(
-    *, patient: Patient, bags: Iterable[Preparation], reason: Withdrawal, by: Actor, now: datetime
-) -> Therapy:
-    """Do as `follow_therapy` does, for a patient whose row is locked and whose record and bags were read with what changed."""
+def follow_record(*, record: Record, reason: Withdrawal, by: Actor, now: datetime) -> Therapy:
+    """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed."""
+    patient = record.patient
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
-    since = [bag.shelved_at for bag in bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
-    reminders.plan_messages(therapy=therapy, patient=patient, shelved_since=since, reason=reason, by=by, now=now)
+    since = [bag.shelved_at for bag in record.bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
+    reminders.plan_messages(
+        therapy=therapy, patient=patient, newest=record.plan, shelved_since=since, reason=reason, by=by, now=now
+    )
     refresh_summary(patient=patient, therapy=therapy)
-    if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
+    is_risk_listed = WorkKind.WITHDRAWAL_RISK in record.work and reason != Withdrawal.FACTS_CHANGED
+    if is_risk_listed and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
         close_patient_work(patient_id=patient.pk, kind=WorkKind.WITHDRAWAL_RISK, by=by, now=now)
     return therapy
 
@@ -158,8 +157,12 @@ def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
     """Return a row for each order that has not ended."""
     names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
     still_open = [row for row in patient.prescriptions.all() if row.status in OPEN_STATUSES]
-    answers = Override.objects.filter(prescription__in=still_open, state=OverrideState.OPEN) if still_open else []
-    answered = {(answer.prescription_id, answer.fingerprint) for answer in answers}
+    answered = {
+        (row.pk, answer.fingerprint)
+        for row in still_open
+        for answer in row.overrides.all()
+        if answer.state == OverrideState.OPEN
+    }
     for prescription in still_open:
         prescription.pharmacy = patient.pharmacy
         due = _due(prescription, names[prescription.pk], therapy)

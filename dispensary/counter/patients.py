@@ -212,7 +212,7 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     """Show facts, orders and supplies of one patient; opening the page is recorded."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
     patients.record_opening(patient=patient, by=visit.by, now=visit.now)
-    read_record(patient)
+    read_record(patient.pk, patient)
     prefetch_related_objects([patient], "work")
     therapy = therapy_of(patient, visit.today)
     happenings = list_happenings(patient)

@@ -31,6 +31,8 @@ class Sex(models.TextChoices):
 class Patient(models.Model):
     """A person known to one pharmacy."""
 
+    namesake_rows: list[Namesake] | None = None
+    """Set by `loading.read_record`: the questions about records of the same name and birth date, but for those that are one person."""
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="patients")
     identifier = models.CharField(max_length=64, help_text=_("the pharmacy's own number for the patient"))
@@ -122,6 +124,8 @@ class Patient(models.Model):
     @property
     def namesakes(self) -> list[NamesakeRecord]:
         """The other records in use of the patient's name and birth date, each with the answer to whether they are one person."""
+        if self.namesake_rows == []:
+            return []
         rows = Namesake.objects.filter(Q(patient=self) | Q(other=self)).exclude(answer=NamesakeAnswer.SAME)
         return [
             NamesakeRecord(row.other if row.patient_id == self.pk else row.patient, row.answer)
@@ -130,6 +134,8 @@ class Patient(models.Model):
 
     def namesakes_to_answer(self) -> int:
         """Return how many other records may be of the same person, as no person has said yet."""
+        if self.namesake_rows is not None:
+            return sum(row.answer == NamesakeAnswer.OPEN for row in self.namesake_rows)
         return Namesake.objects.filter(Q(patient=self) | Q(other=self), answer=NamesakeAnswer.OPEN).count()
 
     def identities(self) -> list[Patient | FormerIdentity]:

@@ -67,8 +67,6 @@ class DoseUnit(models.TextChoices):
 class Prescription(models.Model):
     """FHIR MedicationRequest: one order for baclofen for one patient."""
 
-    has_open_bags: bool
-    """Set by `locks.lock`: a bag of the patient is in the pharmacy."""
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescriptions")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")

@@ -68,6 +68,7 @@ def plan_messages(
     *,
     therapy: Therapy,
     patient: Patient,
+    newest: ReminderPlan | None,
     shelved_since: Sequence[datetime] = (),
     reason: Withdrawal = Withdrawal.FACTS_CHANGED,
     by: Actor,
@@ -75,12 +76,12 @@ def plan_messages(
 ) -> ReminderPlan | None:
     """Bring what a patient is owed in line with what the patient takes, and with the bags on the shelf. Returns the plan in force.
 
-    Runs in the transaction of what changed the therapy, under its lock on the patient; `reason` says what that was.
+    Runs in the transaction of what changed the therapy, under its lock on the patient; `reason` says what that was, `newest`
+    is the patient's newest plan, in force or ended.
     Planning again with an equal therapy does nothing. What has left, is leaving, has come due or was decided by a person
     stays as it is while it is true, and is not planned a second time.
     """
-    latest = ReminderPlan.objects.filter(patient=patient).order_by("-version").first()
-    in_force = latest if latest and latest.ended_at is None else None
+    in_force = newest if newest and newest.ended_at is None else None
     changes = _compare(therapy, patient, shelved_since, in_force, now)
     if changes.is_empty:
         return in_force
@@ -89,7 +90,7 @@ def plan_messages(
         new = ReminderPlan(
             pharmacy_id=patient.pharmacy_id,
             patient_id=patient.pk,
-            version=latest.version + 1 if latest else 1,
+            version=newest.version + 1 if newest else 1,
             planned_at=now,
         )
     if in_force:

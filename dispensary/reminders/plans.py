@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -14,9 +15,9 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from dispensary.models import Pharmacy, Reminder, ReminderPlan
 from dispensary.reminders.quiet_hours import manners
 from dispensary.reminders.reach import NOT_ALLOWED
-from dispensary.reminders.statements import load_statements
+from dispensary.statements import load_statements
 
-SQL = load_statements("planning.sql")
+SQL = load_statements(Path(__file__).with_name("planning.sql"))
 
 
 def end(

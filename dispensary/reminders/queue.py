@@ -8,15 +8,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.db import connection
 
 from dispensary.models.reminders import ReminderState as State
-from dispensary.reminders.statements import load_statements
+from dispensary.statements import load_statements
 
-SQL = load_statements("queue.sql")
+SQL = load_statements(Path(__file__).with_name("queue.sql"))
 
 
 @dataclass(frozen=True, slots=True)

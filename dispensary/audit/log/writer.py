@@ -46,7 +46,7 @@ _COLUMNS = {
 _APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %s::{kind}' for name, kind in _COLUMNS.items())})"
 # Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
 _APPEND_ALL = f"""
-SELECT count(audit.append({", ".join(f"p_{name} => entry.{name}" for name in _COLUMNS)}))
+SELECT array_agg(audit.append({", ".join(f"p_{name} => entry.{name}" for name in _COLUMNS)}))
   FROM json_to_recordset(%s::json) AS entry({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
 """  # noqa: S608  (likewise)
 
@@ -138,8 +138,8 @@ class Prepared:
     values: tuple[Any, ...]
 
 
-def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Write several entries, in this order, in one round trip, at half the cost.
+def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
+    """Write several entries, in this order, in one round trip, at half the cost; give their ids.
 
     Raises as `record` does.
     """
@@ -148,11 +148,13 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
     if not connection.in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
-        return
+        return []
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
+        entry_ids: list[UUID] = cursor.fetchone()[0]
     count_commit(using)
+    return entry_ids
 
 
 def _postgres_text(value: Any) -> str:

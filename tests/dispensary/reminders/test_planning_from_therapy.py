@@ -8,6 +8,7 @@ import pytest
 
 from baclofen_rules.therapy import Therapy, therapy
 from dispensary import reminders
+from dispensary.loading import read_record
 from dispensary.models import Patient, Reminder, ReminderState, Withdrawal
 from tests.baclofen_rules.therapy.reading import CASES, amounts, decision_of, facts_of
 from tests.dispensary.reminders import making
@@ -19,7 +20,8 @@ by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['id']}
 def plan(patient: Patient, state: Therapy, reason: Withdrawal = Withdrawal.FACTS_CHANGED) -> None:
     now = datetime.combine(state.today, time(1), UTC)
     by = making.pharmacist(patient.pharmacy)
-    reminders.plan_messages(therapy=state, patient=patient, reason=reason, by=by, now=now)
+    newest = read_record(patient.pk).plan
+    reminders.plan_messages(therapy=state, patient=patient, newest=newest, reason=reason, by=by, now=now)
 
 
 def owed(patient: Patient) -> list[list[str]]:
