@@ -91,9 +91,10 @@ class Story:
                 "asked": "Dr Grace Mwangi",
                 "asked_at": self.moment(order),
                 "agreed": "105 mg a day until the review next week",
-                "proof": {"password": PASSWORD},
             }
-            signed = self.pharmacist.post(f"prescriptions/{order['id']}/overrides/", answer)
+            begun = self.pharmacist.post(f"prescriptions/{order['id']}/signatures/", {"overrides": [answer]}).body
+            proof = {"password": PASSWORD, "digest": begun["digest"], "nonce": begun["nonce"]}
+            signed = self.pharmacist.post(f"prescriptions/{order['id']}/overrides/", {**answer, "proof": proof})
             self.expect(
                 signed.status == 201,
                 f"the pharmacist's answer to {finding['code']} is taken ({signed.status} {_detail(signed)})",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from dispensary import audit
+from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import Item, find_item_product
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Part, assess, pick_document
 from dispensary.audit import Event
-from dispensary.errors import Problem
+from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Override, Product
 
 ATC = "M03BX01"
@@ -74,3 +75,17 @@ def log_dispense(
         }
         | ({"acknowledged_in_vain": list(in_vain)} if in_vain else {}),
     )
+
+
+def assess_handover(items: Sequence[Item], decided: Sequence[Decided], *, by: Actor, now: datetime) -> Assessment:
+    """Review the items as one hand-over of today, as if these decisions were made. Raises `InvalidInput`; stores nothing."""
+    order = items[0].prescription
+    today = order.pharmacy.local_day(now)
+    products, problems = find_products(items, today)
+    if problems:
+        raise InvalidInput("These packs cannot be handed over.", *problems)
+    assessment = assess_items(items, products, today)
+    if not decided:
+        return assessment
+    decisions = check_answers(decided, prescription=order, assessment=assessment, by=by, now=now)
+    return assess_items(items, products, today, decisions)

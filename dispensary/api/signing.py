@@ -19,21 +19,18 @@ def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed, by: 
     """Take `proof` out of a checked body and verify it; return `signature`, `digest` and `nonce` for each answer.
 
     A wrong proof is counted here, outside the transaction of the request. A repeated request, which gets its first answer again, is not asked to
-    prove anything again: a code and a nonce are used up. Raises `NotProven`, and `Stale` for a nonce of something else.
+    prove anything again: a code and a nonce are used up. Raises `NotProven`, and `Stale` where no signature of this person for these answers is open.
     """
     evidence: dict[str, Any] | None = body.pop("proof", None)
     if evidence is None:
         is_session = isinstance(view.request.successful_authenticator, SessionAuthentication)
         return {"signature": SignatureMethod.SIGNED_IN if is_session else SignatureMethod.TOKEN}
-    digest, nonce = evidence.get("digest", ""), evidence.get("nonce")
+    digest, nonce = evidence["digest"], evidence["nonce"]
     if idempotency.is_answered(by=by, key=view.request.headers.get("Idempotency-Key", "")):
         return {"signature": SignatureMethod.PASSWORD, "digest": digest}
-    signed = digest
-    if nonce is not None or "passkey" in evidence:
-        begun = signatures.find_begun(nonce=nonce, subject=subject, shown=digest, by=by, now=view.now)
-        signed = signatures.seal(begun)
+    begun = signatures.find_begun(nonce=nonce, subject=subject, shown=digest, by=by, now=view.now)
     typed = {name: evidence.get(name, "") for name in ("password", "code")}
     if "passkey" in evidence:
         typed["passkey"] = json.dumps(evidence["passkey"])
-    proof = prove(view.request._request, view.request.user, signed, typed, by=by, now=view.now)
+    proof = prove(view.request._request, view.request.user, signatures.seal(begun), typed, by=by, now=view.now)
     return {"signature": proof.method, "digest": digest, "nonce": nonce}

@@ -50,7 +50,7 @@ from dispensary.models import (
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
 from tests.dispensary.api import test_cds_hooks as hooks
-from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, case, hand_over, order, today
+from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, proof_of, today
 from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
 from tests.dispensary.audit.signing import sign_file, trust_signers
@@ -150,7 +150,8 @@ class House:
 
     def handed_over(self, prescription: str, *, status: int = 201, **body: Any) -> dict[str, Any]:
         key = str(uuid.uuid4())
-        done = self.pharmacist.post(f"prescriptions/{prescription}/dispenses/", hand_over(**body), Idempotency_Key=key)
+        send = self.pharmacist.sign if "overrides" in body else self.pharmacist.post
+        done = send(f"prescriptions/{prescription}/dispenses/", hand_over(**body), Idempotency_Key=key)
         assert done.status_code == status, done.content
         return done.json()
 
@@ -315,12 +316,10 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     assert "daily-maximum" in house.newest(Event.DISPENSE_REFUSED).sentence
     assert recorded
     asked = {finding["code"]: finding["severity"] for finding in refused["findings"]}
-    guessed = house.pharmacist.post(
-        where + "overrides/", SIGNED | {"finding": "daily-maximum", "proof": {"password": "guessed"}}
-    )
+    guessed = house.pharmacist.sign(where + "overrides/", ANSWER | {"finding": "daily-maximum"}, "guessed")
     assert guessed.status_code == 403, guessed.content
     assert "guessed" not in json.dumps(house.wrote(Event.SIGNATURE_REFUSED, by=pharmacist, outcome="refused"))
-    signed = house.pharmacist.post(where + "overrides/", SIGNED | {"finding": "daily-maximum"})
+    signed = house.pharmacist.sign(where + "overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     body = house.wrote(Event.OVERRIDE_SIGNED, by=pharmacist, rules=("daily-maximum",))
     words = json.dumps(body)
@@ -333,7 +332,7 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
 
     milder = [code for code, severity in asked.items() if severity == "acknowledge"]
     answers = [ANSWER | {"finding": code} for code, severity in asked.items() if severity == "override"]
-    done = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder, **PROOF)
+    done = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder)
     house.wrote(Event.DISPENSED, by=pharmacist)
     if milder:
         house.wrote(Event.FINDING_ACKNOWLEDGED, by=pharmacist)
@@ -346,7 +345,7 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     gone = house.pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "wrong bag"})
     assert gone.status_code == 200, gone.content
     assert "wrong bag" in json.dumps(house.wrote(Event.DISPENSE_CANCELLED, by=pharmacist))
-    again = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder, **PROOF)
+    again = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder)
     back = house.pharmacist.post(f"dispenses/{again['id']}/return/", {"reason": "never collected"})
     assert back.status_code == 200, back.content
     house.wrote(Event.DISPENSE_RETURNED, by=pharmacist)
@@ -406,13 +405,13 @@ def test_the_worst_overrides_are_signed_by_two_or_alone(house: House) -> None:
     )
     for event, by in ((Event.OVERRIDE_SECONDED, StaffRole.MANAGER), (Event.OVERRIDE_ALONE, StaffRole.PHARMACIST)):
         where = f"prescriptions/{house.taken_in(**above())['id']}/"
-        signed = house.pharmacist.post(where + "overrides/", SIGNED | {"finding": "daily-maximum"})
+        signed = house.pharmacist.sign(where + "overrides/", ANSWER | {"finding": "daily-maximum"})
         assert signed.json()["state"] == "waiting", signed.content
         before = timezone.now() - timedelta(minutes=16)
         make.change_past_actions(Override.objects.filter(pk=signed.json()["id"]), signed_at=before)
         caller = house.callers[by]
         begun = caller.get(where + "second/").json()
-        proof = PROOF["proof"] | {name: begun[name] for name in ("digest", "nonce")}
+        proof = proof_of(begun)
         alone = {} if event is Event.OVERRIDE_SECONDED else {"alone_because": "nobody else is here"}
         done = caller.post(where + "second/", {"proof": proof, **alone})
         assert done.status_code == 200, done.content
@@ -429,8 +428,8 @@ def test_a_medicine_is_stopped(house: House) -> None:
     stop = house.pharmacist.post(where + "stop/", {"words": "no longer needed"})
     assert stop.status_code == 409, stop.content
     house.wrote(Event.PRESCRIPTION_STOP_REFUSED, by=pharmacist, outcome="refused", rules=("abrupt-stop",))
-    stop = house.pharmacist.post(
-        where + "stop/", {"words": "no longer needed", "overrides": [ANSWER | {"finding": "abrupt-stop"}], **PROOF}
+    stop = house.pharmacist.sign(
+        where + "stop/", {"words": "no longer needed", "overrides": [ANSWER | {"finding": "abrupt-stop"}]}
     )
     assert stop.status_code == 200, stop.content
     house.wrote(Event.PRESCRIPTION_STOPPED, by=pharmacist)
@@ -697,7 +696,7 @@ def test_another_limit_tried_on_recorded_decisions(house: House) -> None:
 @journey
 def test_peer_review(house: House) -> None:
     taken = house.taken_in(**above())
-    signed = house.pharmacist.post(f"prescriptions/{taken['id']}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    signed = house.pharmacist.sign(f"prescriptions/{taken['id']}/overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     house.seal()
     desk = Client()

@@ -273,7 +273,7 @@ class World:
         body: dict[str, Any] = {
             "quantity": str(quantity),
             "pack": pack_body(first),
-            "proof": {"password": make.PASSWORD},
+            "overrides": [],
             "decisions": [
                 {"kind": d.kind.value, "object": d.course, "words": d.words, "mitigation": d.mitigation}
                 | ({} if d.days is None else {"days": d.days})
@@ -288,7 +288,7 @@ class World:
                 for order, count in zip(others, more, strict=True)
             ]
         path = f"prescriptions/{first.pk}/dispenses/"
-        answer = self.caller.post(path, body, Idempotency_Key=f"rest-{next(self.keys)}")
+        answer = self.caller.sign(path, body, Idempotency_Key=f"rest-{next(self.keys)}")
         if answer.status_code == 409:
             findings = answer.json()["findings"]
             body["acknowledged"] = [f["code"] for f in findings if f["severity"] == "acknowledge"]
@@ -297,7 +297,7 @@ class World:
                 for f in findings
                 if f["severity"] == "override"
             ]
-            answer = self.caller.post(path, body, Idempotency_Key=f"rest-{next(self.keys)}")
+            answer = self.caller.sign(path, body, Idempotency_Key=f"rest-{next(self.keys)}")
         assert answer.status_code == 201, answer.content
         made: dict[str, Any] = answer.json()
         return made

@@ -68,13 +68,30 @@ class ItemIn(PacksIn):
     prescription = serializers.UUIDField()
 
 
-class DispenseIn(PacksIn):
-    """A hand-over to be recorded."""
+class ItemsIn(PacksIn):
+    """The packs of a hand-over, and how it stands to what the patient takes."""
 
     also = ItemIn(many=True, required=False, help_text="the packs of the order's other strengths")
     decisions = AnswerDecisionIn(
         many=True, required=False, help_text="how the supply stands to what the patient takes; the order is the subject"
     )
+
+
+class SignatureIn(Body):
+    """Answers that are to be signed together."""
+
+    overrides = AnswerIn(many=True)
+    handover = ItemsIn(
+        required=False,
+        help_text="the hand-over with which the answers will be sent: its findings are those of these packs",
+    )
+    stop = serializers.BooleanField(default=False, help_text="the answers come with the stop of the medicine")
+    reason = Text(max_length=64, required=False, allow_blank=True, help_text="of the stop, as it will be sent")
+
+
+class DispenseIn(ItemsIn):
+    """A hand-over to be recorded."""
+
     overrides = AnswerIn(many=True, required=False, help_text="answers to findings, signed with this request")
     proof = ProofIn(required=False, help_text="an override needs it, unless the pharmacy lets a token sign")
     acknowledged = serializers.ListField(

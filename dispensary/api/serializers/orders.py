@@ -93,7 +93,7 @@ class AnswerIn(Body):
 
 
 class ProofIn(Body):
-    """A fresh proof of the signer, for this request alone: a password, or a passkey for a signature that was begun."""
+    """A fresh proof of the signer, for the one signature that was begun: a password, with a code where there is one, or a passkey."""
 
     password = Text(max_length=250, trim_whitespace=False, required=False)
     code = Text(
@@ -104,8 +104,8 @@ class ProofIn(Body):
     passkey = serializers.DictField(
         required=False, help_text="in place of password and code: what the passkey answered (WebAuthn, as JSON)"
     )
-    digest = Text(max_length=64, required=False, help_text="from signatures/: what the signer was shown")
-    nonce = serializers.UUIDField(required=False, help_text="from signatures/; a passkey needs it")
+    digest = Text(max_length=64, help_text="from signatures/: what the signer was shown")
+    nonce = serializers.UUIDField(help_text="from signatures/: of this signature, used once")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a proof with neither."""
@@ -118,14 +118,6 @@ class SignedAnswerIn(AnswerIn):
     """An answer to one finding, signed with this request."""
 
     proof = ProofIn(required=False, help_text="an override needs it, unless the pharmacy lets a token sign")
-
-
-class SignatureIn(Body):
-    """Answers that are to be signed together."""
-
-    overrides = AnswerIn(many=True)
-    stop = serializers.BooleanField(default=False, help_text="the answers come with the stop of the medicine")
-    reason = Text(max_length=64, required=False, allow_blank=True, help_text="of the stop, as it will be sent")
 
 
 class SignatureOut(serializers.Serializer[Any]):

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from dispensary import audit, policies
 from dispensary.actions import dispenses as actions
+from dispensary.actions import signatures
 from dispensary.actions.documents import Document, print_document
 from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
@@ -131,7 +132,11 @@ class DispensesView(BaseView):
                 prescription=prescription, quantity=body["quantity"], pack=pack, further=further, overrides=answers,
                 acknowledged=body.get("acknowledged", ()), also=also, decisions=decisions, key=request.headers["Idempotency-Key"], by=by, now=self.now,
             )  # fmt: skip
-            return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result.pk))
+            if isinstance(result, Refused):
+                return refusal_reply(result)
+            if signature.get("nonce") and not answers:  # the proof was for the decisions alone
+                signatures.use(nonce=signature["nonce"], by=by, now=self.now)
+            return reply(201, render_dispense(result.pk))
 
         return self.answer_once(by, do, required=True)
 

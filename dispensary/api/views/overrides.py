@@ -13,17 +13,22 @@ from rest_framework.response import Response
 
 from dispensary import policies
 from dispensary.actions import overrides, second_signatures, signatures, therapy
+from dispensary.actions.handover_problems import Item
+from dispensary.actions.handover_review import assess_handover
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.actions.overrides import Answer
 from dispensary.actors import Actor
 from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.serializers import orders as shapes
+from dispensary.api.serializers.handover import SignatureIn
+from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, END, SIGN, BaseView, reply
+from dispensary.api.views.handover import build_others, build_packs
 from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import NotFound
-from dispensary.models import BegunSignature, Override, Patient, Prescription, PriorSupply
+from dispensary.models import BegunSignature, Override, Patient, Prescription, PriorSupply, SignatureMethod
 from dispensary.models.review import Reviewed
 from dispensary.proof import person_proof
 
@@ -57,16 +62,23 @@ class SignaturesView(BaseView):
     may: ClassVar = {"POST": SIGN}
 
     @extend_schema(
-        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
+        request=SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
         summary="Begin a signature, to be used once within the hour: what the signer must give, and the digest of what they sign",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(SignatureIn)
         if body["stop"]:
             return begin_stop_signature(self, prescription, by, body)
         answers = [Answer(**fields) for fields in body["overrides"]]
-        assessment = overrides.assess_under((), prescription=prescription, by=by, now=self.now)
+        if "handover" in body:
+            handover = body["handover"]
+            pack, further = build_packs(handover)
+            items = [Item(prescription, handover["quantity"], pack, further), *build_others(self, handover)]
+            decided = [build_decided(fields, SignatureMethod.PASSWORD) for fields in handover.get("decisions", ())]
+            assessment = assess_handover(items, decided, by=by, now=self.now)
+        else:
+            assessment = overrides.assess_under((), prescription=prescription, by=by, now=self.now)
         digest = overrides.digest_to_sign(
             pharmacy=prescription.pharmacy, assessment=assessment, answers=answers, by=by, now=self.now
         )
@@ -80,12 +92,12 @@ class SupplySignaturesView(BaseView):
     may: ClassVar = {"POST": END}
 
     @extend_schema(
-        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
+        request=SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
         summary="Begin the signature under the stop of a supply from elsewhere, to be used once within the hour",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID, supply: int) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
-        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(SignatureIn)
         return begin_stop_signature(self, find_recorded(patient, supply), by, body)
 
 

@@ -74,6 +74,18 @@ class Caller:
     def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
         return self.call("POST", path, {} if body is None else body, **headers)
 
+    def sign(self, path: str, body: dict[str, Any], password: str = make.PASSWORD, **headers: str) -> HttpResponse:
+        """Begin the signature under the answers of a body and send the body with its proof; the refusal where it does not begin."""
+        address, action = path.removesuffix("/").rsplit("/", 1)
+        signature: dict[str, Any] = {"overrides": body.get("overrides", [body]), "stop": action == "stop"}
+        if action == "dispenses":
+            kept = body.keys() - {"overrides", "acknowledged"}
+            signature["handover"] = {name: body[name] for name in kept}
+        begun = self.post(f"{address}/signatures/", signature)
+        if begun.status_code != 200:
+            return begun
+        return self.post(path, body | {"proof": proof_of(begun.json(), password)}, **headers)
+
     def patch(self, path: str, body: Any, **headers: str) -> HttpResponse:
         return self.call("PATCH", path, body, **headers)
 
@@ -191,6 +203,11 @@ ANSWER = {
     "asked": "Dr Ada Grey",
     "agreed": "105 mg a day until the clinic visit",
 }
-PROOF = {"proof": {"password": make.PASSWORD}}
-"""The signer's own, as a request that signs carries it."""
-SIGNED = ANSWER | PROOF
+NEVER_BEGUN = {"digest": "0" * 64, "nonce": "00000000-0000-7000-8000-000000000000"}
+SIGNED = ANSWER | {"proof": {"password": make.PASSWORD} | NEVER_BEGUN}
+"""An answer with a proof for a signature that nobody began."""
+
+
+def proof_of(begun: dict[str, Any], password: str = make.PASSWORD) -> dict[str, Any]:
+    """The proof that finishes a signature, as a client sends it: the password, and what `signatures/` answered."""
+    return {"password": password, "digest": begun["digest"], "nonce": begun["nonce"]}

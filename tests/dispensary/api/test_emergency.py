@@ -7,7 +7,7 @@ import pytest
 
 from dispensary.models import StaffRole
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, case, fields, hand_over, order, today
+from tests.dispensary.api.conftest import ANSWER, Caller, case, fields, hand_over, order, today
 
 pytestmark = pytest.mark.django_db
 ASKED = {"days": 3, "strength_mg": 10}
@@ -42,9 +42,9 @@ def test_it_is_arranged_answered_and_handed_over(pharmacist: Caller) -> None:
     assert "emergency-supply" in {finding["code"] for finding in made.json()["review"]["findings"]}
 
     overrides = f"prescriptions/{arranged['id']}/overrides/"
-    answer = ANSWER | PROOF | {"finding": "emergency-supply"}
-    assert fields(pharmacist.post(overrides, answer | {"asked": ""}), 400) == {"asked"}
-    assert pharmacist.post(overrides, answer).status_code == 201
+    answer = ANSWER | {"finding": "emergency-supply"}
+    assert fields(pharmacist.sign(overrides, answer | {"asked": ""}), 400) == {"asked"}
+    assert pharmacist.sign(overrides, answer).status_code == 201
     supply = pharmacist.post(f"prescriptions/{arranged['id']}/dispenses/", hand_over(9), Idempotency_Key="d1")
     assert supply.status_code == 201, supply.content
     resource = pharmacist.get(f"fhir/MedicationDispense/{supply.json()['id']}").json()

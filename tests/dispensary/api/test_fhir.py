@@ -21,7 +21,7 @@ from dispensary.models import (
     WorkKind,
     WorklistItem,
 )
-from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, hand_over, today
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
 from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, SNOMED, daily, days, line, mg, request
 
 FHIR = "application/fhir+json"
@@ -439,10 +439,10 @@ def test_a_dispense_goes_out_with_its_findings_and_what_was_answered(
     refused = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="a").json()
     codes = {finding["code"]: finding["severity"] for finding in refused["findings"]}
     body = hand_over(
-        294, **PROOF, overrides=[ANSWER | {"finding": code} for code, severity in codes.items() if severity == "override"],
+        294, overrides=[ANSWER | {"finding": code} for code, severity in codes.items() if severity == "override"],
         acknowledged=[code for code, severity in codes.items() if severity == "acknowledge"],
     )  # fmt: skip
-    done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", body, Idempotency_Key="b").json()
+    done = pharmacist.sign(f"prescriptions/{too_high.pk}/dispenses/", body, Idempotency_Key="b").json()
     response = pharmacist.get(f"fhir/MedicationDispense/{done['id']}")
     assert response.status_code == 200, response.content
     assert response["Content-Type"].startswith(FHIR)

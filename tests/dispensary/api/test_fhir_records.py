@@ -26,7 +26,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary import make
-from tests.dispensary.api.conftest import SIGNED, Caller, hand_over, today
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
 from tests.dispensary.api.fhir.orders import daily, days, line, mg, request
 from tests.dispensary.api.test_emergency import ASKED, taken_until_yesterday
 from tests.dispensary.api.test_fhir import FHIR, diagnostics, new_start, outcome
@@ -54,7 +54,7 @@ def ids(bundle: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def handed_over(pharmacist: Caller, too_high: Prescription) -> Dispense:
     """A hand-over despite one finding, which a pharmacist answered."""
-    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    signed = pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="till-7-0001")
     assert done.status_code == 201, done.content

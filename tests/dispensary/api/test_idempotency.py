@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dispensary.models import Dispense, IdempotentRequest, Patient, Prescription
-from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, fields, hand_over, order, problem
+from tests.dispensary.api.conftest import Caller, fields, hand_over, order, problem
 
 
 def test_a_hand_over_needs_a_key(technician: Caller, prescription: Prescription) -> None:
@@ -47,7 +47,7 @@ def test_a_refusal_is_repeated_too_and_a_fault_frees_the_key(pharmacist: Caller,
     assert first.status_code == again.status_code == 409
     assert first.content == again.content
     assert again["Content-Type"] == "application/problem+json"
-    wrong = hand_over(294, **PROOF, overrides=[ANSWER | {"finding": "nonsense"}])
+    wrong = hand_over(294, acknowledged=["no-such-rule"])
     assert pharmacist.post(address, wrong, Idempotency_Key="free").status_code == 400
     assert not IdempotentRequest.objects.filter(key="free").exists()
 

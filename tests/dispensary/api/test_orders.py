@@ -9,7 +9,7 @@ import pytest
 
 from dispensary.models import Patient, Pharmacy, Prescription, Review
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, case, fields, hand_over, order, problem, today
+from tests.dispensary.api.conftest import ANSWER, Caller, case, fields, hand_over, order, problem, today
 
 
 def test_an_order_for_a_new_patient_is_taken_in_and_reviewed_at_once(shop: Pharmacy, technician: Caller) -> None:
@@ -103,7 +103,7 @@ def test_a_replaced_order_ends(technician: Caller, prescription: Prescription) -
 def test_the_page_of_a_prescription_shows_course_findings_and_who_answered(
     pharmacist: Caller, too_high: Prescription
 ) -> None:
-    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    signed = pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     read = pharmacist.get(f"prescriptions/{too_high.pk}/")
     assert read["ETag"] == '"1"'
@@ -171,26 +171,28 @@ def test_an_override_is_a_pharmacists_with_reason_words_and_whom_they_asked(
     pharmacist: Caller, technician: Caller, too_high: Prescription
 ) -> None:
     address = f"prescriptions/{too_high.pk}/overrides/"
-    assert technician.post(address, SIGNED | {"finding": "daily-maximum"}).status_code == 403
+    assert technician.sign(address, ANSWER | {"finding": "daily-maximum"}).status_code == 403
     assert fields(pharmacist.post(address, {"finding": "daily-maximum"})) == {"mitigation", "words", "asked", "proof"}
-    assert fields(pharmacist.post(address, SIGNED | {"finding": "daily-maximum", "mitigation": "99"})) == {"mitigation"}
+    assert fields(pharmacist.sign(address, ANSWER | {"finding": "daily-maximum", "mitigation": "99"})) == {
+        "overrides.0.mitigation"
+    }
     assert fields(
-        pharmacist.post(address, SIGNED | {"finding": "daily-maximum", "asked_at": "2999-01-01T00:00:00Z"})
+        pharmacist.sign(address, ANSWER | {"finding": "daily-maximum", "asked_at": "2999-01-01T00:00:00Z"})
     ) == {"asked_at"}
-    assert fields(pharmacist.post(address, SIGNED | {"finding": "no-such-finding"})) == {"finding"}
-    assert fields(pharmacist.post(address, SIGNED | {"finding": "x" * 65})) == {"finding"}
+    assert fields(pharmacist.sign(address, ANSWER | {"finding": "no-such-finding"})) == {"finding"}
+    assert fields(pharmacist.sign(address, ANSWER | {"finding": "x" * 65})) == {"overrides.0.finding"}
     assert not too_high.overrides.exists()
 
 
 def test_a_finding_has_one_open_answer_until_it_is_withdrawn(pharmacist: Caller, too_high: Prescription) -> None:
     address = f"prescriptions/{too_high.pk}/overrides/"
-    first = pharmacist.post(address, SIGNED | {"finding": "daily-maximum"}).json()
-    assert "finding" in fields(pharmacist.post(address, SIGNED | {"finding": "daily-maximum"}), 409)
+    first = pharmacist.sign(address, ANSWER | {"finding": "daily-maximum"}).json()
+    assert "finding" in fields(pharmacist.sign(address, ANSWER | {"finding": "daily-maximum"}), 409)
     assert fields(pharmacist.post(f"overrides/{first['id']}/withdraw/", {})) == {"reason"}
     withdrawn = pharmacist.post(f"overrides/{first['id']}/withdraw/", {"reason": "wrong patient in mind"})
     assert withdrawn.json()["state"] == "withdrawn"
     assert pharmacist.post(f"overrides/{first['id']}/withdraw/", {"reason": "again"}).status_code == 409
-    assert pharmacist.post(address, SIGNED | {"finding": "daily-maximum"}).status_code == 201
+    assert pharmacist.sign(address, ANSWER | {"finding": "daily-maximum"}).status_code == 201
 
 
 def test_an_open_session_is_no_signature(pharmacist: Caller, too_high: Prescription) -> None:
@@ -199,14 +201,14 @@ def test_an_open_session_is_no_signature(pharmacist: Caller, too_high: Prescript
     browser.client.force_login(pharmacist.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     address = f"prescriptions/{too_high.pk}/overrides/"
     assert fields(browser.post(address, ANSWER | {"finding": "daily-maximum"})) == {"proof"}
-    assert browser.post(address, SIGNED | {"finding": "daily-maximum"}).status_code == 201
+    assert browser.sign(address, ANSWER | {"finding": "daily-maximum"}).status_code == 201
 
 
 def test_a_stop_cannot_be_overridden(pharmacist: Caller, patient: Patient) -> None:
     made = pharmacist.post("prescriptions/", order(patient={"id": str(patient.pk)}, case=case(route="intrathecal")))
     assert made.json()["review"]["outcome"] == "stop"
     address = f"prescriptions/{made.json()['prescription']['id']}/overrides/"
-    assert "finding" in fields(pharmacist.post(address, SIGNED | {"finding": "route"}), 409)
+    assert "finding" in fields(pharmacist.sign(address, ANSWER | {"finding": "route"}), 409)
 
 
 def test_a_cancelled_order_is_over(pharmacist: Caller, prescription: Prescription) -> None:
@@ -231,7 +233,7 @@ def test_stopping_a_patient_who_takes_the_medicine_needs_an_answer(pharmacist: C
     refused = problem(pharmacist.post(address, {"words": "no longer needed"}), 409)
     assert [finding["code"] for finding in refused["findings"]] == ["abrupt-stop"]
     answer = ANSWER | {"finding": "abrupt-stop"}
-    done = pharmacist.post(address, {"words": "no longer needed", "overrides": [answer], **PROOF})
+    done = pharmacist.sign(address, {"words": "no longer needed", "overrides": [answer]})
     assert done.status_code == 200, done.content
     assert done.json()["status"] == "stopped"
 

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from deploy.wsgi import application
 from dispensary.models import Dispense, Override, Prescription
-from tests.dispensary.api.conftest import SIGNED, Caller, hand_over
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over
 from tests.examples import examples
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def described(ids: dict[str, str]) -> Iterator[Any]:
 @pytest.fixture
 def ids(pharmacist: Caller, prescription: Prescription, too_high: Prescription) -> dict[str, str]:
     """One of everything, by the first word of its address."""
-    pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
     done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="first")
     assert done.status_code == 201
     dispense = Dispense.objects.get()

@@ -8,7 +8,7 @@ from django.utils import timezone
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor
 from dispensary.models import Pharmacy, Prescription
-from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, fields, hand_over, problem
+from tests.dispensary.api.conftest import ANSWER, Caller, fields, hand_over, problem, proof_of
 
 pytestmark = pytest.mark.django_db
 
@@ -20,20 +20,20 @@ def test_two_pharmacists_sign_and_both_stand_in_the_record_and_in_fhir(
     setup = Actor.system("setup", shop.pk)
     pharmacies.change_settings(pharmacy=shop, changes={"second_signer": True}, by=setup, now=timezone.now())
     where = f"prescriptions/{too_high.pk}/"
-    answer = ANSWER | {"finding": "daily-maximum"} | PROOF
-    first = pharmacist.post(f"{where}overrides/", answer).json()
+    answer = ANSWER | {"finding": "daily-maximum"}
+    first = pharmacist.sign(f"{where}overrides/", answer).json()
     assert (first["state"], first["second"]) == ("waiting", None)
-    assert problem(pharmacist.post(f"{where}overrides/", answer), 409)["code"] == "conflict"
+    assert problem(pharmacist.sign(f"{where}overrides/", answer), 409)["code"] == "conflict"
 
     waits = colleague.get(f"{where}second/").json()
     assert [row["id"] for row in waits["waiting"]] == [first["id"]] and waits["passkey"] is None
-    proof = PROOF["proof"] | {name: waits[name] for name in ("digest", "nonce")}
+    proof = proof_of(waits)
     assert pharmacist.post(f"{where}second/", {"proof": proof}).status_code == 412, "the nonce is the colleague's"
     assert fields(colleague.post(f"{where}second/", {"proof": proof | {"password": "guessed"}}), 403) == {
         "proof.password"
     }
     own = pharmacist.get(f"{where}second/").json()
-    same = PROOF["proof"] | {name: own[name] for name in ("digest", "nonce")}
+    same = proof_of(own)
     assert fields(pharmacist.post(f"{where}second/", {"proof": same}), 403) == {"signer"}
     early = pharmacist.post(f"{where}second/", {"proof": same, "alone_because": "nobody came"})
     assert "wait 15 min" in problem(early, 409)["detail"]

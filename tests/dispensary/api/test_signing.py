@@ -22,15 +22,25 @@ from dispensary.actions import pharmacies, signatures
 from dispensary.actors import Actor
 from dispensary.models import BegunSignature, IdempotentRequest, Override, Pharmacy, Prescription, StaffRole
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, fields, hand_over, problem
+from tests.dispensary.api.conftest import ANSWER, NEVER_BEGUN, Caller, fields, hand_over, problem
 
 pytestmark = pytest.mark.django_db
 
 TOO_HIGH = {"finding": "daily-maximum"}
+OWN = {"password": make.PASSWORD}
 
 
-def sign(caller: Caller, order: Prescription, proof: dict[str, str] | None = None, **changes: Any) -> Any:
-    """Send an answer to the dose above the maximum, with this proof."""
+def begin(caller: Caller, order: Prescription) -> dict[str, Any]:
+    """Begin the signature under the answer to the dose above the maximum; what finishes it, without password."""
+    answer = caller.post(f"prescriptions/{order.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]})
+    assert answer.status_code == 200, answer.content
+    return {name: answer.json()[name] for name in ("digest", "nonce")}
+
+
+def sign(caller: Caller, order: Prescription, proof: dict[str, Any] | None = None, **changes: Any) -> Any:
+    """Send an answer to the dose above the maximum, with this proof; one that names no signature gets a begun one."""
+    if proof is not None and "nonce" not in proof:
+        proof = begin(caller, order) | proof
     body = ANSWER | TOO_HIGH | changes | ({} if proof is None else {"proof": proof})
     return caller.post(f"prescriptions/{order.pk}/overrides/", body)
 
@@ -60,7 +70,7 @@ def test_a_password_signs_and_a_wrong_one_is_refused_and_in_the_log(
     assert pharmacist.member is not None
     attempts = audit.history(audit.Subject("account", f"user:{pharmacist.member.user_id}"), pharmacy=shop)
     assert "signature.refused" in [line.entry.action for line in attempts]
-    signed = sign(pharmacist, too_high, PROOF["proof"])
+    signed = sign(pharmacist, too_high, OWN)
     assert signed.status_code == 201 and signed.json()["signature"] == "password"
 
 
@@ -70,7 +80,7 @@ def test_guessing_at_a_signature_locks_the_signature_and_neither_token_nor_sign_
     assert pharmacist.member is not None
     for _ in range(5):
         assert sign(pharmacist, too_high, {"password": "guessed"}).status_code == 403
-    locked = problem(sign(pharmacist, too_high, PROOF["proof"]), 403)
+    locked = problem(sign(pharmacist, too_high, OWN), 403)
     assert locked["code"] == "not-proven" and "locked" in locked["detail"]
     assert pharmacist.get("prescriptions/").status_code == 200
     form = {"login": pharmacist.member.user.get_username(), "password": make.PASSWORD}
@@ -88,7 +98,7 @@ def test_a_locked_signature_opens_after_a_quarter_of_an_hour_or_by_a_manager(
     at_work = Client()
     at_work.force_login(manager.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert at_work.post(reverse("unlock-person", args=[pharmacist.member.pk])).status_code == 302
-    assert sign(pharmacist, too_high, PROOF["proof"]).status_code == 201
+    assert sign(pharmacist, too_high, OWN).status_code == 201
     by = pharmacist.member.actor()
     begun = timezone.now()
     for _ in range(5):
@@ -102,26 +112,26 @@ def test_who_has_a_second_factor_signs_with_a_code_that_works_once(pharmacist: C
     assert pharmacist.member is not None
     secret = generate_totp_secret()
     TOTP.activate(pharmacist.member.user, secret)
-    assert fields(sign(pharmacist, too_high, PROOF["proof"]), 403) == {"proof.code"}
-    assert fields(sign(pharmacist, too_high, PROOF["proof"] | {"code": "000000"}), 403) == {"proof.code"}
+    assert fields(sign(pharmacist, too_high, OWN), 403) == {"proof.code"}
+    assert fields(sign(pharmacist, too_high, OWN | {"code": "000000"}), 403) == {"proof.code"}
     (counter,) = yield_hotp_counters_from_time()
     code = format_hotp_value(hotp_value(secret, counter))
-    signed = sign(pharmacist, too_high, PROOF["proof"] | {"code": code}).json()
+    signed = sign(pharmacist, too_high, OWN | {"code": code}).json()
     assert signed["signature"] == "second-factor"
     assert pharmacist.post(f"overrides/{signed['id']}/withdraw/", {"reason": "once more"}).status_code == 200
-    assert fields(sign(pharmacist, too_high, PROOF["proof"] | {"code": code}), 403) == {"proof.code"}
+    assert fields(sign(pharmacist, too_high, OWN | {"code": code}), 403) == {"proof.code"}
     recovery = RecoveryCodes.activate(pharmacist.member.user).get_unused_codes()[0]
-    assert sign(pharmacist, too_high, PROOF["proof"] | {"code": recovery}).status_code == 201
+    assert sign(pharmacist, too_high, OWN | {"code": recovery}).status_code == 201
 
 
 def test_a_signature_is_for_what_was_shown_when_it_began(pharmacist: Caller, too_high: Prescription) -> None:
     begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
     assert begun["factors"] == ["password"]
-    shown = PROOF["proof"] | {"digest": begun["digest"]}
-    assert fields(sign(pharmacist, too_high, shown, words="Something else that nobody agreed to."), 412) == {
-        "proof.digest"
-    }
-    signed = sign(pharmacist, too_high, shown | {"nonce": begun["nonce"]}).json()
+    shown = OWN | {name: begun[name] for name in ("digest", "nonce")}
+    other = sign(pharmacist, too_high, shown, words="Something else that nobody agreed to.")
+    assert fields(other, 412) == {"proof.digest"}
+    assert fields(sign(pharmacist, too_high, shown | {"digest": "0" * 64}), 412) == {"proof.digest"}
+    signed = sign(pharmacist, too_high, shown).json()
     lines = audit.history(Override.objects.get(pk=signed["id"]), pharmacy=too_high.pharmacy)
     (line,) = [line for line in lines if line.entry.action == "override.signed"]
     assert line.body is not None
@@ -132,7 +142,7 @@ def test_a_signature_is_used_once_by_who_began_it(
     shop: Pharmacy, pharmacist: Caller, too_high: Prescription, caller: Callable[..., Caller]
 ) -> None:
     begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
-    proof = PROOF["proof"] | {name: begun[name] for name in ("nonce", "digest")}
+    proof = OWN | {name: begun[name] for name in ("nonce", "digest")}
     assert fields(sign(caller(shop), too_high, proof), 412) == {"proof.nonce"}
     signed = sign(pharmacist, too_high, proof).json()
     assert pharmacist.post(f"overrides/{signed['id']}/withdraw/", {"reason": "once more"}).status_code == 200
@@ -147,8 +157,18 @@ def test_an_invented_passkey_signs_nothing(pharmacist: Caller, too_high: Prescri
     named = {name: begun[name] for name in ("nonce", "digest")}
     for answer in ({}, {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}}):
         assert fields(sign(pharmacist, too_high, named | {"passkey": answer}), 403) == {"proof.passkey"}
-    assert fields(sign(pharmacist, too_high, {"passkey": {}}), 412) == {"proof.nonce"}
+    assert fields(sign(pharmacist, too_high, NEVER_BEGUN | {"passkey": {}}), 412) == {"proof.nonce"}
     assert fields(sign(pharmacist, too_high, {"code": "123456"})) == {"proof.password"}
+
+
+def test_a_proof_for_a_signature_that_nobody_began_is_refused_without_trying_it(
+    pharmacist: Caller, too_high: Prescription
+) -> None:
+    bare = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", ANSWER | TOO_HIGH | {"proof": OWN})
+    assert fields(bare) == {"proof.digest", "proof.nonce"}
+    for password in (make.PASSWORD, "guessed"):
+        assert fields(sign(pharmacist, too_high, NEVER_BEGUN | {"password": password}), 412) == {"proof.nonce"}
+    assert not Override.objects.exists()
 
 
 def test_a_hand_over_is_signed_once_and_no_digest_of_the_password_is_kept(
@@ -161,14 +181,15 @@ def test_a_hand_over_is_signed_once_and_no_digest_of_the_password_is_kept(
         if finding["severity"] == "acknowledge"
     ]
     body = hand_over(294, overrides=[ANSWER | TOO_HIGH], acknowledged=milder)
-    first = pharmacist.post(address, body | PROOF, Idempotency_Key="b")
+    proof = OWN | begin(pharmacist, too_high)
+    first = pharmacist.post(address, body | {"proof": proof}, Idempotency_Key="b")
     assert first.status_code == 201, first.content
     kept = IdempotentRequest.objects.get(key="b").request_digest
-    again = pharmacist.post(address, body | {"proof": {"password": "another"}}, Idempotency_Key="b")
+    again = pharmacist.post(address, body | {"proof": proof | {"password": "another"}}, Idempotency_Key="b")
     assert again.status_code == 201 and again.json()["id"] == first.json()["id"]
     assert IdempotentRequest.objects.get(key="b").request_digest == kept
 
 
 def test_a_technicians_password_signs_no_override(technician: Caller, too_high: Prescription) -> None:
-    assert technician.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | TOO_HIGH).status_code == 403
+    assert technician.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | TOO_HIGH).status_code == 403
     assert make.PASSWORD not in str(list(Override.objects.values()))

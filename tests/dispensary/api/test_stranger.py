@@ -154,7 +154,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     """One of everything, by name."""
     done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="the-first")
     assert done.status_code == 201, done.content
-    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    signed = pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     dispense, override = Dispense.objects.get(), Override.objects.get()
     finding = Finding.objects.filter(review__prescription=too_high)[0]

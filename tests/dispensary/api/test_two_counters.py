@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Dispense, IdempotentRequest, Override, Patient, Pharmacy, Prescription, Review
 from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
-from tests.dispensary.api.conftest import SIGNED, Caller, hand_over, order, today
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, proof_of, today
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,7 +112,10 @@ def test_two_pharmacists_answer_one_finding_once(
     live_server: LiveServer, two: tuple[Caller, Caller], too_high: Prescription
 ) -> None:
     address = f"prescriptions/{too_high.pk}/overrides/"
-    answers = at_once(live_server, *((caller, address, SIGNED | {"finding": "daily-maximum"}, "") for caller in two))
+    answer = ANSWER | {"finding": "daily-maximum"}
+    begun = [caller.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [answer]}).json() for caller in two]
+    signed = [answer | {"proof": proof_of(signature)} for signature in begun]
+    answers = at_once(live_server, *((caller, address, body, "") for caller, body in zip(two, signed, strict=True)))
     assert sorted(status for status, _ in answers) == [201, 409]
     assert Override.objects.count() == 1
 

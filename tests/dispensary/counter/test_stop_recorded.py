@@ -28,7 +28,7 @@ from dispensary.models import (
     TherapySummary,
 )
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, problem
+from tests.dispensary.api.conftest import ANSWER, Caller, problem
 from tests.dispensary.audit.linking import flush_links
 from tests.dispensary.counter.test_choices import counter, pharmacist
 
@@ -191,7 +191,7 @@ def test_the_stop_by_rest_asks_first_and_answers_with_what_is_taken(
     assert [finding["code"] for finding in refused["findings"]] == ["abrupt-stop"]
     assert AuditEntry.objects.get(action="prescription.stop_refused").subject_type == "priorsupply"
     answer = ANSWER | {"finding": "abrupt-stop"}
-    done = caller.post(where, {"words": "no longer needed", "overrides": [answer], **PROOF})
+    done = caller.sign(where, {"words": "no longer needed", "overrides": [answer]})
     assert done.status_code == 200, done.content
     assert done.json()["courses"] == []
     assert [row["kind"] for row in done.json()["decisions"]] == ["stopped"]
