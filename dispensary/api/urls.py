@@ -8,6 +8,7 @@ from dispensary.actions.documents import Document
 from dispensary.api.views import (
     audit,
     bags,
+    downtime,
     fhir_log,
     fhir_metadata,
     fhir_orders,
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/<uuid:pk>/emergency/", orders.EmergencyView.as_view(), name="emergency"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
     path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),
+    path("downtime/form.pdf", downtime.DowntimeFormView.as_view(), name="downtime-form"),
     path("products/", handover.ProductsView.as_view(), name="products"),
     path("products/scan/", handover.ScanView.as_view(), name="scan"),
     re_path(r"^products/(?P<gtin>[0-9]{8,14})/$", handover.ProductView.as_view(), name="product"),

@@ -38,6 +38,7 @@ MENU = (
     ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
     ("Reminders", "counter:reminders", policies.may_send_reminders),
     ("Alerts", "counter:alerts", policies.may_answer_alerts),
+    ("Downtime", "counter:downtime", policies.may_see_patients),
     ("Audit log", "counter:audit", policies.may_read_log),
     ("People", "counter:people", policies.may_change_settings),
     ("Settings", "counter:settings", policies.may_change_settings),

@@ -1,6 +1,7 @@
-"""The papers of a dispense: the label and the dated calendar. Pure functions of plain values; no database."""
+"""The papers of a dispense, the label and the dated calendar among them. Pure functions of plain values; no database."""
 
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
+from dispensary.documents.downtime import DowntimeForm, DowntimeOrder, DowntimePatient, Paper, downtime_form_pdf
 from dispensary.documents.label import label_pdf, label_png, label_text
 from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
@@ -9,8 +10,12 @@ from dispensary.documents.request import PlanRequest, RequestPhase, plan_request
 __all__ = [
     "Course",
     "DoesNotFit",
+    "DowntimeForm",
+    "DowntimeOrder",
+    "DowntimePatient",
     "Handover",
     "OverrideRecord",
+    "Paper",
     "PharmacyLines",
     "PlanRequest",
     "PrintedSignature",
@@ -18,6 +23,7 @@ __all__ = [
     "RequestPhase",
     "Stretch",
     "calendar_days",
+    "downtime_form_pdf",
     "label_pdf",
     "label_png",
     "label_text",

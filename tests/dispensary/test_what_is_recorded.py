@@ -295,6 +295,15 @@ def test_a_bag_is_prepared_checked_shelved_put_back_and_handed_over(house: House
 
 
 @journey
+def test_the_downtime_form_is_printed(house: House) -> None:
+    taken = house.taken_in()
+    printed = house.technician.get("downtime/form.pdf?days=3")
+    assert printed.content.startswith(b"%PDF"), printed.content
+    assert house.wrote(Event.DOWNTIME_PRINTED, by=StaffRole.TECHNICIAN)["patients"] == 1
+    house.wrote(Event.PATIENT_OPENED, by=StaffRole.TECHNICIAN, patient=taken["patient"]["id"])
+
+
+@journey
 def test_cards_for_another_system_and_what_was_done_about_them(house: House) -> None:
     service, technician = "/cds-services/baclofen-sign", house.technician
     steep = hooks.draft(hooks.line(hooks.mg(35), hooks.daily(3, boundsDuration=hooks.days(28))))

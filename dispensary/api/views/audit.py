@@ -54,12 +54,6 @@ class LogView(BaseView):
         parameters[name] = cursor
         return self.request.build_absolute_uri(f"{self.request.path}?{parameters.urlencode()}")
 
-    def parse_query(self, query: type[shapes.Query]) -> dict[str, Any]:
-        """Return the checked query parameters."""
-        serializer = query(data=self.request.query_params)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
-
 
 class LogsView(LogView):
     """The logs that the caller may read."""

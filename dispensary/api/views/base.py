@@ -122,6 +122,12 @@ class BaseView(APIView):
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
+    def parse_query(self, query: Any) -> dict[str, Any]:
+        """Return the checked query parameters."""
+        serializer = query(data=self.request.query_params)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
     @property
     def now(self) -> datetime:
         """The present time by the database's clock, the same for the whole request."""

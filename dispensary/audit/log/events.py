@@ -95,6 +95,8 @@ class Event(StrEnum):
     LABEL_REPRINTED = "label.reprinted", "{by} printed the label of {subject} again."
     DOCUMENT_PRINTED = "document.printed", "{by} printed a calendar or leaflet for {subject}."
 
+    DOWNTIME_PRINTED = "downtime.printed", "{by} printed the downtime form of {subject}."
+
     REMINDER_PLANNED = "reminder.planned", "{by} planned {subject} for {patient}."
     REMINDER_SENT = "reminder.sent", "{by} sent {subject} to {patient}."
     REMINDER_FAILED = "reminder.failed", "{by} could not send {subject} to {patient}."

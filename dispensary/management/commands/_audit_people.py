@@ -1,4 +1,4 @@
-"""Members of staff who answer for a command, named by their sign-in names."""
+"""The pharmacy that a command is about, and the members of staff who answer for it, named by their sign-in names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 
 from dispensary.actors import Actor, Role
-from dispensary.models import StaffMember
+from dispensary.models import Pharmacy, StaffMember
 
 
 def authoriser(username: str, pharmacy: UUID | None, *roles: Role) -> Actor:
@@ -23,3 +23,11 @@ def authoriser(username: str, pharmacy: UUID | None, *roles: Role) -> Actor:
         place = f"pharmacy {pharmacy}" if pharmacy else "a pharmacy"
         raise CommandError(f"{username} is no active {role_names} of {place}.", returncode=2)
     return member.actor()
+
+
+def find_pharmacy(pharmacy_id: UUID | None) -> Pharmacy:
+    """Return the pharmacy of an id; without one the only one there is. Raises CommandError."""
+    pharmacies_asked = list(Pharmacy.objects.filter(pk=pharmacy_id) if pharmacy_id else Pharmacy.objects.all()[:2])
+    if len(pharmacies_asked) != 1:
+        raise CommandError("Say which pharmacy: --pharmacy ID. `manage.py pharmacy list` tells the ids.")
+    return pharmacies_asked[0]

@@ -14,7 +14,7 @@ from dispensary.actions import pharmacies, settings_changes
 from dispensary.actors import Actor, Role
 from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
-from dispensary.management.commands._audit_people import authoriser
+from dispensary.management.commands._audit_people import authoriser, find_pharmacy
 from dispensary.models import SERVICE_ROLES, Pharmacy, StaffMember, StaffRole
 
 _SWITCH = {"yes": True, "no": False}
@@ -73,7 +73,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{pharmacy.pk}  {pharmacy.name} ({pharmacy.profile})")
 
     def _set(self, options: dict[str, Any]) -> None:
-        at = _pharmacy(options["pharmacy"])
+        at = find_pharmacy(options["pharmacy"])
         waiting = settings_changes.change_settings(
             pharmacy=at,
             changes=_parse_settings(options["changes"]),
@@ -87,7 +87,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{', '.join(waiting.changes)}: in force when {when}.")
 
     def _staff(self, options: dict[str, Any]) -> None:
-        at = _pharmacy(options["pharmacy"])
+        at = find_pharmacy(options["pharmacy"])
         member = pharmacies.grant_access(
             user=_user(options["username"]),
             pharmacy=at,
@@ -100,7 +100,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{member.display_name} is {member.get_role_display().lower()} at {at.name}.")
 
     def _service(self, options: dict[str, Any]) -> None:
-        at = _pharmacy(options["pharmacy"])
+        at = find_pharmacy(options["pharmacy"])
         member = pharmacies.open_service(
             username=options["username"],
             pharmacy=at,
@@ -112,7 +112,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{member.display_name} works at {at.name} with tokens: manage.py api_token {member.user}.")
 
     def _end(self, options: dict[str, Any]) -> None:
-        at = _pharmacy(options["pharmacy"])
+        at = find_pharmacy(options["pharmacy"])
         member = StaffMember.objects.filter(user_id=_user(options["username"]).pk, pharmacy=at, active=True).first()
         if member is None:
             raise CommandError(f"{options['username']} has no access to {at.name}.")
@@ -120,7 +120,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{member.display_name} has no access to {at.name} any more.")
 
     def _product(self, options: dict[str, Any]) -> None:
-        at = _pharmacy(options["pharmacy"])
+        at = find_pharmacy(options["pharmacy"])
         fields = {name: options[name] for name in ("gtin", "name", "brand", "strength_mg", "pack_size")}
         product = pharmacies.add_product(**fields, by=_by(at, options["by"]), now=read_clock())
         self.stdout.write(f"{product.gtin}  {product.name}")
@@ -136,13 +136,6 @@ def _parse_settings(pairs: list[str]) -> dict[str, Any]:
             _SWITCH.get(value, value) if name in {"od_means_once_daily", "token_signs", "second_signer"} else value
         )
     return settings
-
-
-def _pharmacy(pharmacy_id: UUID | None) -> Pharmacy:
-    pharmacies_asked = list(Pharmacy.objects.filter(pk=pharmacy_id) if pharmacy_id else Pharmacy.objects.all()[:2])
-    if len(pharmacies_asked) != 1:
-        raise CommandError("Say which pharmacy: --pharmacy ID. `manage.py pharmacy list` tells the ids.")
-    return pharmacies_asked[0]
 
 
 def _user(username: str) -> AbstractBaseUser:

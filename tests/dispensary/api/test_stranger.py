@@ -48,6 +48,7 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "patients/", {"identifier": "N-1", "family_name": "New"}, COUNTER),
     ("GET", "prescribers/", None, COUNTER),
     ("POST", "prescribers/", {"identifier": "N-1", "name": "Dr New"}, COUNTER),
+    ("GET", "downtime/form.pdf", None, COUNTER),
     ("GET", "products/", None, COUNTER),
     ("GET", f"products/{make.TEN_MG}/", None, COUNTER),
     ("POST", "products/scan/", {"scan": f"01{make.TEN_MG}"}, COUNTER),
