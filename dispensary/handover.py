@@ -81,6 +81,13 @@ def select_dispenses() -> QuerySet[Dispense]:
     ).prefetch_related("prescription__phases")
 
 
+def handed_over_together(dispense: Dispense) -> QuerySet[Dispense]:
+    """Return the packs of the order's other strengths that were handed over in the same moment."""
+    together = select_dispenses().filter(patient_id=dispense.patient_id, handed_over_at=dispense.handed_over_at)
+    group = dispense.prescription.group
+    return together.filter(prescription__group=group).exclude(pk=dispense.pk) if group else together.none()
+
+
 def handed_over(dispense: Dispense, today: date) -> HandedOver:
     """Return a hand-over as it was made: of what came later only decisions count, those about what was taken then.
 

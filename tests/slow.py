@@ -28,6 +28,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_patient_messages.py",
         "dispensary/counter/test_plan.py",
         "dispensary/counter/test_plain_words.py",
+        "dispensary/counter/test_printing.py",
         "dispensary/counter/test_queue.py",
         "dispensary/counter/test_reminders.py",
         "dispensary/counter/test_review_desk.py",

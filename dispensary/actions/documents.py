@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.documents import DoesNotFit, Handover, label_pdf, label_png, label_text, taper_calendar_pdf
+from dispensary.documents import DoesNotFit, Handover, draw_labels, label_pdf, label_png, label_text, taper_calendar_pdf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.handover import printed_handover
 from dispensary.models import Dispense, DispenseStatus
@@ -41,6 +42,30 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
 
     Raises NotPrintable, and Conflict for a supply that was cancelled, came back, or is for what is not taken any more.
     """
+    handover = _require_printable(dispense, document, by, now)
+    try:
+        content = _RENDERERS[document](handover, at=now)
+    except DoesNotFit as error:
+        raise _not_printable(error) from None
+    _record_print(dispense, document, handover, by, now)
+    return content
+
+
+@transaction.atomic
+def print_labels(*, dispenses: Sequence[Dispense], by: Actor, now: datetime) -> list[bytes]:
+    """Return the labels of dispenses as SVG for a browser to print, and record each print as `print_document` does."""
+    pages = []
+    for dispense in dispenses:
+        handover = _require_printable(dispense, Document.LABEL, by, now)
+        try:
+            pages += draw_labels(handover)
+        except DoesNotFit as error:
+            raise _not_printable(error) from None
+        _record_print(dispense, Document.LABEL, handover, by, now)
+    return pages
+
+
+def _require_printable(dispense: Dispense, document: Document, by: Actor, now: datetime) -> Handover:
     name = "label" if document is Document.LABEL else "document"
     policies.require(policies.may_dispense(by), by, f"print a {name}", "a technician or pharmacist")
     policies.require_same_pharmacy(by, dispense.pharmacy_id)
@@ -51,12 +76,9 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
         )
         raise Conflict(f"This supply is {state}: no {name} of it is printed.", problem)
     try:
-        handover = printed_handover(dispense, dispense.pharmacy.local_day(now))
-        content = _RENDERERS[document](handover, at=now)
+        return printed_handover(dispense, dispense.pharmacy.local_day(now))
     except DoesNotFit as error:
         raise _not_printable(error) from None
-    _record_print(dispense, document, handover, by, now)
-    return content
 
 
 def preview_label(dispense: Dispense, *, now: datetime) -> bytes:

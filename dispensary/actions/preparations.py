@@ -29,7 +29,7 @@ from dispensary.actions.summaries import follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.documents import DoesNotFit, label_pdf, label_text
+from dispensary.documents import DoesNotFit, Handover, draw_labels, label_pdf, label_text
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Problem
 from dispensary.handover import label_values
 from dispensary.models import (
@@ -240,37 +240,62 @@ def print_label(*, preparation: Preparation, number: int = 0, by: Actor, now: da
 
     Raises `NotPrintable`, and `Conflict` where nobody can say yet how the tablets are taken.
     """
-    policies.require(policies.may_dispense(by), by, "print a label", "a technician or pharmacist")
     with transaction.atomic():
-        row, items = _lock(preparation, by)
-        today = items[0].prescription.pharmacy.local_day(now)
-        products, _ = find_products(items, today)
-        after = assess_items(items, products, today).after_hand_over() if len(products) == len(items) else None
-        if after is None or not after.label(HAND_OVER):
-            raise Conflict("Nobody can say yet how these tablets are taken: the label is printed after the check.")
-        dispenses_to_come = [
-            Dispense(
-                pharmacy=item.prescription.pharmacy,
-                patient=item.prescription.patient,
-                prescription=item.prescription,
-                product=product,
-                strength_mg=product.strength_mg,
-                quantity=item.quantity,
-                further_packs=[counted.to_json() for counted in item.further],
-                handed_over_at=now,
-            )
-            for item, product in zip(items, products, strict=True)
-        ]
+        row, values = _values_to_print(preparation, by, now)
         try:
-            values = label_values(dispenses_to_come, after)[number]
-            content = label_pdf(values, at=now)
+            content = label_pdf(values[number], at=now)
         except DoesNotFit as error:
             raise NotPrintable(f"{str(error).capitalize()}.") from None
-        row.label_prints += 1
-        row.save(update_fields=["label_prints"])
-        event = Event.LABEL_PRINTED if row.label_prints == 1 else Event.LABEL_REPRINTED
-        _record(event, row, by, now, {"print": row.label_prints, "says": label_text(values)})
+        _record_print(row, values[number : number + 1], by, now)
     return content
+
+
+@transaction.atomic
+def print_labels(*, preparation: Preparation, by: Actor, now: datetime) -> list[bytes]:
+    """Return the labels of all strengths of a bag as SVG for a browser to print; otherwise as `print_label` does."""
+    row, values = _values_to_print(preparation, by, now)
+    try:
+        pages = [page for handover in values for page in draw_labels(handover)]
+    except DoesNotFit as error:
+        raise NotPrintable(f"{str(error).capitalize()}.") from None
+    _record_print(row, values, by, now)
+    return pages
+
+
+def _values_to_print(preparation: Preparation, by: Actor, now: datetime) -> tuple[Preparation, list[Handover]]:
+    """Lock a bag and return it with what the label of each strength says."""
+    policies.require(policies.may_dispense(by), by, "print a label", "a technician or pharmacist")
+    row, items = _lock(preparation, by)
+    today = items[0].prescription.pharmacy.local_day(now)
+    products, _ = find_products(items, today)
+    after = assess_items(items, products, today).after_hand_over() if len(products) == len(items) else None
+    if after is None or not after.label(HAND_OVER):
+        raise Conflict("Nobody can say yet how these tablets are taken: the label is printed after the check.")
+    dispenses_to_come = [
+        Dispense(
+            pharmacy=item.prescription.pharmacy,
+            patient=item.prescription.patient,
+            prescription=item.prescription,
+            product=product,
+            strength_mg=product.strength_mg,
+            quantity=item.quantity,
+            further_packs=[counted.to_json() for counted in item.further],
+            handed_over_at=now,
+        )
+        for item, product in zip(items, products, strict=True)
+    ]
+    try:
+        return row, label_values(dispenses_to_come, after)
+    except DoesNotFit as error:
+        raise NotPrintable(f"{str(error).capitalize()}.") from None
+
+
+def _record_print(row: Preparation, values: Sequence[Handover], by: Actor, now: datetime) -> None:
+    row.label_prints += 1
+    row.save(update_fields=["label_prints"])
+    event = Event.LABEL_PRINTED if row.label_prints == 1 else Event.LABEL_REPRINTED
+    says = [line for handover in values for line in label_text(handover)]
+    _record(event, row, by, now, {"print": row.label_prints, "says": says})
 
 
 def orders_of(preparation: Preparation) -> Mapping[Any, Prescription]:

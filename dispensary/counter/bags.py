@@ -10,7 +10,8 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from baclofen_rules.text import format_amount
 from dispensary import policies
@@ -27,7 +28,7 @@ from dispensary.counter.check_errors import refusal_lines
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.main_button import Step
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
-from dispensary.counter.printing import respond_with
+from dispensary.counter.printing import respond_with, show_labels
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError, Problem
 from dispensary.handover import order_number
@@ -176,6 +177,15 @@ def take(
     if isinstance(result, Refused):
         return [*refusal_lines(result, visit), ErrorLine("Let a pharmacist check the bag again, then hand it over")]
     return redirect("counter:dispensed", result.pk)
+
+
+@require_POST
+@at_counter(policies.may_dispense)
+def bag_labels(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Print the labels of a bag from the browser, and come back to it."""
+    row = visit.fetch(Preparation.objects.select_related("prescription"), pk)
+    pages = preparations.print_labels(preparation=row, by=visit.by, now=visit.now)
+    return show_labels(request, visit, pages, reverse("counter:bag", args=[pk]))
 
 
 @require_safe

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -24,7 +23,15 @@ from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
-from dispensary.handover import HandedOver, handed_over, label_of, log_receipt, order_number, select_dispenses
+from dispensary.handover import (
+    HandedOver,
+    handed_over,
+    handed_over_together,
+    label_of,
+    log_receipt,
+    order_number,
+    select_dispenses,
+)
 from dispensary.models import ConsentAnswer, ConsentSource, Dispense, Patient, SecondSignature, WorkKind
 from dispensary.reminders import reach
 
@@ -95,13 +102,6 @@ def answer_messages(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRe
     )
     messages.success(request, f"Messages: the patient said {ConsentAnswer(answer).label.lower()}.")
     return redirect("counter:dispensed", pk)
-
-
-def handed_over_together(dispense: Dispense) -> QuerySet[Dispense]:
-    """Return the packs of the order's other strengths that were handed over in the same moment."""
-    together = select_dispenses().filter(patient_id=dispense.patient_id, handed_over_at=dispense.handed_over_at)
-    group = dispense.prescription.group
-    return together.filter(prescription__group=group).exclude(pk=dispense.pk) if group else together.none()
 
 
 def label_directions(made: HandedOver, dispense: Dispense) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from dispensary import policies
-from dispensary.actions.documents import Document, preview_label, print_document
+from dispensary.actions.documents import Document, preview_label, print_document, print_labels
 from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.counter.access import at_counter
+from dispensary.counter.pages import render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import NotFound
-from dispensary.handover import order_number, select_dispenses
+from dispensary.handover import handed_over_together, order_number, select_dispenses
 
 
 @require_safe
@@ -42,6 +45,21 @@ def respond_with(content: bytes, name: str, content_type: str = "application/pdf
     response = HttpResponse(content, content_type=content_type)
     response["Content-Disposition"] = f'inline; filename="{name}"'
     return response
+
+
+@require_POST
+@at_counter(policies.may_dispense)
+def labels(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Print the labels of a hand-over, of all its strengths, from the browser, and come back to its page."""
+    dispense = visit.fetch(select_dispenses(), pk)
+    pages = print_labels(dispenses=[dispense, *handed_over_together(dispense)], by=visit.by, now=visit.now)
+    return show_labels(request, visit, pages, reverse("counter:dispensed", args=[pk]))
+
+
+def show_labels(request: HttpRequest, visit: Visit, pages: list[bytes], back: str) -> HttpResponse:
+    """Return a page that prints its labels as soon as it is there, then goes back."""
+    pictures = [f"data:image/svg+xml;base64,{base64.b64encode(page).decode()}" for page in pages]
+    return render_page(request, visit, "labels.html", {"pictures": pictures, "back": back})
 
 
 @require_safe

@@ -2,7 +2,7 @@
 
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.downtime import DowntimeForm, DowntimeOrder, DowntimePatient, Paper, downtime_form_pdf
-from dispensary.documents.label import label_pdf, label_png, label_text
+from dispensary.documents.label import draw_labels, label_pdf, label_png, label_text
 from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.documents.request import PlanRequest, RequestPhase, plan_request_pdf
@@ -24,6 +24,7 @@ __all__ = [
     "Stretch",
     "calendar_days",
     "downtime_form_pdf",
+    "draw_labels",
     "label_pdf",
     "label_png",
     "label_text",

@@ -13,7 +13,7 @@ import zxingcpp
 
 from baclofen_rules.text import format_amount
 from dispensary.documents.paper import ENGLISH, DoesNotFit, Handover, Stretch
-from dispensary.documents.typesetting import typeset
+from dispensary.documents.typesetting import draw_pages, typeset
 from dispensary.documents.words import (
     NB,
     RIGHT_TO_LEFT,
@@ -47,6 +47,11 @@ def label_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
 def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
     """Render the first label as a PNG, for a preview on the screen."""
     return typeset("label.typ", _fit(handover), png_ppi=ppi)
+
+
+def draw_labels(handover: Handover) -> list[bytes]:
+    """Return the labels of a dispense as SVG, one each, for a browser to print. Raises DoesNotFit as `label_pdf` does."""
+    return draw_pages("label.typ", _fit(handover))
 
 
 def label_text(handover: Handover) -> list[str]:

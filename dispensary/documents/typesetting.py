@@ -38,17 +38,21 @@ def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = Non
     Raises DoesNotFit when the template's own measurement says that the text does not fit, or when a letter cannot be
     drawn by any font.
     """
+    if png_ppi:
+        return _compile(template, data, format="png", ppi=png_ppi)[0]
+    moment = (at or datetime(2000, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    return _compile(template, data, format="pdf", pdf_standards="ua-1", timestamp=moment)[0]
+
+
+def draw_pages(template: str, data: Mapping[str, Any]) -> list[bytes]:
+    """Fill `template` and return each page as SVG, its letters as outlines. Raises DoesNotFit as `typeset` does."""
+    return _compile(template, data, format="svg")
+
+
+def _compile(template: str, data: Mapping[str, Any], **options: Any) -> list[bytes]:
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     try:
-        if png_ppi:
-            pages: Any = _compiler().compile(input=FOLDER / template, format="png", ppi=png_ppi, sys_inputs=inputs)
-            image: bytes = pages[0] if isinstance(pages, list) else pages
-            return image
-        moment = (at or datetime(2000, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-        document: Any = _compiler().compile(
-            input=FOLDER / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
-        )
-        return bytes(document)
+        pages: Any = _compiler().compile(input=FOLDER / template, sys_inputs=inputs, **options)
     except typst.TypstError as error:
         error_text = f"{error.message} {' '.join(error.hints)}"
         if "does-not-fit:" in error_text:
@@ -56,3 +60,4 @@ def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = Non
         if "could not be displayed" in error_text:
             raise DoesNotFit(f"a letter in the text cannot be printed: {error.message}") from error
         raise
+    return list(pages) if isinstance(pages, list) else [bytes(pages)]

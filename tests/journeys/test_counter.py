@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from datetime import timedelta
 
@@ -115,11 +116,36 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         assert "THREE AND A HALF tablets (35 mg) three times a day" in " ".join(words.split())
         assert f"Log {proof}" in " ".join(words.split())
 
+        print_with_one_key(window)
+
         window.tab_to(page.get_by_role("link", name="Audit trail"))
         window.follow("Enter")
         expect(page.get_by_text("signed an answer to daily-maximum")).to_be_visible()
         expect(page.get_by_text(proof.leaf.hex())).to_be_visible()
         check_page(window, "trail")
+
+
+LABEL_POINTS = (70 / 25.4 * 72, 35 / 25.4 * 72)
+
+
+def print_with_one_key(window: BrowserWindow) -> None:
+    """Print the label of the supply that is open, and come back by itself; what leaves for the printer is the label alone."""
+    page = window.page
+    again = page.get_by_role("button", name="Print the label again")
+    page.keyboard.press("F9")
+    expect(again).to_be_visible()
+    script = re.compile("/labels[^/]*[.]js")
+    page.route(script, lambda route: route.fulfill(body="", content_type="text/javascript"))
+    window.follow("F9")
+    expect(page.get_by_role("heading", name="1 label to the printer")).to_be_visible()
+    check_page(window, "labels")
+    sheets = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages
+    sizes = [(float(sheet.mediabox.width), float(sheet.mediabox.height)) for sheet in sheets]
+    assert sizes == [pytest.approx(LABEL_POINTS, abs=1)]
+    page.unroute(script)
+    window.tab_to(page.get_by_role("link", name="Back to the supply"))
+    window.follow("Enter")
+    expect(again).to_be_visible()
 
 
 def sign_override(window: BrowserWindow) -> None:

@@ -120,8 +120,7 @@ def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
         type_as_a_scanner(window, gtin=make.TWENTY_FIVE_MG, lot="LOT25")
         check_page(window, "two-strengths-scanned")
         window.follow("F9")
-        expect(page.get_by_role("link", name="Print the label of 25 mg")).to_be_visible()
-        expect(page.get_by_role("link", name="Print the label of 10 mg")).to_be_visible()
+        expect(page.get_by_role("button", name="Print the labels of 25 mg and 10 mg")).to_be_visible()
         check_page(window, "two-strengths-handed-over")
     assert [row.lot for row in Dispense.objects.filter(prescription__in=(first, second)).order_by("lot")] == [
         "LOT10",

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
-from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png, label_text
+from dispensary.documents import (
+    Course,
+    DoesNotFit,
+    Handover,
+    PharmacyLines,
+    draw_labels,
+    label_pdf,
+    label_png,
+    label_text,
+)
 from dispensary.documents.words import short_day
 from dispensary.models.pharmacy import LabelLayout
 from tests.dispensary.documents.samples import SUNDAY, WARNINGS, steady, stretch, taper
@@ -149,6 +158,14 @@ def test_the_symbol_reads_back_to_number_and_receipt_and_nothing_about_the_patie
     picture = Image.open(io.BytesIO(label_png(steady(), ppi=600)))
     barcodes = zxingcpp.read_barcodes(picture)
     assert [b.text for b in barcodes] == ["RX-2026-00417|1203|9f86d081884c7d65"]
+
+
+@pytest.mark.parametrize("course", ["steady", "taper"])
+def test_a_browser_prints_as_many_labels_as_the_pdf_has(course: str) -> None:
+    handover = steady() if course == "steady" else steady(course=taper())
+    drawn = draw_labels(handover)
+    assert len(drawn) == len(PdfReader(io.BytesIO(label_pdf(handover))).pages)
+    assert all(label.startswith(b"<svg") for label in drawn)
 
 
 def test_the_same_dispense_printed_at_the_same_moment_gives_the_same_bytes() -> None:
