@@ -237,7 +237,8 @@ class Courses:
         """Move the dates of a plan; one that has not begun begins so much later, or sooner."""
         if course.first_on <= self.day:
             for segment in course.segments:
-                segment.moved += days
+                if segment.first_taken is not None:
+                    segment.moved += days
             return
         first_on = max(self.day, course.first_on + days)
         self.starts = [

@@ -198,7 +198,7 @@ def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
         days.append(asked.starts_on.toordinal())
     first_on = max([day for day in days if day is not None])
     planned = [start for start in state.starts if state.day < start.on <= first_on and course in start.replaced]
-    return [start.course for start in planned if start.course.is_open]
+    return list(dict.fromkeys(start.course for start in planned if start.course.is_open))
 
 
 def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last)

@@ -335,8 +335,8 @@ class Reference:
 
     def move(self, course: Course, days: int) -> None:
         if course.first_on <= self.day:
-            for segment in course.segments:
-                self.moved[segment.source] = self.moved.get(segment.source, 0) + days
+            for source in {segment.source for segment in course.segments} & self.first_taken.keys():
+                self.moved[source] = self.moved.get(source, 0) + days
             return
         planned, course.first_on = course.first_on, max(self.day, course.first_on + timedelta(days))
         self.ends_later = [

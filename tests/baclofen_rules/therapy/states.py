@@ -1,6 +1,7 @@
 """Random states of a patient's record: whatever a database can hold, in days around one day."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -138,7 +139,6 @@ def decision(choose: Choose, number: int, named: dict[str, int], others: tuple[s
         days=choose(range(-3, 6)) if kind is DecisionKind.MOVED else None,
         id=f"d{number}",
         corrects=choose([None, None, None, f"d{number - 1}"]),
-        since=choose([None, None, "s0", "s1"]) if kind in pairs else None,
     )
 
 
@@ -151,7 +151,14 @@ def state(choose: Choose) -> Facts:
     names = tuple(row.id for row in others)
     decided = tuple(decision(choose, number, products, names) for number in range(choose(range(4))))
     died_on = choose_day(choose, -30, 0) if choose(range(10)) == 9 else None
+    decided = tuple(replace(row, since=first_supply(choose, row, ours)) for row in decided)
     return Facts(TODAY, written, (*others, *ours), decided, habits(), died_on)
+
+
+def first_supply(choose: Choose, decided: Decision, supplies: tuple[Supply, ...]) -> str | None:
+    """The first hand-over of its order that a decision is about; None for most."""
+    own = [supply.id for supply in supplies if supply.order == decided.subject and supply.on <= decided.on]
+    return choose([None, None, *own]) if own else None
 
 
 @st.composite

@@ -112,3 +112,15 @@ def test_an_answer_about_a_hand_over_to_come_settles_none_before_it() -> None:
     state = therapy(facts(orders, [supply("A", 10, 84), supply("B", 5, 126)], answer))
     assert state.day(day(-3)).mg == 45
     assert state.with_hand_over("B", (Decimal(126),)).day(day(-3)).mg == 45
+
+
+def test_a_course_that_takes_the_place_later_is_named_once_also_after_two_hand_overs() -> None:
+    orders = [order("A", 10), replace(order("B", 15, prescriber="dr-b"), status=OrderStatus.ACTIVE)]
+    later = Decision(REPLACES, "A", day(-9), subject="B", starts_on=day(10))
+    supplies = [
+        supply("A", 10, 84),
+        *(Supply(f"s{number}", day(number - 10), "B", (Decimal(252),), number=number) for number in (1, 2)),
+    ]
+    relation = therapy(facts([replace(orders[0], status=OrderStatus.ACTIVE), orders[1]], supplies, later)).relate("A")
+    assert relation is not None
+    assert (relation.to, relation.previous_high) == (("B",), 30)

@@ -184,7 +184,8 @@ def test_4_the_order_of_the_lists_is_irrelevant(facts: Facts, data: st.DataObjec
     states.state(Random(35482484856).choice)
 )  # cancelled after a decision that a supply before it still stands under
 def test_5_a_cancelled_hand_over_equals_none(facts: Facts) -> None:
-    not_cancelled = tuple(supply for supply in facts.supplies if supply.status is not SupplyStatus.CANCELLED)
+    about = {decision.since for decision in facts.decisions}  # an answer still holds for what is handed over again
+    not_cancelled = tuple(s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED or s.id in about)
     assert answers(replace(facts, supplies=not_cancelled)) == answers(facts)
 
 
@@ -368,7 +369,7 @@ def test_11_a_supply_in_two_halves_changes_no_day(facts: Facts, data: st.DataObj
     assume(whole)
     supply = data.draw(st.sampled_from(whole))
     half = tuple(count / 2 for count in supply.tablets or ())
-    halves = [replace(supply, id=f"{supply.id}{letter}", tablets=half) for letter in "ab"]
+    halves = [replace(supply, id=f"{supply.id}{suffix}", tablets=half) for suffix in ("", "b")]
     assert days_of(with_supply(facts, supply, *halves)) == days_of(facts)
 
 
