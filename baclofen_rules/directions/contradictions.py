@@ -85,7 +85,7 @@ CONTRADICTIONS = (
         r"\bintra-?\s?th?[ei]c\w*(?:\s(?:pump|infusion|injection))?|\b(?:pump|pumpe|pompe|pompa|bomba)\b|\binject\w*|\binjekt\w*|\binfus\w*|\binyec\w*|\biniezion\w*",
         r"\bintra-?(?:ven|musc)\w*|\bsub-?cut\w*|\bs/c\b|\bepidural\w*|\bspin(?:al|e)\b|\brectal\w*|\brektal\w*|\bper rectum\b|\brettale\b",
         r"\bsub-?lingual\w*|\bunder (?:the )?tongue\b|\bbuccal\w*|\btopical\w*|\bapply\b|\b(?:intra)?nasal\w*|\binhal\w*|\bvaginal\w*",
-        r"\bgastrostomy\b|\bnasogastric\b|\bjejunostomy\b|\b(?:feeding|peg|ng) tube\b|\bvia (?:the )?tube\b|\b(?:peg|pej|ng|ngt)\b|\bsonda?e?\b",
+        r"\bgastrostomy\b|\bnasogastric\b|\bjejunostomy\b|\b(?:feeding|peg|ng|[gj]-?) ?tube\b|\bvia (?:the )?tube\b|\b(?:peg|pej|ng|ngt)\b|\bsonda?e?\b",
         r"\b(?:i\.v|i\.m|i\.t|s\.c|n\.g|p\.r)\.?(?![a-z])",
         r"(?:[0-9]\s?|\b(?:mgs?|mcg|ug|micrograms?|g|via|by|tab\w*)\s)(?:iv|im|it|sc|pr|sl|ng|peg)\b(?!\s(?:anschluss|wechsel|verlauf))",
     ),
@@ -135,7 +135,10 @@ CONTRADICTIONS = (
         r"\balle (?:2|zwei|3|drei|4|vier) tage\b|\bjeden (?:2|zweiten|3|dritten|anderen)\.? tag\b|\bpro woche\b|\bwo(?:e)?chentlich\b"
         r"|\b(?:mon|diens|donners|frei|sams|sonn)tags?\b|\bmittwochs?\b",
         r"\b(?:1|un) j(?:our)?s?\s?(?:/|sur)\s?(?:2|deux)|\btous les (?:2|deux|3|trois) j(?:ours)?\b|\bjours (?:im)?pairs\b|\bpar semaine\b"
-        r"|\bsauf le\b.*",
+        r"|\bsauf (?:le|la|les)\b.*",
+        r"\b(?:lunes|martes|miercoles|jueves|viernes|sabados?|domingos?|(?:lun|mar|mercre|jeu|vendre|same)dis?|dimanches?"
+        r"|(?:lun|mar|mercol|giov|ven)edi|sabato|domenica)\b",
+        r"\b[bt]\.?i\.?w\b\.?",
         r"\bcada (?:2|dos|3|tres|tercer|segundo|otro) dias?\b|\bdias alternos\b|\bun dia si\b.*|\b(?:por|a la) semana\b",
         r"\bgiorni alterni\b|\bun giorno si\b.*|\bogni (?:2|due|3|tre) giorni\b|\b(?:alla|a) settimana\b|[0-9]\s?/\s?sett\w*",
     ),

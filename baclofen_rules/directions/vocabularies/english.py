@@ -133,9 +133,10 @@ ENGLISH = Vocabulary(
     r"|unless (?:your|a|the) doctor (?:tells|says|advises|told)(?: you(?: to)?)?(?: to)?(?: stop)?(?: so)?)"
     r"|do not stop (?:taking )?(?:this|this medicine|this medication|it|baclofen|these tablets|the tablets)(?= ?(?:[.,;]|$))"
     r"|swallow (?:this medicine |the tablets? |tablets? )?whole|do not chew(?: or crush)?"
-    r"|for (?:the )?(?:relief of |treatment of |management of )?(?:(?:severe|muscle|leg|night|nocturnal|painful|limb|lower limb|chronic|muscular|back|neck|ms|your|my) )*(?:spasms?|spasms?\(s\)|spasticity|stiffness|cramps?|pain|tightness|tone)"
+    r"|(?:for|indications? ?:?) (?:the )?(?:relief of |treatment of |management of )?(?:(?:severe|muscle|leg|night|nocturnal|painful|limb|lower limb|chronic|muscular|back|neck|ms|your|my) )*(?:spasms?|spasms?\(s\)|spasticity|stiffness|cramps?|pain|tightness|tone)"
     r"(?:(?: and| or| and/or|/|,) ?(?:(?:muscle|leg|night|painful) )?(?:spasms?|spasticity|stiffness|cramps?|pain))?"
     r"(?: (?:due to|from|of|in|with|secondary to|related to|caused by|associated with) (?:the )?(?:multiple sclerosis|ms|(?:spinal )?cord injury|sci|stroke|cva|cerebral palsy|cp|mnd|legs?|back|neck|limbs?|motor neurone disease))?"
+    r"(?: ?\((?:ms|multiple sclerosis|sci|cp|cerebral palsy|stroke|cva)\))?"
     r"|for (?:multiple sclerosis|ms|cerebral palsy)"
     r"|(?:please )?(?:for )?(?:gp |clinic |dose |medication )?(?:to )?review(?:ed)?(?: date:?)? (?:(?:in|after) (?:[0-9]{1,2}|one|two|three|four|five|six|a|an) (?:weeks?|months?|days?)(?: time)?|at (?:the )?next (?:appointment|visit|clinic|review))"
     r"|(?:(?:in|as) (?:a )?)?blister packs?",

@@ -72,7 +72,7 @@ SPANISH = Vocabulary(
         K.START: "(pauta|posologia|dosis) :, iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
         K.AND: "y, e",
         K.BRAND: "(baclofeno|lioresal|baclofen) [comprimidos|tabletas|comp]",
-        K.NOISE: "tomar, tome, tomese, administrar, por favor, vo, via oral, por via oral, oral, por boca, po, ingerir, de baclofeno,"
+        K.NOISE: "tomar, tome, tomese, administrar, por favor, vo, via oral, por via oral, oral, por [la] boca, po, ingerir, de baclofeno,"
         "(con|despues de|tras|antes de|durante) (las|los) (comidas|alimentos), con (alimento|alimentos|comida|agua|leche|un vaso de agua|abundante agua), despues de comer, con las comidas principales",
     },
     advice=r"no (?:suspender|interrumpir|dejar)(?: el tratamiento| la medicacion)?(?: de forma)?(?: bruscamente| brusca| repentinamente| de golpe)?(?= ?(?:[.,;]|$))"

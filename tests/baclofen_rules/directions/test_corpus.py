@@ -24,6 +24,7 @@ CORPUS = [
     *read_corpus("systems.toml"),
     *read_corpus("wordings.toml"),
     *read_corpus("languages.toml"),
+    *read_corpus("unseen.toml"),
 ]
 
 
