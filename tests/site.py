@@ -12,7 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -129,8 +129,9 @@ def working_folder() -> Iterator[Path]:
     """A folder in the temporary folder that the servers' user can reach; those of runs that were killed are cleared away."""
     for stale in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         folder_match = re.match(r"(\d+)-", stale.name.removeprefix(_FOLDER_PREFIX))
-        if folder_match and not psutil.pid_exists(int(folder_match[1])) and stale.stat().st_uid == os.geteuid():
-            shutil.rmtree(stale, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run clears it away at this moment
+            if folder_match and not psutil.pid_exists(int(folder_match[1])) and stale.stat().st_uid == os.geteuid():
+                shutil.rmtree(stale, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     folder.chmod(0o755)
     try:
