@@ -274,6 +274,9 @@ DISPENSARY = {
     "audit_state_folder": ENV.get("AUDIT_STATE_FOLDER") or None,
     "audit_retention_vkeys": ENV.get("AUDIT_RETENTION_VKEYS") or None,
     "audit_seal_standbys": int(ENV.get("AUDIT_SEAL_STANDBYS", "0")),
+    "audit_witness_url": ENV.get("AUDIT_WITNESS_URL", ""),
+    "audit_witness_vkeys": ENV.get("AUDIT_WITNESS_VKEYS") or None,
+    "audit_tiles_folder": ENV.get("AUDIT_TILES_FOLDER") or None,
 }
 
 # --- files, mail, logs ----------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,9 @@ class Conf:
     audit_retention_vkeys: str | Path | None = None  # public keys of those who may authorise erasure and retirement
     audit_seal_standbys: int = 0  # sign only what this many standby servers have on their disks
     audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the site within this time
+    audit_witness_url: str = ""  # who is asked to cosign checkpoints: a submission prefix of c2sp.org/tlog-witness
+    audit_witness_vkeys: str | Path | None = None  # that witness's public keys, one a line
+    audit_tiles_folder: str | Path | None = None  # where the sealer's process writes each log as static files
     channels: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})  # medium: file in channels/
     channel_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # channel: its options
     reminder_lease: int = 120  # a worker's claim on a batch; longer than a task's hard time limit of 90

@@ -83,6 +83,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_peer_review.py",
         "benchmarks/test_review_desk.py",
         "dispensary/audit/test_drill.py",
+        "dispensary/audit/test_outside.py",
         "dispensary/audit/test_retention.py",
     ],
     "plans of many patients and every change of clocks, 0.2 to 0.7 s; schedule, engine and texts stay quick": [

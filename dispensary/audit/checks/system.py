@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 from psycopg import IsolationLevel
@@ -16,6 +17,7 @@ from dispensary.audit.checks.catalogue import find_unreleased
 from dispensary.audit.log.database import raw_connection
 from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
 from dispensary.audit.sealing.anchors import anchor_ages
+from dispensary.audit.sealing.cosigning import remote_witness
 from dispensary.conf import conf
 
 _OWNERSHIP = """
@@ -25,9 +27,17 @@ _OWNERSHIP = """
 _NEXT_MONTH = """
     SELECT to_regclass('audit.entry_' || to_char((now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')) IS NOT NULL"""
 
+UNWITNESSED_TOO_LONG = dt.timedelta(hours=1)
+_UNWITNESSED = """
+    SELECT g.origin FROM audit.log g
+    WHERE g.closed_at IS NULL AND EXISTS (
+        SELECT FROM audit.checkpoint c WHERE c.log_id = g.log_id AND c.created_at < %s
+        AND c.size > coalesce((SELECT max(size) FROM audit.cosignature s WHERE s.log_id = g.log_id AND s.witness = ANY (%s)), 0))
+    ORDER BY g.origin"""
+
 
 def check_settings() -> list[CheckMessage]:
-    """Check the settings: PostgreSQL (E002), isolation level (E001)."""
+    """Check the settings: PostgreSQL (E002), isolation level (E001), the witness (E009)."""
     messages: list[CheckMessage] = []
     databases: dict[str, dict[str, Any]] = settings.DATABASES
     for alias, database in databases.items():
@@ -50,11 +60,15 @@ def check_settings() -> list[CheckMessage]:
                     id="dispensary.E001",
                 )
             )
+    try:
+        remote_witness()
+    except ImproperlyConfigured as error:
+        messages.append(Error(str(error), hint="Until then no checkpoint is cosigned.", id="dispensary.E009"))
     return messages
 
 
 def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMessage]:
-    """Check the database: privileges (W001), partitions (W002), anchors (W003), entries that nobody signs (W007), version (W008).
+    """Check the database: privileges (W001), partitions (W002), anchors (W003), entries that nobody signs (W007), version (W008), the witness (W009).
 
     Run by `check --database default` and after every `migrate`.
     """
@@ -67,6 +81,7 @@ def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMess
             *_check_anchors(now),
             *_check_sealer(now),
             *_check_version(),
+            *_check_witness(now),
         ]
     except DatabaseError:
         return []  # not migrated yet: there is no log
@@ -113,6 +128,27 @@ def _check_version() -> list[CheckMessage]:
             hint="Replaced functions and views of the log are found on the versions of PostgreSQL that the release names. "
             "Until then each `audit verify` ends with status 3 and the audit desk says so.",
             id="dispensary.W008",
+        )
+    ]
+
+
+def _check_witness(now: dt.datetime) -> list[CheckMessage]:
+    try:
+        remote = remote_witness()
+    except ImproperlyConfigured:
+        return []  # E009 says so
+    if remote is None:
+        return []
+    rows = raw_connection("default").execute(_UNWITNESSED, [now - UNWITNESSED_TOO_LONG, remote.names]).fetchall()
+    if not rows:
+        return []
+    origins = [origin for (origin,) in rows]
+    return [
+        Warning(
+            f"{' and '.join(remote.names)} has not signed for {len(origins)} audit log{'s' if len(origins) > 1 else ''} for more than "
+            f"an hour ({', '.join(origins[:3])}{', ...' if len(origins) > 3 else ''}).",
+            hint="`manage.py audit cosign ask` tells why: a witness that refuses was shown another history, and is to be asked by telephone.",
+            id="dispensary.W009",
         )
     ]
 

@@ -1,7 +1,8 @@
-"""A log as static files that anybody can watch: checkpoint, hash tiles and entry bundles of C2SP tlog-tiles.
+"""A log as static files that others can watch: checkpoint, hash tiles and entry bundles of c2sp.org/tlog-tiles.
 
-Files that are full never change, so that they may be cached for ever; partial ones are added beside them. Entries are headers: the
-details, which may be erased, are not published.
+Full files never change, so that they may be cached for ever; partial ones stand beside them until the full one is there. Entries are
+headers: the details, which may be erased, are not published. Headers name members of staff and patients by number: a log that
+anybody may read is written without entries.
 """
 
 from __future__ import annotations
@@ -9,17 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from shutil import rmtree
+from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import Connection
 
-from dispensary.audit.evidence import export
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.canonical import NotCanonical, leaf
+from dispensary.audit.log.database import LogRow
+from dispensary.audit.log.links import linked_entries
 from dispensary.audit.sealing import notes
 from dispensary.audit.sealing.merkle import root
 from dispensary.errors import Conflict
-from dispensary.models.audit import AuditLog
 
 WIDTH = 256
+_NEWEST = """
+    SELECT c.size, c.note || coalesce((SELECT string_agg(rtrim(s.line, E'\\n') || E'\\n', '' ORDER BY s.witness)
+               FROM audit.cosignature s WHERE s.log_id = c.log_id AND s.size = c.size), '')
+    FROM audit.checkpoint c
+    WHERE c.log_id = %(log)s AND c.size >= %(before)s
+      AND c.created_at >= (SELECT max(created_at) FROM audit.checkpoint WHERE log_id = %(log)s) - interval '1 hour'
+    ORDER BY EXISTS (SELECT FROM audit.cosignature s WHERE s.log_id = c.log_id AND s.size = c.size
+                     AND s.witness = ANY (%(witnesses)s)) DESC, c.size DESC LIMIT 1"""
+"""The newest checkpoint that a witness signed, unless that is an hour behind the newest one."""
 
 T = TypeVar("T")
 
@@ -39,45 +52,100 @@ def tile_path(level: str, index: int, width: int) -> str:
     return f"tile/{level}/{name}" + (f".p/{width}" if width < WIDTH else "")
 
 
-def write_tiles(log: AuditLog, folder: Path, *, using: str = DEFAULT_DB_ALIAS) -> int:
+def folder_name(origin: str) -> str:
+    """Return the name of a log's folder: the last part of its origin."""
+    return origin.rpartition("/")[2]
+
+
+def write_tiles(
+    connection: Connection[Any],
+    log: LogRow,
+    folder: Path,
+    *,
+    with_entries: bool = True,
+    witnesses: Iterable[str] = (),
+) -> int:
     """Write what the newest checkpoint covers into a folder, the checkpoint last; return its size, 0 without one.
 
-    What is there already is not written again. Raises Conflict when the entries do not give the root that was signed.
+    Goes on from the checkpoint that is there. The hashes are computed from the columns. Raises Conflict when they do not give the
+    root that was signed: then no hash tile and no checkpoint is written.
     """
-    with connections[using].cursor() as cursor:
-        cursor.execute(
-            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [log.log_id]
-        )
-        size, note = cursor.fetchone() or (0, "")
+    published = _read_published(folder / "checkpoint")
+    before = published.size if published else 0
+    row = connection.execute(_NEWEST, {"log": log.log_id, "before": before, "witnesses": list(witnesses)}).fetchone()
+    if row is None and before:
+        raise Conflict(f"{log.origin} was published with {before} entries, and no checkpoint covers as many.")
+    size, note = row or (0, "")
     if size == 0:
         return 0
-    done = 0
-    while (folder / tile_path("entries", done, WIDTH)).exists():
-        done += 1
-    hashes = [digest for index in range(done) for digest in _read_hashes(folder / tile_path("0", index, WIDTH))]
-    with export.snapshot(log, using=using):
-        entries = export.lines(log, done * WIDTH + 1, size, using=using)
-        for index, bundle in enumerate(_batches(entries, WIDTH), start=done):
-            headers = [(entry.header or "").encode() for entry in bundle]
-            content = b"".join(len(header).to_bytes(2, "big") + header for header in headers)
-            _write(folder / tile_path("entries", index, len(bundle)), content)
-            hashes += [entry.leaf for entry in bundle]
-    if root(hashes) != notes.Checkpoint.parse(notes.split(note)[0]).root:
-        raise Conflict(
-            f"{log.origin} does not give the root that was signed for {size} entries; nothing was published."
-        )
-    for level, row in enumerate(_levels(hashes)):
-        for index, tile in enumerate(_batches(row, WIDTH)):
-            _write(folder / tile_path(str(level), index, len(tile)), b"".join(tile))
+    if before < size:
+        leaves = []
+        for index, bundle in enumerate(_read_bundles(connection, log, folder, before, size), start=before // WIDTH):
+            leaves += [digest for _, digest in bundle]
+            if with_entries:
+                content = b"".join(len(header).to_bytes(2, "big") + header for header, _ in bundle)
+                _write(folder / tile_path("entries", index, len(bundle)), content)
+        files = _hash_tiles(folder, before, leaves)
+
+        def read(path: str) -> bytes:
+            return files[path] if path in files else (folder / path).read_bytes()
+
+        for checkpoint in (notes.Checkpoint.parse(notes.split(note)[0]), published):
+            if checkpoint and verify.root_from_tiles(read, checkpoint.size, size) != checkpoint.root:
+                raise Conflict(
+                    f"{log.origin} does not give the root that was signed for {checkpoint.size} entries; nothing was published."
+                )
+        for path, content in files.items():
+            _write(folder / path, content)
     _write(folder / "checkpoint", note.encode())
     return int(size)
 
 
-def _levels(hashes: list[bytes]) -> Iterator[list[bytes]]:
-    """Yield the hashes of each level of tiles, from the leaves up: a full tile is one hash of the next."""
+def _read_published(path: Path) -> notes.Checkpoint | None:
+    """Return the checkpoint that was published last, None without one."""
+    try:
+        return notes.Checkpoint.parse(notes.split(path.read_text(encoding="utf-8"))[0])
+    except (FileNotFoundError, notes.BadNote):
+        return None
+
+
+def _read_bundles(
+    connection: Connection[Any], log: LogRow, folder: Path, before: int, size: int
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield header and leaf of the entries of each bundle, from that of entry `before` on."""
+    first = before // WIDTH
+    prev = _read_hashes(folder / tile_path("0", first - 1, WIDTH))[-1] if first else log.genesis
+    rows = linked_entries(connection, log.log_id, after=first * WIDTH, bodies=False)
+    for batch in _batches(islice(rows, size - first * WIDTH), WIDTH):
+        bundle = []
+        for row in batch:
+            try:
+                header = row.header(prev) if row.log_id else ""  # one that was retired is known by its leaf only
+            except NotCanonical as error:
+                raise Conflict(f"{log.origin}: entry {row.seq} is not as it was written ({error}).") from error
+            prev = leaf(header) if row.log_id else row.leaf
+            bundle.append((header.encode(), prev))
+        yield bundle
+
+
+def _hash_tiles(folder: Path, before: int, hashes: list[bytes]) -> dict[str, bytes]:
+    """Return the tiles of all levels that a growth changes, by path, from the leaves of the last tiles of level 0 on.
+
+    A full tile is one hash of the next level; what stands before the new hashes in a tile is read from the folder.
+    """
+    files: dict[str, bytes] = {}
+    level, start = 0, before // WIDTH
     while hashes:
-        yield hashes
-        hashes = [root(tile) for tile in _batches(hashes, WIDTH) if len(tile) == WIDTH]
+        rows = list(_batches(hashes, WIDTH))
+        for index, tile in enumerate(rows, start=start):
+            files[tile_path(str(level), index, len(tile))] = b"".join(tile)
+        level, first_full = level + 1, start
+        start = first_full // WIDTH
+        width = first_full % WIDTH
+        earlier = _read_hashes(folder / tile_path(str(level), start, width)) if width else []
+        fresh = [root(tile) for tile in rows if len(tile) == WIDTH]
+        hashes = earlier + fresh if fresh else []
+    return files
 
 
 def _batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
@@ -92,9 +160,12 @@ def _read_hashes(path: Path) -> list[bytes]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    if path.exists() and path.name != "checkpoint":
+    """Write a file in one step where its content is new; a full tile replaces its partial ones."""
+    if path.exists() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)
     fresh.replace(path)
+    if path.parent.suffix != ".p":
+        rmtree(path.with_name(f"{path.name}.p"), ignore_errors=True)

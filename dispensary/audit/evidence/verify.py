@@ -5,7 +5,8 @@ One file, Python 3.9 or newer, nothing to install.
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
                              [--retention-vkey FILE]
                              [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
-    python3 verify.py --watch URL --state FILE --vkey FILE
+    python3 verify.py --watch URL --state FILE --vkey FILE [--token FILE] [--alert COMMAND] [--witness-key FILE]
+    python3 verify.py --new-witness-key FILE --name NAME
 
 BUNDLE is the zip file or folder that the pharmacy gave you, or the proof of a single entry or of two
 checkpoints (a .json file). The key (vkey) and the checkpoints come from *your* files:
@@ -32,11 +33,15 @@ import datetime as dt
 import hashlib
 import io
 import json
+import os
 import re
+import shlex
 import stat
 import struct
+import subprocess
 import sys
 import unicodedata
+import urllib.error
 import urllib.request
 import zipfile
 import zlib
@@ -240,14 +245,30 @@ def pure_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
         return False
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
     minus_key = (_P - key[0], key[1], 1, (_P - key[3]) % _P)
-    both = _add(_BASE, minus_key)
+    return _pack(_multiply_base(s, k, minus_key)) == signature[:32]
+
+
+def _multiply_base(s: int, k: int = 0, other: Any = None) -> Any:
+    """Return s times the base point, plus k times another one."""
+    both = _add(_BASE, other) if other else None
     total = (0, 1, 1, 0)
     for bit in range(max(s.bit_length(), k.bit_length()) - 1, -1, -1):
         total = _add(total, total)
         chosen = (s >> bit & 1) | (k >> bit & 1) << 1
         if chosen:
-            total = _add(total, (_BASE, minus_key, both)[chosen - 1])
-    return _pack(total) == signature[:32]
+            total = _add(total, (_BASE, other, both)[chosen - 1])
+    return total
+
+
+def sign_ed25519(seed: bytes, message: bytes) -> tuple[bytes, bytes]:
+    """Return the public key of a seed and its signature; not in constant time, for a machine of one's own."""
+    digest = hashlib.sha512(seed).digest()
+    secret = int.from_bytes(digest[:32], "little") & (2**254 - 8) | 2**254
+    public = _pack(_multiply_base(secret))
+    nonce = int.from_bytes(hashlib.sha512(digest[32:] + message).digest(), "little") % _L
+    commitment = _pack(_multiply_base(nonce))
+    challenge = int.from_bytes(hashlib.sha512(commitment + public + message).digest(), "little") % _L
+    return public, commitment + ((nonce + challenge * secret) % _L).to_bytes(32, "little")
 
 
 def _load_ed25519() -> Callable[[bytes, bytes, bytes], bool]:
@@ -308,6 +329,10 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id.hex()}"
+
+    def vkey(self) -> str:
+        """Return the text that `parse` reads."""
+        return f"{self}+{base64.b64encode(bytes([self.kind]) + self.public).decode()}"
 
 
 @dataclass(frozen=True)
@@ -1766,14 +1791,32 @@ def is_proof(path: Path) -> bool:
 Fetch = Callable[[str], bytes]
 
 
-def _fetch_from(url: str) -> Fetch:
-    """Return a function that reads a file below an http(s) address, at most MAX_NOTE bytes of it."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirection is an error: what is watched is at the address that was given."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def fetch_from(url: str, token: str = "") -> Fetch:
+    """Return a function that reads a file below an http(s) address, at most MAX_NOTE bytes of it.
+
+    A partial tile that is no longer there is cut from the full one that took its place.
+    """
     if not re.match("https?://", url):
         raise Malformed("the address to watch begins with http:// or https://")
+    opener = urllib.request.build_opener(_NoRedirects)
+    opener.addheaders = [("Authorization", f"Bearer {token}")] if token else []
 
     def fetch(path: str) -> bytes:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/{path}", timeout=30) as answer:  # noqa: S310 - http(s) only, see above
-            content: bytes = answer.read(MAX_NOTE + 1)
+        try:
+            with opener.open(f"{url.rstrip('/')}/{path}", timeout=30) as answer:
+                content: bytes = answer.read(MAX_NOTE + 1)
+        except urllib.error.HTTPError as error:
+            whole, partial, width = path.partition(".p/")
+            if error.code != 404 or not partial:
+                raise
+            content = fetch(whole)[: 32 * int(width)]
         if len(content) > MAX_NOTE:
             raise Malformed(f"{path} is too long")
         return content
@@ -1813,52 +1856,173 @@ def root_from_tiles(fetch: Fetch, size: int, total: int) -> bytes:
     return Edge(size, edge).root()
 
 
+@dataclass(frozen=True)
+class Cosigner:
+    """The private key of a witness: its name and its seed of 32 bytes."""
+
+    name: str
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Cosigner:
+        """Read a file with PRIVATE+KEY+name+key id+base64(4 || seed). Raises Malformed."""
+        try:
+            text = _read(path).decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise Malformed(f"{path} holds no private key of a witness") from error
+        match = re.fullmatch(r"PRIVATE\+KEY\+([^+\s]+)\+[0-9a-f]{8}\+(.+)", text)
+        material = _unbase64(match[2]) if match else b""
+        if not match or len(material) != 33 or material[0] != 4:
+            raise Malformed(f"{path} holds no private key of a witness")
+        return cls(match[1], material[1:])
+
+    @property
+    def key(self) -> Key:
+        return Key(self.name, 4, sign_ed25519(self.seed, b"")[0])
+
+    def private_text(self) -> str:
+        """Return the text of a key file."""
+        material = base64.b64encode(b"\x04" + self.seed).decode()
+        return f"PRIVATE+KEY+{self.name}+{self.key.key_id.hex()}+{material}"
+
+    def cosign(self, note: bytes, now: dt.datetime) -> str:
+        """Return the line of a cosignature/v1 on a checkpoint."""
+        body, seconds = note.rpartition(b"\n\n")[0] + b"\n", int(now.timestamp())
+        public, signature = sign_ed25519(self.seed, f"cosignature/v1\ntime {seconds}\n".encode() + body)
+        raw = Key(self.name, 4, public).key_id + struct.pack(">Q", seconds) + signature
+        return f"— {self.name} {base64.b64encode(raw).decode()}\n"
+
+
+def make_witness_key(path: Path, name: str) -> str:
+    """Write a new private key to a file that only its owner reads; return the public one. Raises Malformed."""
+    if not name or "+" in name or any(char.isspace() for char in name):
+        raise Malformed("give the witness a --name without spaces and plus signs, such as the address of its house")
+    cosigner = Cosigner(name, os.urandom(32))
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+            stream.write(cosigner.private_text() + "\n")
+    except (OSError, UnicodeEncodeError) as error:
+        raise Malformed(f"{path} cannot be written: {error}") from error
+    return cosigner.key.vkey()
+
+
 def watch(
-    fetch: Fetch, state: Path, *, keys: Sequence[Key], now: dt.datetime, quiet_hours: float = HEARTBEAT_HOURS
+    fetch: Fetch,
+    state: Path,
+    *,
+    keys: Sequence[Key],
+    now: dt.datetime,
+    quiet_hours: float = HEARTBEAT_HOURS,
+    witnesses: Sequence[Key] = (),
+    need: int = 0,
+    cosigner: Cosigner | None = None,
 ) -> tuple[int, str]:
-    """Compare a published log with what was seen of it before, and remember what is seen now.
+    """Compare a published log with what was seen of it before, and remember what is seen now, countersigned by `cosigner`.
 
     Return the exit status and a sentence. Raises Malformed for what is not such a log.
     """
     before = _read_json(state) if state.exists() else None
     try:
-        note = fetch("checkpoint")
-        checkpoint = open_checkpoint(note, "its checkpoint", False, keys, [])
         seen = open_checkpoint(before["note"].encode(), str(state), True, keys, []) if before else None
-        if seen and seen.origin != checkpoint.origin:
-            return TAMPERED, f"TAMPERED. This was the log {seen.origin}; now it is {checkpoint.origin}."
-        if seen and checkpoint.size < seen.size:
-            return (
-                TAMPERED,
-                f"TAMPERED. TRUNCATED: {seen.size:,} entries were signed, and the log shows {checkpoint.size:,}.",
-            )
-        if root_from_tiles(fetch, checkpoint.size, checkpoint.size) != checkpoint.root:
-            return (
-                TAMPERED,
-                f"TAMPERED. ROOT_MISMATCH: the {checkpoint.size:,} entries do not give the root that was signed.",
-            )
-        if seen and root_from_tiles(fetch, seen.size, checkpoint.size) != seen.root:
-            return (
-                TAMPERED,
-                f"TAMPERED. FORK: these {checkpoint.size:,} entries do not continue the {seen.size:,} that were seen.",
-            )
+        last_seen = _parse_time(before["seen"]) if before else now
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Malformed(f"{state} is not what was seen of this log before: {error}") from error
+    when = f"; {seen.size:,} entries were seen on {before['seen']}" if seen and before else ""
+    try:
+        note = fetch("checkpoint")
+        checkpoint = open_checkpoint(note, "its checkpoint", False, keys, witnesses)
+        finding = _compare_with_seen(fetch, checkpoint, seen)
     except BadSignature as error:
         return TAMPERED, f"TAMPERED. CKPT_BAD_SIG: {error}."
-    except (OSError, KeyError, TypeError, AttributeError) as error:
-        last = f"; last seen {before['seen']}" if isinstance(before, dict) and "seen" in before else ""
-        return INCOMPLETE, f"INCOMPLETE. The log cannot be read{last}: {error}."
-    moment = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if seen and before and seen.size == checkpoint.size:
-        if now - _parse_time(before["seen"]) > dt.timedelta(hours=quiet_hours):
-            return INCOMPLETE, f"INCOMPLETE. STALE: nothing was signed since {before['seen']}."
-    else:
-        fresh = state.with_name(state.name + ".new")
-        document = {"note": note.decode(), "seen": moment}
-        fresh.write_text(_encode(document) + "\n", encoding="utf-8")
-        fresh.replace(state)
+    except (OSError, KeyError) as error:
+        gone = isinstance(error, urllib.error.HTTPError) and error.code in (404, 410)
+        return INCOMPLETE, f"INCOMPLETE. {'GONE' if gone else 'SILENT'}: the log cannot be read{when}: {error}."
+    if finding:
+        # The other history, signed by the log's key, is the proof; what was seen stays as it is.
+        _replace(state.with_name(f"{state.name}.{checkpoint.size}.other"), note)
+        return TAMPERED, f"TAMPERED. {finding}."
+    if seen is None or seen.size < checkpoint.size:
+        is_cosigned = cosigner is not None and f"\n— {cosigner.name} ".encode() in note
+        kept = note + (cosigner.cosign(note, now).encode() if cosigner and not is_cosigned else b"")
+        moment = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        _replace(state, _encode({"note": kept.decode(), "seen": moment}).encode() + b"\n")
+        _replace(state.with_name(state.name + ".checkpoint"), kept)
+    elif now - last_seen > dt.timedelta(hours=quiet_hours):
+        return INCOMPLETE, f"INCOMPLETE. STALE: nothing was signed{when}."
+    if len(checkpoint.witnesses) < need:
+        return INCOMPLETE, f"INCOMPLETE. UNWITNESSED: {len(checkpoint.witnesses)} of the {need} witnesses signed."
     return OK, f"VERIFIED. {checkpoint.origin} has {checkpoint.size:,} entries" + (
         f" and continues the {seen.size:,} that were seen before." if seen else ", seen for the first time."
     )
+
+
+def _compare_with_seen(fetch: Fetch, checkpoint: Checkpoint, seen: Checkpoint | None) -> str:
+    """Return how a published checkpoint contradicts its tiles or what was seen before; "" where it does not."""
+    if seen and seen.origin != checkpoint.origin:
+        return f"WRONG_LOG: this was the log {seen.origin}; now it is {checkpoint.origin}"
+    if seen and checkpoint.size < seen.size:
+        return f"TRUNCATED: {seen.size:,} entries were signed, and the log shows {checkpoint.size:,}"
+    if seen and checkpoint.size == seen.size and checkpoint.root != seen.root:
+        return f"FORK: two roots were signed for {seen.size:,} entries"
+    if root_from_tiles(fetch, checkpoint.size, checkpoint.size) != checkpoint.root:
+        return f"ROOT_MISMATCH: the {checkpoint.size:,} entries do not give the root that was signed"
+    if seen and root_from_tiles(fetch, seen.size, checkpoint.size) != seen.root:
+        return f"FORK: these {checkpoint.size:,} entries do not continue the {seen.size:,} that were seen"
+    return ""
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole and flushed, or leave what is there."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)
+
+
+def watch_logs(options: argparse.Namespace, witnesses: Sequence[Key]) -> int:
+    """Watch the log at an address, or at one with {log} in it every log of the keys; print a sentence each.
+
+    Where something is wrong, run the command of --alert with the sentences. Return the worst exit status.
+    """
+    keys, now = read_keys(options.vkey, 1), dt.datetime.now(dt.timezone.utc)
+    cosigner = Cosigner.read(options.witness_key) if options.witness_key else None
+    token = _read(options.token).decode("ascii", "replace").strip() if options.token else ""
+    names = sorted({key.name for key in keys}) if "{log}" in options.watch else [""]
+    if names != [""]:
+        options.state.mkdir(parents=True, exist_ok=True)
+    outcomes: list[tuple[int, str]] = []
+    for name in names:
+        part = name.rpartition("/")[2]
+        state = options.state / f"{part}.json" if name else options.state
+        own = [key for key in keys if not name or key.name == name]
+        try:
+            status, sentence = watch(
+                fetch_from(options.watch.replace("{log}", part), token), state, keys=own, now=now,
+                quiet_hours=options.heartbeat or HEARTBEAT_HOURS, witnesses=witnesses, need=options.policy, cosigner=cosigner,
+            )  # fmt: skip
+        except Malformed as error:
+            status, sentence = UNREADABLE, f"UNREADABLE. Nothing can be concluded: {error}."
+        outcomes.append((status, sentence if not name else f"{name}: {sentence}"))
+    alarms = [sentence for status, sentence in outcomes if status]
+    for status, sentence in outcomes:
+        _report_sentence(status, sentence, options.json)
+    if alarms and options.alert:
+        _alert(options.alert, "".join(f"{_printable(sentence)}\n" for sentence in alarms))
+    statuses = {status for status, _ in outcomes}
+    return next((status for status in (TAMPERED, UNREADABLE, INCOMPLETE) if status in statuses), OK)
+
+
+def _alert(command: str, text: str) -> None:
+    """Run a command, not through a shell, with the alarms as its input."""
+    try:
+        done = subprocess.run(shlex.split(command), input=text, text=True, timeout=60, check=False)  # noqa: S603 - the caller's own
+        trouble = f"ended with status {done.returncode}" if done.returncode else ""
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        trouble = f"could not be run ({type(error).__name__})"
+    if trouble:
+        print(f"The command of --alert {trouble}: nobody may have been told.", file=sys.stderr)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -1920,9 +2084,26 @@ def _parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="verify.py", description="Check an exported audit log against a key that you hold."
     )
     parser.add_argument("bundle", type=Path, nargs="?", help="zip file or folder, or the proof of one entry")
-    parser.add_argument("--watch", metavar="URL", help="instead: a log that is published as tiles (C2SP tlog-tiles)")
-    parser.add_argument("--state", type=Path, help="with --watch: your own file with what was seen before")
-    parser.add_argument("--vkey", type=Path, required=True, help="file with the log's key, from your own records")
+    parser.add_argument(
+        "--watch",
+        metavar="URL",
+        help="instead: a log published as tiles (C2SP tlog-tiles); {log} stands for each log of --vkey",
+    )
+    parser.add_argument(
+        "--state", type=Path, help="with --watch: your own file with what was seen before; with {log}, a folder"
+    )
+    parser.add_argument("--token", type=Path, help="with --watch: file with the token that the address asks for")
+    parser.add_argument(
+        "--alert", metavar="COMMAND", help="with --watch: run this when something is wrong, the words on its input"
+    )
+    parser.add_argument(
+        "--witness-key", type=Path, help="with --watch: your private key; what is seen is countersigned with it"
+    )
+    parser.add_argument(
+        "--new-witness-key", type=Path, metavar="FILE", help="instead: make such a key, print its public half"
+    )
+    parser.add_argument("--name", default="", help="with --new-witness-key: the name of the witness")
+    parser.add_argument("--vkey", type=Path, help="file with the log's key, from your own records")
     parser.add_argument("--witness-vkey", type=Path, help="file with the keys of witnesses, one a line")
     parser.add_argument(
         "--policy", type=_parse_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs"
@@ -1953,11 +2134,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         witnesses = read_keys(options.witness_vkey, 4) if options.witness_vkey else []
         if options.policy > len({key.name for key in witnesses}):
             raise Malformed("the policy asks for more witnesses than --witness-vkey names")
+        if options.new_witness_key:
+            print(make_witness_key(options.new_witness_key, options.name))
+            return OK
         if (options.watch is None) == (options.bundle is None) or (options.watch is None) != (options.state is None):
             raise Malformed("give a bundle, or --watch with --state")
+        if options.vkey is None:
+            raise Malformed("give --vkey, a file with the log's key from your own records")
         if options.watch:
-            now, keys = dt.datetime.now(dt.timezone.utc), read_keys(options.vkey, 1)
-            return _report_sentence(*watch(_fetch_from(options.watch), options.state, keys=keys, now=now), options.json)
+            return watch_logs(options, witnesses)
         if is_consistency(options.bundle):
             keys = read_keys(options.vkey, 1)
             return _report_sentence(*verify_consistency(options.bundle, keys=keys, witnesses=witnesses), options.json)

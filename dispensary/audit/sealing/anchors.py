@@ -117,14 +117,15 @@ def newest_anchors(connection: Connection[Any]) -> Iterator[Anchor]:
 
 
 def anchor_ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
-    """Return the age of each open log's newest delivered checkpoint, by origin.
+    """Return the age of each open log's newest checkpoint that was delivered or that a witness signed, by origin.
 
     The log's own age without one.
     """
     rows = connection.execute(
-        """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.delivery d
-                                       JOIN audit.checkpoint c USING (log_id, size)
-                                       WHERE d.log_id = g.log_id AND d.ok), g.opened_at)
+        """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.checkpoint c
+                                       WHERE c.log_id = g.log_id AND c.size IN (
+                                           (SELECT max(size) FROM audit.delivery d WHERE d.log_id = g.log_id AND d.ok),
+                                           (SELECT max(size) FROM audit.cosignature s WHERE s.log_id = g.log_id))), g.opened_at)
            FROM audit.log g WHERE g.closed_at IS NULL ORDER BY g.origin"""
     ).fetchall()
     return {origin: max(now - since, dt.timedelta()) for origin, since in rows}

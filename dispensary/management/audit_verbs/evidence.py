@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from dispensary.actions import logbook, replay
@@ -15,6 +16,8 @@ from dispensary.actions.replay import Replayed, Summary, Verdict
 from dispensary.actors import Actor
 from dispensary.audit.evidence import bundle, export, files, proof, tiles, verify
 from dispensary.audit.evidence.export import Scope, Shape
+from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
+from dispensary.audit.sealing.cosigning import remote_witness
 from dispensary.clock import read_clock
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
@@ -113,11 +116,20 @@ CONSISTENCY = Verb(
 
 def _add_tiles_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="served as static files; each log gets a folder of its own")
+    parser.add_argument(
+        "--hashes-only", action="store_true",
+        help="without the headers of entries, which name staff and patients by number: for a folder that anybody may read",
+    )  # fmt: skip
 
 
 def _tiles(command: BaseCommand, options: Options) -> int:
-    for log in AuditLog.objects.filter(closed_at=None).order_by("origin"):
-        size = tiles.write_tiles(log, options["folder"] / log.origin.rpartition("/")[2])
+    connection = raw_connection(sealer_alias())
+    remote = remote_witness()
+    for log in open_logs(connection):
+        size = tiles.write_tiles(
+            connection, log, options["folder"] / tiles.folder_name(log.origin),
+            with_entries=not options["hashes_only"], witnesses=remote.names if remote else (),
+        )  # fmt: skip
         command.stdout.write(f"{log.origin}: {size:,} entries")
     return 0
 
@@ -127,7 +139,7 @@ TILES = Verb(
     "Only what is new is written. Exit 0: written; 1: a log does not give the root that was signed.",
     _add_tiles_arguments,
     _tiles,
-    {Conflict: 1, OSError: 2},
+    {Conflict: 1, OSError: 2, ImproperlyConfigured: 2},
 )
 
 SAME, DIFFERENT, USAGE, UNAVAILABLE = 0, 1, 2, 3

@@ -1,4 +1,4 @@
-"""Verbs of the sealer's side: roles, key, seal, anchor, cosign."""
+"""Verbs of the sealer's side: roles, key, seal, anchor, cosign; one of a witness."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError as DjangoOperationalError
 from django.db import connections
@@ -17,9 +18,11 @@ from django.utils import timezone
 from psycopg import OperationalError
 
 from dispensary.audit.checks.requests import CheckRunner
+from dispensary.audit.evidence.publication import Publisher
 from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
 from dispensary.audit.log.roles import Roles, apply_roles, grant_statements
-from dispensary.audit.sealing import anchors, witnesses
+from dispensary.audit.sealing import anchors, cosigning
+from dispensary.audit.sealing.cosigning import WitnessSilent
 from dispensary.audit.sealing.keys import (
     KeyTrouble,
     create_key_file,
@@ -32,7 +35,7 @@ from dispensary.audit.sealing.keys import (
 from dispensary.audit.sealing.notes import BadNote, KeyKind, SignerKey, VerifierKey
 from dispensary.audit.sealing.sealer import Sealer, SealRefused
 from dispensary.audit.sealing.service import Round, make_sealer, record_rotation, seal_round
-from dispensary.audit.sealing.witnesses import CosignRefused, Witness
+from dispensary.audit.sealing.witnesses import CosignRefused, Witness, WitnessServer
 from dispensary.clock import read_clock
 from dispensary.conf import conf
 from dispensary.management.audit_verbs.verb import Options, Verb
@@ -131,13 +134,14 @@ def _seal(command: BaseCommand, options: Options) -> int:
         raise _unanswered(error) from error
     if options["adopt"]:
         _adopt_logs(command, sealer)
-    checks = CheckRunner()
+    checks, publisher = CheckRunner(), Publisher()
     while True:
         try:
             checks.poll(read_clock(sealer_alias()))
             _report_round(
                 command, seal_round(sealer, read_clock(sealer_alias()), pharmacy=options["pharmacy"]), options
             )
+            publisher.poll(read_clock(sealer_alias()))
         except DATABASE_ERRORS as error:
             if options["once"]:
                 raise _unanswered(error) from error
@@ -145,6 +149,7 @@ def _seal(command: BaseCommand, options: Options) -> int:
             sealer = _reconnect(stop, options["interval"]) or sealer
         if options["once"] or stop.wait(options["interval"]):
             checks.wait()
+            publisher.wait()
             return 0
 
 
@@ -243,7 +248,13 @@ def _add_cosign_arguments(parser: ArgumentParser) -> None:
     answer.add_argument("request", type=Path)
     answer.add_argument("--key", type=Path, required=True)
     answer.add_argument("--log-vkey", type=Path, required=True, help="the log's public key, from paper")
-    answer.add_argument("--memory", type=Path, required=True, help="file with what this witness has seen")
+    answer.add_argument("--memory", type=Path, required=True, help="folder with what this witness has seen")
+    serve = steps.add_parser("serve", help="be a witness over HTTP (c2sp.org/tlog-witness), behind a proxy with TLS")
+    serve.add_argument("--listen", default="127.0.0.1:8467", metavar="HOST:PORT")
+    serve.add_argument("--key", type=Path, required=True)
+    serve.add_argument("--log-vkey", type=Path, required=True, help="the public keys of the logs to watch, from paper")
+    serve.add_argument("--memory", type=Path, required=True, help="folder with what this witness has seen")
+    steps.add_parser("ask", help="ask the witness of the settings now, for every log; the sealer does so each minute")
     store = steps.add_parser("store", help="keep a witness's line with its checkpoint")
     store.add_argument("line", type=Path)
     store.add_argument("--pharmacy", type=UUID, required=True)
@@ -251,36 +262,68 @@ def _add_cosign_arguments(parser: ArgumentParser) -> None:
 
 
 def _cosign(command: BaseCommand, options: Options) -> int:
-    """Take one step: request, store (the log's side), key or answer (the witness's)."""
+    """Take one step: request, ask, store (the log's side), key, answer or serve (the witness's)."""
     try:
         match options["step"]:
             case "request":
                 connection = raw_connection(sealer_alias())
                 anchor = _newest_anchor(options["pharmacy"])
-                request = witnesses.make_request(
-                    connection, anchor.log.log_id, anchor.note, anchor.size, options["old"]
-                )
+                submission = cosigning.Submission(anchor.log.log_id, anchor.size, anchor.note)
+                request = cosigning.make_request(connection, submission, options["old"])
                 command.stdout.write(request, ending="")
             case "key":
                 key = SignerKey.generate(options["name"], KeyKind.COSIGNATURE)
                 create_key_file(options["file"], key)
                 command.stdout.write(str(key.verifier))
             case "answer":
-                witness = Witness(SignerKey.parse(options["key"].read_text(encoding="ascii")), options["memory"])
-                lines = options["log_vkey"].read_text(encoding="utf-8").splitlines()
-                keys = [VerifierKey.parse(line) for line in lines if line.strip()]
+                witness, keys = _read_witness(options)
                 request = options["request"].read_text(encoding="utf-8")
                 now = timezone.now()  # a witness works elsewhere, without our database
                 command.stdout.write(witness.answer(request, keys, now), ending="")
+            case "serve":
+                _serve_witness(command, options)
+            case "ask":
+                return _ask_witness(command)
             case "store":
                 vkey = VerifierKey.parse(options["witness_vkey"].read_text(encoding="utf-8"))
                 log = _newest_anchor(options["pharmacy"]).log
                 line = options["line"].read_text(encoding="utf-8")
-                size = witnesses.store_answer(raw_connection(sealer_alias()), log.log_id, line, vkey)
+                size = cosigning.store_answer(raw_connection(sealer_alias()), log.log_id, line, vkey)
                 command.stdout.write(f"{vkey.name} vouches for the first {size} entries of {log.origin}.")
     except CosignRefused as refusal:
         raise CommandError(f"Refused: {refusal}.", returncode=1) from refusal
     return 0
+
+
+def _read_witness(options: Options) -> tuple[Witness, list[VerifierKey]]:
+    lines = options["log_vkey"].read_text(encoding="utf-8").splitlines()
+    keys = [VerifierKey.parse(line) for line in lines if line.strip() and not line.startswith("#")]
+    return Witness(SignerKey.parse(options["key"].read_text(encoding="ascii")), options["memory"]), keys
+
+
+def _serve_witness(command: BaseCommand, options: Options) -> None:
+    """Answer requests until SIGTERM."""
+    host, colon, port = options["listen"].rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise CommandError(
+            f"--listen is {options['listen']!r}; expected HOST:PORT, such as 127.0.0.1:8467.", returncode=2
+        )
+    with WitnessServer((host.strip("[]"), int(port)), *_read_witness(options), timezone.now) as server:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+        command.stdout.write(f"Cosigning for {len(server.log_keys)} keys at {host}:{server.server_port}.")
+        server.serve_forever()
+
+
+def _ask_witness(command: BaseCommand) -> int:
+    remote = cosigning.remote_witness()
+    if remote is None:
+        raise CommandError("No witness is set: give audit_witness_url and audit_witness_vkeys.", returncode=2)
+    refusals = cosigning.ask_witness(raw_connection(sealer_alias()), remote)
+    for refusal in refusals:
+        command.stderr.write(refusal)
+    return int(bool(refusals))
 
 
 def _newest_anchor(pharmacy: UUID) -> anchors.Anchor:
@@ -291,8 +334,9 @@ def _newest_anchor(pharmacy: UUID) -> anchors.Anchor:
 
 
 COSIGN = Verb(
-    "Ask a witness (request), be one (key, answer), keep a witness's answer (store).",
+    "Ask a witness (ask; request and store with files), be one (key; serve, or answer with files). "
+    "Exit 0: done; 1: refused; 2: usage; 3: the witness does not answer.",
     _add_cosign_arguments,
     _cosign,
-    {BadNote: 2, OSError: 2},
+    {BadNote: 2, OSError: 2, ImproperlyConfigured: 2, WitnessSilent: 3},
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,11 @@ from django.db import connections
 from psycopg import IsolationLevel
 
 from dispensary.audit.checks import system
+from dispensary.audit.log.database import all_logs, raw_connection
 from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
+from dispensary.audit.sealing.cosigning import store_answer
 from dispensary.models import Pharmacy
+from tests.dispensary.audit.logs import WITNESSES
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +35,7 @@ def test_no_setting_of_the_site_switches_the_log_off() -> None:
     about = {setting.name: setting.type for setting in dataclasses.fields(Conf) if "audit" in setting.name}
     assert set(about) == {
         "audit_origin", "audit_key_file", "audit_state_folder", "audit_retention_vkeys", "audit_seal_standbys", "audit_anchor_max_age",
+        "audit_witness_url", "audit_witness_vkeys", "audit_tiles_folder",
     }  # fmt: skip
     assert not any("bool" in str(kind) for kind in about.values())
 
@@ -77,6 +82,33 @@ def test_a_log_that_was_not_anchored_for_26_hours_is_a_warning(
     write(committed_pharmacy)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=26, minutes=1)
     assert ids(system.check_database(["default"], later)) == ["dispensary.W003", "dispensary.W007"]  # nor signed
+
+
+@pytest.mark.django_db(databases=["default", "sealer"], transaction=True)
+def test_a_witness_that_has_not_signed_for_an_hour_is_a_warning(
+    sealed: Pharmacy, settings: Any, tmp_path: Path, now: dt.datetime
+) -> None:
+    (tmp_path / "vkeys").write_text(f"{WITNESSES[0].verifier}\n")
+    settings.DISPENSARY = {
+        **settings.DISPENSARY, "audit_witness_url": "https://witness.example", "audit_witness_vkeys": tmp_path / "vkeys",
+    }  # fmt: skip
+    connection = raw_connection("sealer")
+    row = all_logs(connection, sealed.pk)[0]
+    (signed_at, note) = connection.execute(
+        "SELECT created_at, note FROM audit.checkpoint WHERE log_id = %s", [row.log_id]
+    ).fetchone() or (now, "")
+    later = signed_at + dt.timedelta(seconds=1)
+    names = [WITNESSES[0].verifier.name]
+
+    def is_unwitnessed(since: dt.datetime) -> bool:
+        return (row.origin,) in connection.execute(system._UNWITNESSED, [since, names]).fetchall()
+
+    assert [is_unwitnessed(signed_at), is_unwitnessed(later)] == [False, True]
+    assert ids(system._check_witness(later + system.UNWITNESSED_TOO_LONG)) == ["dispensary.W009"]
+    store_answer(
+        connection, row.log_id, WITNESSES[0].cosign(note.partition("\n\n")[0] + "\n", signed_at), WITNESSES[0].verifier
+    )
+    assert not is_unwitnessed(later)
 
 
 @pytest.mark.parametrize("kind", ["owner", "superuser"])

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
-from dispensary.audit.evidence import export, tiles, verify
+from dispensary.audit.evidence import tiles, verify
 from dispensary.audit.log.database import all_logs, raw_connection
 from dispensary.audit.sealing import merkle, service
 from dispensary.models import Pharmacy
@@ -45,17 +45,30 @@ def published(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 @pytest.mark.parametrize("total", [1, 2, 255, 256, 257, 700, 66_000])
 def test_the_root_of_every_older_size_comes_out_of_the_tiles(total: int) -> None:
     leaves = [merkle.leaf_hash(str(number).encode()) for number in range(total)]
-    files: dict[str, bytes] = {}
-    for level, row in enumerate(tiles._levels(leaves)):
-        for index, tile in enumerate(tiles._batches(row, tiles.WIDTH)):
-            files[tiles.tile_path(str(level), index, len(tile))] = b"".join(tile)
+    files = tiles._hash_tiles(Path("nowhere"), 0, leaves)
     for size in {1, total, total // 2 or 1, max(total - 1, 1), min(256, total), min(300, total)}:
         assert verify.root_from_tiles(files.__getitem__, size, total) == merkle.root(leaves[:size])
 
 
+def test_a_folder_that_grows_holds_the_same_tiles_as_one_written_at_once(tmp_path: Path) -> None:
+    leaves = [merkle.leaf_hash(str(number).encode()) for number in range(66_100)]
+    before = 0
+    for size in (1, 2, 255, 256, 257, 512, 700, 65_535, 65_536, 65_700, 66_100):
+        first = before // tiles.WIDTH * tiles.WIDTH
+        for path, content in tiles._hash_tiles(tmp_path, before, leaves[first:size]).items():
+            tiles._write(tmp_path / path, content)
+        whole = tiles._hash_tiles(Path("nowhere"), 0, leaves[:size])
+        assert {path for path, content in whole.items() if (tmp_path / path).read_bytes() != content} == set()
+        before = size
+    assert not list(tmp_path.glob("tile/0/000.p"))
+
+
 def test_an_entry_bundle_gives_the_leaves_of_its_tile(sealed: Pharmacy, tmp_path: Path) -> None:
-    log = export.find_log(all_logs(raw_connection("sealer"), sealed.pk)[0].log_id)
-    assert tiles.write_tiles(log, tmp_path) == 13
+    connection = raw_connection("sealer")
+    log = all_logs(connection, sealed.pk)[0]
+    assert tiles.write_tiles(connection, log, tmp_path / "hashes", with_entries=False) == 13
+    assert [path.name for path in (tmp_path / "hashes" / "tile").iterdir()] == ["0"]
+    assert tiles.write_tiles(connection, log, tmp_path) == 13
     bundle, leaves = (tmp_path / "tile/entries/000.p/13").read_bytes(), []
     while bundle:
         length = int.from_bytes(bundle[:2], "big")
@@ -69,8 +82,8 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     folder, url = published
-    row = all_logs(raw_connection("sealer"), sealed.pk)[0]
-    log = export.find_log(row.log_id)
+    sealer = raw_connection("sealer")
+    row = all_logs(sealer, sealed.pk)[0]
     vkey, state = tmp_path / "vkey", tmp_path / "seen"
     vkey.write_text(f"{service.make_sealer().keys[0].named(row.origin).verifier}\n")
 
@@ -79,12 +92,12 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
         return status, capsys.readouterr().out
 
     assert look()[0] == verify.INCOMPLETE  # nothing is published yet
-    tiles.write_tiles(log, folder / "log")
+    tiles.write_tiles(sealer, row, folder / "log")
     assert (look()[0], "seen for the first time" in look()[1]) == (verify.OK, False)
     for _ in range(260):
         write(sealed)
     service.seal_round(service.make_sealer(), timezone.now(), pharmacy=sealed.pk)
-    assert tiles.write_tiles(log, folder / "log") == 273
+    assert tiles.write_tiles(sealer, row, folder / "log") == 273
     status, text = look()
     assert (status, "continues the 13 that were seen" in text) == (verify.OK, True)
 
@@ -107,7 +120,7 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
     (folder / "log" / "checkpoint").write_bytes(newest)
     assert (look()[0], state.read_bytes()) == (verify.OK, seen)
 
-    fetch = verify._fetch_from(f"{url}/log")
+    fetch = verify.fetch_from(f"{url}/log")
     keys = verify.read_keys(vkey, 1)
     later = timezone.now() + timedelta(hours=27)
     assert "STALE" in verify.watch(fetch, state, keys=keys, now=later)[1]

@@ -125,7 +125,7 @@ class Paper:
         path.write_text(
             self.run(
                 "answer", str(request), "--key", str(self.folder / "witness-key"), "--log-vkey",
-                str(self.folder / "log-vkey"), "--memory", str(self.folder / "memory.json"),
+                str(self.folder / "log-vkey"), "--memory", str(self.folder / "memory"),
             )
         )  # fmt: skip
         return path
