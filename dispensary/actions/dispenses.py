@@ -40,7 +40,7 @@ from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, therapy_of
 from dispensary.audit import Event
-from dispensary.errors import Conflict, Problem
+from dispensary.errors import Conflict, Problem, Stale
 from dispensary.loading import Record, add_answers, add_decisions, add_dispenses, handed_over_on, remaining_on
 from dispensary.models import (
     Decision,
@@ -109,7 +109,7 @@ def dispense(
 
 
 @transaction.atomic
-def cancel(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dispense:
+def cancel(*, dispense: Dispense, reason: str, version: int | None = None, by: Actor, now: datetime) -> Dispense:
     """Undo a hand-over that never left the counter. The order may be dispensed again."""
     return _take_back(
         dispense,
@@ -117,13 +117,14 @@ def cancel(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Disp
         event=Event.DISPENSE_CANCELLED,
         why=Withdrawal.DISPENSE_CANCELLED,
         reason=reason,
+        version=version,
         by=by,
         now=now,
     )
 
 
 @transaction.atomic
-def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dispense:
+def return_(*, dispense: Dispense, reason: str, version: int | None = None, by: Actor, now: datetime) -> Dispense:
     """Take back a supply that the patient brought back. It is not put on the shelf, and the order stays as it is."""
     return _take_back(
         dispense,
@@ -131,6 +132,7 @@ def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dis
         event=Event.DISPENSE_RETURNED,
         why=Withdrawal.DISPENSE_RETURNED,
         reason=reason,
+        version=version,
         by=by,
         now=now,
     )
@@ -343,13 +345,23 @@ class _Handover:
 
 
 def _take_back(
-    dispense: Dispense, status: DispenseStatus, *, event: Event, why: Withdrawal, reason: str, by: Actor, now: datetime
+    dispense: Dispense,
+    status: DispenseStatus,
+    *,
+    event: Event,
+    why: Withdrawal,
+    reason: str,
+    version: int | None,
+    by: Actor,
+    now: datetime,
 ) -> Dispense:
     policies.require(policies.may_end(by), by, "take back a supply", "a pharmacist")
     policies.require_same_pharmacy(by, dispense.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
     order = lock(dispense.prescription)
     locked = Dispense.objects.select_for_update(of=("self",)).get(pk=dispense.pk)
+    if version is not None and locked.version != version:
+        raise Stale("The supply was taken back meanwhile. Load it again.")
     if locked.status != DispenseStatus.COMPLETED:
         raise Conflict(
             f"The supply is {locked.get_status_display().lower()} already, since {locked.ended_at:%Y-%m-%d %H:%M} UTC."

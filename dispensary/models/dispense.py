@@ -134,6 +134,11 @@ class Dispense(models.Model):
         return f"Dispense {self.id}"
 
     @property
+    def version(self) -> int:
+        """The version of the row: the hand-over, then what took it back, once."""
+        return 1 if self.status == DispenseStatus.COMPLETED else 2
+
+    @property
     def packs(self) -> list[dict[str, Any]]:
         """The packs that the tablets come from: gtin, lot, expiry, serial and quantity of each, the first pack first."""
         first = {"gtin": self.product_id, "lot": self.lot, "expiry": self.expiry, "serial": self.serial}

@@ -351,11 +351,11 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     assert house.pharmacist.get(f"dispenses/{done['id']}/calendar.pdf").status_code == 200
     house.wrote(Event.DOCUMENT_PRINTED, by=pharmacist)
 
-    gone = house.pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "wrong bag"})
+    gone = house.pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "wrong bag"}, If_Match="*")
     assert gone.status_code == 200, gone.content
     assert "wrong bag" in json.dumps(house.wrote(Event.DISPENSE_CANCELLED, by=pharmacist))
     again = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder)
-    back = house.pharmacist.post(f"dispenses/{again['id']}/return/", {"reason": "never collected"})
+    back = house.pharmacist.post(f"dispenses/{again['id']}/return/", {"reason": "never collected"}, If_Match="*")
     assert back.status_code == 200, back.content
     house.wrote(Event.DISPENSE_RETURNED, by=pharmacist)
 

@@ -19,12 +19,12 @@ from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
-from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import read_signature
-from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
+from dispensary.api.views.base import DISPENSE, END, BaseView, etag_header, read_if_match, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.handover import order_number, select_dispenses
@@ -148,7 +148,7 @@ class DispenseView(BaseView):
     def get(self, request: Request, pk: UUID) -> Response:
         dispense = self.get_own(Dispense.objects.select_related("patient").prefetch_related("overrides__second"), pk)
         self.record_reading(dispense.patient, dispense)
-        return Response(shapes.DispenseOut(dispense).data)
+        return Response(shapes.DispenseOut(dispense).data, headers=etag_header(dispense.version))
 
 
 class TakeBackView(BaseView):
@@ -158,15 +158,20 @@ class TakeBackView(BaseView):
     how: str = ""
 
     @extend_schema(
-        request=Reason, responses=shapes.DispenseOut, parameters=CREATES, summary="Cancel a dispense, or take it back"
+        request=Reason,
+        responses=shapes.DispenseOut,
+        parameters=[*CREATES, *IF_MATCH],
+        summary="Cancel a dispense, or take it back",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         dispense = self.get_own(Dispense.objects.all(), pk)
         by, body = self.authorize(dispense.pharmacy_id), self.parse_body(Reason)
         action = {"cancel": actions.cancel, "return": actions.return_}[self.how]
+        version = read_if_match(request)
 
         def do() -> Reply:
-            return reply(200, render_dispense(action(dispense=dispense, by=by, now=self.now, **body).pk))
+            taken_back = action(dispense=dispense, version=version, by=by, now=self.now, **body)
+            return reply(200, render_dispense(taken_back.pk))
 
         return self.answer_once(by, do)
 

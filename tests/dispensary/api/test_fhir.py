@@ -467,7 +467,7 @@ def test_a_dispense_goes_out_with_its_findings_and_what_was_answered(
 def test_a_returned_supply_says_so_with_the_reason(pharmacist: Caller, prescription: Prescription) -> None:
     done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="k").json()
     address = f"fhir/MedicationDispense/{done['id']}"
-    pharmacist.post(f"dispenses/{done['id']}/return/", {"reason": "brought back"})
+    pharmacist.post(f"dispenses/{done['id']}/return/", {"reason": "brought back"}, If_Match="*")
     resource = pharmacist.get(address).json()
     MedicationDispense.model_validate(resource)
     assert (resource["status"], "brought back" in resource["note"][0]["text"]) == ("stopped", True)

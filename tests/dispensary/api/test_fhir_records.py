@@ -112,7 +112,9 @@ def test_a_version_that_the_caller_has_is_not_sent_again(pharmacist: Caller, one
     assert (same.status_code, same.content) == (304, b"")
     address = f"fhir/MedicationDispense/{one_of_each['MedicationDispense']}"
     etag = pharmacist.get(address)["ETag"]
-    back = pharmacist.post(f"dispenses/{one_of_each['MedicationDispense']}/return/", {"reason": "not wanted"})
+    back = pharmacist.post(
+        f"dispenses/{one_of_each['MedicationDispense']}/return/", {"reason": "not wanted"}, If_Match="*"
+    )
     assert back.status_code == 200, back.content
     changed = pharmacist.get(address, If_None_Match=etag)
     assert (changed.status_code, changed.json()["status"]) == (200, "stopped")

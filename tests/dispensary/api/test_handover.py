@@ -218,23 +218,37 @@ def test_a_cancelled_hand_over_may_be_repeated_and_a_returned_one_may_not(
     pharmacist: Caller, prescription: Prescription
 ) -> None:
     first = dispense(pharmacist, prescription, hand_over()).json()
-    assert fields(pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": ""})) == {"reason"}
-    cancelled = pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": "patient left"}).json()
+    assert fields(pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": ""}, If_Match="*")) == {"reason"}
+    cancelled = pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": "patient left"}, If_Match="*").json()
     assert (cancelled["status"], cancelled["ended_reason"]) == ("cancelled", "patient left")
-    assert pharmacist.post(f"dispenses/{first['id']}/return/", {"reason": "brought back"}).status_code == 409
+    assert (
+        pharmacist.post(f"dispenses/{first['id']}/return/", {"reason": "brought back"}, If_Match="*").status_code == 409
+    )
     second = dispense(pharmacist, prescription, hand_over(), "two")
     assert second.status_code == 201, second.content
     assert second.json()["number"] == 2
-    back = pharmacist.post(f"dispenses/{second.json()['id']}/return/", {"reason": "brought back"}).json()
+    back = pharmacist.post(f"dispenses/{second.json()['id']}/return/", {"reason": "brought back"}, If_Match="*").json()
     assert back["status"] == "returned"
     assert dispense(pharmacist, prescription, hand_over(), "three").status_code == 409
+
+
+def test_a_hand_over_is_taken_back_as_it_was_seen(pharmacist: Caller, prescription: Prescription) -> None:
+    done = dispense(pharmacist, prescription, hand_over()).json()
+    address = f"dispenses/{done['id']}/"
+    seen = pharmacist.get(address)["ETag"]
+    why = {"reason": "patient left"}
+    assert problem(pharmacist.post(f"{address}cancel/", why), 428)["problems"][0]["field"] == "If-Match"
+    problem(pharmacist.post(f"{address}cancel/", why, If_Match='"2"'), 412)
+    assert pharmacist.post(f"{address}cancel/", why, If_Match=seen).status_code == 200
+    assert pharmacist.get(address)["ETag"] != seen
+    assert problem(pharmacist.post(f"{address}return/", why, If_Match=seen), 412)["code"] == "stale"
 
 
 def test_the_trail_of_a_dispense_tells_in_sentences_what_happened(
     pharmacist: Caller, prescription: Prescription
 ) -> None:
     done = dispense(pharmacist, prescription, hand_over()).json()
-    pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "patient left"})
+    pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "patient left"}, If_Match="*")
     trail = pharmacist.get(f"dispenses/{done['id']}/trail/").json()
     assert [line["event"] for line in trail] == ["dispense.cancelled", "dispense.completed"]
     assert "handed over" in trail[1]["sentence"]
@@ -283,7 +297,9 @@ def test_no_paper_is_printed_of_a_supply_that_the_patient_does_not_have(
     pharmacist: Caller, prescription: Prescription, paper: str, ending: str
 ) -> None:
     done = dispense(pharmacist, prescription, hand_over()).json()
-    ended = pharmacist.post(f"dispenses/{done['id']}/{ending}/", {"reason": "never collected"}, Idempotency_Key="e")
+    ended = pharmacist.post(
+        f"dispenses/{done['id']}/{ending}/", {"reason": "never collected"}, Idempotency_Key="e", If_Match="*"
+    )
     assert ended.status_code == 200, ended.content
     answer = pharmacist.get(f"dispenses/{done['id']}/{paper}.pdf", Accept="application/pdf, */*")
     assert problem(answer, 409)["detail"].startswith("This supply is ")
