@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import TextChoices
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
 from baclofen_rules.text import format_amount
@@ -89,9 +90,29 @@ class Body(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict):
-            unknown = sorted(set(data) - set(self.fields))
+            unknown = sorted(map(str, set(data) - set(self.fields)))
             if unknown:
-                error = serializers.ErrorDetail("unknown", code="unknown")
-                raise serializers.ValidationError({str(name)[:60]: [error] for name in unknown})
+                raise serializers.ValidationError(
+                    {name[:60]: [self._explain_unknown(name)] for name in unknown}, code="unknown"
+                )
         values: dict[str, Any] = super().to_internal_value(data)
         return values
+
+    def _explain_unknown(self, name: str) -> str:
+        """Return what is expected instead of an unknown field: its place, where it belongs into another, else the fields."""
+        for outer, inner in self.fields.items():
+            if name in getattr(inner, "names", getattr(inner, "fields", ())):
+                return f"nothing here; it belongs into {outer}, as {outer}.{name}"
+        return f"only {', '.join(self.fields) or 'an empty object'}"
+
+
+class BodyExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # its base registers subclasses untyped
+    """A body in the OpenAPI document: it has no other fields."""
+
+    target_class = Body
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return the object that drf-spectacular makes of the serializer, closed."""
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return schema | ({"additionalProperties": False} if direction == "request" else {})

@@ -29,7 +29,6 @@ _EXPECTED = {
     "null": "a value other than null",
     "blank": "text that is not empty",
     "not_a_list": "a list",
-    "unknown": "only the fields that the documentation names",
 }
 _CODES = {
     400: "invalid-input",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -84,6 +85,41 @@ OUTCOME: dict[str, Any] = {
 }
 
 
+_STATUSES = {
+    400: "The request is wrong: `problems` names each field; nothing was written",
+    401: "Not signed in",
+    403: "Not allowed; the attempt is recorded",
+    404: "There is no such thing here",
+    405: "Another method",
+    406: "No such format",
+    409: "Refused by the rules, or changed meanwhile",
+    412: "If-Match, If-None-Exist or a proof is not what stands here",
+    413: "The body is too long",
+    415: "Another format of the body",
+    422: "The Idempotency-Key came with another body before",
+    428: "If-Match is missing",
+    429: "The token is used too often",
+    500: "The fault is ours and was logged",
+    503: "Busy or away; send it again after Retry-After",
+}
+
+
+def _problem_statuses(method: str, operation: Mapping[str, Any]) -> list[int]:
+    """Return the statuses of problems that an operation can answer with."""
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    is_public = operation.get("security") == [{}] or operation.get("security") == []
+    statuses = {400, 405, 406, 500, 503}
+    statuses |= set() if is_public else {401, 403, 429}
+    statuses |= set() if is_public else {404}  # the pharmacy of X-Pharmacy too
+    if method != "get":
+        statuses |= {409, 412, 413, 415}
+    if "Idempotency-Key" in names:
+        statuses.add(422)
+    if "If-Match" in names:
+        statuses.add(428)
+    return sorted(statuses)
+
+
 def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Add the problem responses to every operation; a postprocessing hook of drf-spectacular."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
@@ -94,10 +130,11 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             if "/fhir/" in path
             else ("application/problem+json", "Problem")
         )
-        answer = {"description": "A problem", "content": {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
-        for operation in operations.values():
+        content = {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
-                operation["responses"] |= {"4XX": answer, "5XX": answer}
+                for status in _problem_statuses(method, operation):
+                    operation["responses"][str(status)] = {"description": _STATUSES[status], "content": content}
     return result
 
 

@@ -19,8 +19,8 @@ class Query(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         unknown = sorted(set(data) - set(self.fields))
         if unknown:
-            error = serializers.ErrorDetail("unknown", code="unknown")
-            raise serializers.ValidationError({str(name)[:60]: [error] for name in unknown})
+            expected = f"only {', '.join(self.fields)}"
+            raise serializers.ValidationError({str(name)[:60]: [expected] for name in unknown}, code="unknown")
         values: dict[str, Any] = super().to_internal_value(data)
         return values
 
@@ -59,7 +59,9 @@ class ExportQuery(Query):
     )
     first = serializers.IntegerField(min_value=1, default=1, help_text="number of the first entry")
     last = serializers.IntegerField(min_value=1, required=False, help_text="number of the last; else the newest")
-    reason = serializers.CharField(required=False, max_length=250, default="", help_text="why, for the record")
+    reason = serializers.CharField(
+        required=False, max_length=250, default="", allow_blank=True, help_text="why, for the record"
+    )
 
 
 class ProofQuery(Query):

@@ -173,12 +173,13 @@ class CaseField(Document):
         "prescription": "the prescription",
         "history": "a list of earlier supplies",
     }
-    _KNOWN = frozenset({"format", "on", "action", "patient", "prescription", "history", "picked", "reason"})
+    names = frozenset({"format", "on", "action", "patient", "prescription", "history", "picked", "reason"})
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         case = super().to_internal_value(data)
-        if unknown := sorted(set(case) - self._KNOWN):
-            raise serializers.ValidationError({name[:60]: ["unknown"] for name in unknown}, code="unknown")
+        if unknown := sorted(set(case) - self.names):
+            expected = f"only {', '.join(sorted(self.names))}"
+            raise serializers.ValidationError({name[:60]: [expected] for name in unknown}, code="unknown")
         if case.get("format") != "baclofen-case/1":
             self.fail("format")
         if case.get("action", "dispense") != "dispense" or "reason" in case:

@@ -112,3 +112,15 @@ def test_markup_quotes_and_marks_in_words_are_kept_and_given_back_as_they_are(te
     assert made["prescription"]["patient"]["family_name"] == name
     prescription = technician.get(f"prescriptions/{made['prescription']['id']}/").json()
     assert prescription["patient"]["identifier"] == "P'; --"
+
+
+def test_the_first_mistake_is_explained_with_the_place_of_the_field(technician: Caller) -> None:
+    whole = order()
+    flat = {name: whole[name] for name in ("patient", "prescriber")} | {"prescription": whole["case"]["prescription"]}
+    problems = {
+        row["field"]: row["expected"] for row in problem(technician.post("prescriptions/", flat), 400)["problems"]
+    }
+    assert problems == {"prescription": "nothing here; it belongs into case, as case.prescription"}
+    assert problem(technician.post("prescriptions/", whole | {"colour": "red"}), 400)["problems"][0]["expected"] == (
+        "only patient, prescriber, case, replaces"
+    )

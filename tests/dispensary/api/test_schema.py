@@ -13,6 +13,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import override_settings
 from hypothesis import HealthCheck, given, seed
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -46,7 +47,9 @@ def document() -> dict[str, Any]:
 
 
 def test_the_document_is_valid_and_without_a_warning() -> None:
-    assert document()["openapi"].startswith("3.1")
+    openapi = document()
+    assert openapi["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(openapi).validate()
 
 
 def test_every_operation_names_its_errors_and_has_a_summary() -> None:
@@ -54,7 +57,14 @@ def test_every_operation_names_its_errors_and_has_a_summary() -> None:
         if path.startswith("/api/v1/") and "schema" not in path:
             for operation in operations.values():
                 assert operation["summary"], path
-                assert {"4XX", "5XX"} <= set(operation["responses"]), path
+                assert {"400", "500", "503"} <= set(operation["responses"]), path
+                assert "4XX" not in operation["responses"], path
+
+
+def test_a_body_that_refuses_unknown_fields_says_so() -> None:
+    schemas = document()["components"]["schemas"]
+    bodies = {name for name, schema in schemas.items() if name.endswith("Request")}
+    assert {name for name in bodies if schemas[name].get("additionalProperties") is not False} == set()
 
 
 def test_the_document_is_served_to_anybody(client: Any) -> None:
