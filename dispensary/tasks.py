@@ -6,6 +6,8 @@ queues they may have: `dispensary.schedule`.
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 
 from dispensary import reminders
@@ -16,6 +18,9 @@ from dispensary.conf import conf
 
 HINT_SECONDS = 60
 """A hint not taken within this many seconds is dropped: the next tick gives another."""
+
+SLICE_SECONDS = 40
+"""A task that goes on where it stopped ends its slice after this: a reminder may wait for its worker."""
 
 
 @shared_task(name="dispensary.reminders.tick", ignore_result=True)
@@ -54,8 +59,9 @@ def count_days() -> None:
 
 @shared_task(name="dispensary.desk.try", ignore_result=True)
 def try_limits() -> None:
-    """Try the limits that somebody asked for at the review desk."""
-    while limit_trials.run_next(read_clock):
+    """Go on with the trials of limits that somebody asked for at the review desk, for less than a task may last."""
+    ends = time.monotonic() + SLICE_SECONDS
+    while limit_trials.run_next(read_clock, lambda: time.monotonic() > ends):
         pass
 
 

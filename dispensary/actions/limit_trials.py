@@ -1,6 +1,6 @@
 """Trials of another limit: recorded decisions of some days are asked twice, with the profile as it is and with one number changed.
 
-A worker does it. The live profile is not touched: what comes out says what would have been found, not what people would then
+A worker does it, in slices of less than a minute: each goes on where the one before stopped. The live profile is not touched: what comes out says what would have been found, not what people would then
 have done.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -30,11 +30,11 @@ from dispensary.models import AuditLog, LimitTrial, Pharmacy
 from dispensary.profiles import LimitLine, with_value
 
 CHUNK = 2000
-"""Entries that are read in one transaction; after each the page says how far it is."""
+"""Entries that are read in one transaction; after each the page says how far it is, and a slice may end."""
 MOST_CASES = 200
 """Decisions that the result names; the others are counted."""
 ABANDONED = timedelta(minutes=5)
-"""A trial of which nothing was heard for so long is begun again: its worker is gone."""
+"""A trial of which nothing was heard for so long is gone on with: its worker is gone."""
 MOST_DAYS = 366
 
 
@@ -93,17 +93,24 @@ def request_trial(
     return trial
 
 
-def run_next(read_clock: Callable[[], datetime]) -> bool:
-    """Run the oldest trial that waits; return whether there was one. It may take minutes: the clock is read as it goes on."""
+def run_next(read_clock: Callable[[], datetime], is_over: Callable[[], bool] = lambda: False) -> bool:
+    """Go on with the oldest trial that waits; return whether it was finished.
+
+    It may take minutes: the clock is read as it goes on, and once `is_over` says so the rest is left to the next call.
+    """
     now = read_clock()
     with transaction.atomic():
         waiting = LimitTrial.objects.filter(Q(seen_at=None) | Q(seen_at__lt=now - ABANDONED), finished_at=None)
-        trial = waiting.select_for_update(skip_locked=True, of=("self",)).order_by("requested_at").first()
+        rows = waiting.select_for_update(skip_locked=True, of=("self",)).select_related("pharmacy")
+        trial = rows.order_by("requested_at").first()
         if trial is None:
             return False
         LimitTrial.objects.filter(pk=trial.pk).update(seen_at=now)
     try:
-        result = _run(trial, read_clock).as_json()
+        totals = _run(trial, read_clock, is_over)
+        if totals is None:
+            return False
+        result = totals.as_json()
     except DispensaryError as error:
         result = {"trouble": error.detail}
     with transaction.atomic():
@@ -158,6 +165,25 @@ class Totals:
                 }
             )  # fmt: skip
 
+    def as_state(self) -> dict[str, Any]:
+        """Return the counts so far as JSON, for `from_state`."""
+        counters = {
+            name: [[*key, n] for key, n in getattr(self, name).items()] for name in ("gained", "lost", "outcomes")
+        }
+        numbers = {name: getattr(self, name) for name in ("decisions", "unavailable", "different", "cases")}
+        return numbers | counters | {"orders": sorted(self.orders)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Totals:
+        """Return the counts of an unfinished trial; of one that was not begun all are zero."""
+        if not state:
+            return cls()
+        counters = {
+            name: Counter({(first, second): n for first, second, n in state[name]})
+            for name in ("gained", "lost", "outcomes")
+        }
+        return cls(**{**state, **counters, "orders": set(state["orders"])})
+
     def as_json(self) -> dict[str, Any]:
         """Return the result as it is kept with the request."""
         return {
@@ -173,32 +199,33 @@ class Totals:
         }
 
 
-def _run(trial: LimitTrial, read_clock: Callable[[], datetime]) -> Totals:
+def _run(trial: LimitTrial, read_clock: Callable[[], datetime], is_over: Callable[[], bool]) -> Totals | None:
+    """Ask the decisions that are left, chunk by chunk; None where some are left when `is_over` says so."""
     pharmacy = trial.pharmacy
-    today = pharmacy.local_day(read_clock())
-    line = _find_line(pharmacy, trial.line, today)
+    asked_on = pharmacy.local_day(trial.requested_at)
+    line = _find_line(pharmacy, trial.line, asked_on)
     if line is None:
         raise InvalidInput("The pharmacy's profile has changed since; ask again.")
-    base = profile_of(pharmacy, today)
+    base = profile_of(pharmacy, asked_on)
     changed = with_value(base, line, trial.value)
-    totals = Totals()
-    for entry, header in _decisions(trial, read_clock):
-        totals.add(entry, header, base, changed)
-    return totals
-
-
-def _decisions(trial: LimitTrial, read_clock: Callable[[], datetime]) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
-    """Yield the recorded reviews of the trial's days, in order, and note how far it is."""
-    since, until = trial.pharmacy.span_of(trial.since, trial.until)
     log = AuditLog.objects.filter(pharmacy=trial.pharmacy_id, closed_at=None).get()
-    scope = export.find_period(log.log_id, since, until)
-    last = scope.last or 0
-    for first in range(scope.first, last + 1, CHUNK):
-        edge = min(first + CHUNK - 1, last)
+    if not trial.last:
+        scope = export.find_period(log.log_id, *pharmacy.span_of(trial.since, trial.until))
+        trial.reached, trial.last = scope.first - 1, scope.last or 0
+    totals = Totals.from_state(trial.result)
+    while trial.reached < trial.last:
+        if is_over():
+            LimitTrial.objects.filter(pk=trial.pk).update(seen_at=None)
+            return None
+        edge = min(trial.reached + CHUNK, trial.last)
         with export.snapshot(log):
-            chunk = list(export.lines(log, first, edge))
+            chunk = list(export.lines(log, trial.reached + 1, edge))
         for entry in chunk:
             header = json.loads(entry.header) if entry.header else {}
             if header.get("action") == Event.REVIEW_RECORDED.value:
-                yield entry, header
-        LimitTrial.objects.filter(pk=trial.pk).update(reached=edge, last=last, seen_at=read_clock())
+                totals.add(entry, header, base, changed)
+        trial.reached = edge
+        LimitTrial.objects.filter(pk=trial.pk).update(
+            reached=edge, last=trial.last, result=totals.as_state(), seen_at=read_clock()
+        )  # fmt: skip
+    return totals

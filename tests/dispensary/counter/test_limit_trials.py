@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -144,6 +145,44 @@ def test_a_trial_whose_worker_is_gone_is_begun_again(desk: Client, shop: Pharmac
     assert not limit_trials.run_next(lambda: now)
     assert limit_trials.run_next(lambda: now + limit_trials.ABANDONED + timedelta(seconds=1))
     assert LimitTrial.objects.get().result["orders"] == 1
+
+
+def test_a_trial_goes_on_where_the_slice_before_stopped(
+    desk: Client, shop: Pharmacy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = result_of(desk, shop, "50")
+    assert whole["different"]
+    monkeypatch.setattr(limit_trials, "CHUNK", 3)
+    address = ask(desk, shop, "50")["Location"]
+    reached = []
+    while not limit_trials.run_next(timezone.now, iter([False, True]).__next__):
+        trial = LimitTrial.objects.get(finished_at=None)
+        reached.append(trial.reached)
+        assert trial.seen_at is None
+        assert f"{trial.reached} of {trial.last} entries are read" in desk.get(address).content.decode()
+    assert len(reached) > 2 and reached == sorted(set(reached))
+    assert desk.get(address).context["result"] == whole
+
+
+def test_a_worker_that_died_costs_its_last_chunk_only(
+    desk: Client, shop: Pharmacy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = result_of(desk, shop, "110")
+    monkeypatch.setattr(limit_trials, "CHUNK", 3)
+    address = ask(desk, shop, "110")["Location"]
+    calls = itertools.count(1)
+
+    def die_at_the_third() -> bool:
+        assert next(calls) < 3, "killed"
+        return False
+
+    with pytest.raises(AssertionError, match="killed"):
+        limit_trials.run_next(timezone.now, die_at_the_third)
+    reached = LimitTrial.objects.get(finished_at=None).reached
+    assert reached
+    later = timezone.now() + limit_trials.ABANDONED + timedelta(seconds=1)
+    assert limit_trials.run_next(lambda: later)
+    assert desk.get(address).context["result"] == whole
 
 
 def test_days_without_entries_are_said(desk: Client, shop: Pharmacy) -> None:
