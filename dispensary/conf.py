@@ -35,6 +35,7 @@ class Conf:
     factor_grace_days: int = 14  # who signs, manages or audits adds a second factor within so many days of the role [D]
     idle_minutes: int = 15  # an idle counter locks after this; it says so two minutes before [D]
     token_requests_a_minute: int = 6_000  # of one API token [D]; more is a program gone wild, and a 429
+    session_requests_a_minute: int = 3_000  # of one signed-in person, in each web process [D]; more is a 429, too
     cds_clients: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict
     )  # CDS Hooks: issuer: its user and key set

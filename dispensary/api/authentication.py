@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from dispensary.actions import tokens
 from dispensary.conf import conf
 from dispensary.models import AccessToken
+from dispensary.request_limit import MINUTE
 
 SCHEME = "Token"
-_MINUTE = 60
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -32,7 +32,7 @@ class TokenAuthentication(BaseAuthentication):
         if token is None or not token.user.is_active:
             raise AuthenticationFailed("The token is unknown, has expired or was revoked. Have another one issued.")
         if token.uses > conf().token_requests_a_minute:
-            raise Throttled(_MINUTE)
+            raise Throttled(MINUTE)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -31,6 +31,7 @@ from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
 from dispensary.outages import find_outage
 from dispensary.proof import person_proof
+from dispensary.request_limit import MINUTE, is_too_often
 
 PHARMACY_KEY = "dispensary_pharmacy"
 LOCKED_KEY = "dispensary_locked"
@@ -69,6 +70,11 @@ def _respond(
 ) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return redirect_to_login(keep_typed(request))
+    if is_too_often(request.user.pk):
+        words = "This account has sent too many requests. Wait a minute, then load the page again."
+        response = render_error(request, None, 429, "Too many requests", words)
+        response["Retry-After"] = str(MINUTE)
+        return response
     visit = find_visit(request)
     if visit is None:
         return _choose_pharmacy_or_refuse(request)

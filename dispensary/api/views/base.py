@@ -27,6 +27,7 @@ from dispensary.actors import Actor
 from dispensary.api import problems
 from dispensary.api.access import Caller
 from dispensary.api.strict_json import jsonable
+from dispensary.api.throttling import SessionThrottle
 from dispensary.api.wire import StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
 from dispensary.models import Patient, Pharmacy
@@ -57,6 +58,7 @@ class BaseView(APIView):
     authentication_classes = APIView.authentication_classes
     permission_classes: ClassVar = [IsAuthenticated]
     parser_classes: ClassVar = [StrictJSONParser]
+    throttle_classes: ClassVar = [SessionThrottle]
     renderer_classes: ClassVar = [JSONRenderer]
     may: ClassVar[Mapping[str, tuple[Policy, str, str]]] = {}
     speaks_fhir = False
