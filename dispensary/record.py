@@ -202,9 +202,9 @@ def _status(products: Sequence[Prescription]) -> str:
 def _product_document(row: Prescription, strength: Decimal | None, is_asked: bool) -> dict[str, Any]:
     phases = [] if is_asked and row.phases_from_directions else [phase_document(phase) for phase in row.phases.all()]
     return {
-        "strength_mg": _amount(strength),
+        "strength_mg": None if strength is None else trim_zeros(strength),
         "brand": row.brand or None,
-        "quantity": _amount(row.quantity),
+        "quantity": None if row.quantity is None else trim_zeros(row.quantity),
         "phases": phases or None,
     }
 
@@ -291,7 +291,7 @@ def _recorded_supply(row: PriorSupply, on: date) -> dict[str, Any]:
         "id": str(row.pk),
         "on": _day(row.dispensed_on),
         "order": None,
-        "regimen": {"products": [{"strength_mg": _amount(row.strength_mg), "phases": [phase]}]},
+        "regimen": {"products": [{"strength_mg": row.strength_mg and trim_zeros(row.strength_mg), "phases": [phase]}]},
         "days": min(row.days_supply, MOST_DAYS),
         "dose_since": None if row.dose_since is None else _day(min(row.dose_since, on)),
     }
@@ -369,7 +369,7 @@ def _decision_document(row: Decision, names: Mapping[str, str], rows: Rows) -> d
         "on": _day(row.on),
         "from": _day(row.starts_on),
         "tablets": None if row.tablets is None else [trim_zeros(count) for count in row.tablets],
-        "mg": _amount(row.mg),
+        "mg": None if row.mg is None else trim_zeros(row.mg),
         "days": row.days,
         "corrects": None if row.corrects_id is None else str(row.corrects_id),
         **({"since": since} if since is not None else {}),
@@ -398,7 +398,3 @@ def _first_settled(row: Decision, rows: Rows) -> str | None:
 
 def _day(value: date | None) -> str | None:
     return None if value is None else value.isoformat()
-
-
-def _amount(value: Decimal | None) -> Decimal | None:
-    return None if value is None else trim_zeros(value)

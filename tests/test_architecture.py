@@ -109,6 +109,7 @@ def test_no_module_defines_a_function_or_class_twice() -> None:
 IN_NO_TRANSACTION_OF_THEIR_OWN = {
     "decisions.new_decision": "makes a row and stores nothing",
     "documents.print_document": "the document is set before its entry is written",
+    "handover_review.assess_handover": "reads",
     "idempotency.use_once": "runs in the transaction of the request's view",
     "overrides.assess_under": "reads",
     "overrides.digest_to_sign": "reads",

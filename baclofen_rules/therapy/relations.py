@@ -214,7 +214,8 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
     if frozen is not None and frozen.relation is not Relation.NEW:
         rows = _frozen_rows(state, frozen, running)
         if not rows and not decided:
-            return RelationToCourses(_frozen_alone(frozen), frozen.how)
+            is_kept = frozen.relation in (Relation.UNKNOWN, Relation.BESIDE)  # also to courses that are no longer open
+            return RelationToCourses(frozen.relation if is_kept else Relation.NEW, frozen.how)
     else:
         frozen = None
         is_outdated = own is not None and own.is_outdated
@@ -262,11 +263,6 @@ def _before_a_start(
     how = row.how if row.relation is Relation.UNKNOWN and course not in decided else How.UNKNOWN
     beside |= dict.fromkeys((course, *planned), True)
     return relation._replace(relation=Relation.UNKNOWN, how=how, to=tuple(planned), beside=beside)
-
-
-def _frozen_alone(frozen: FrozenRelation) -> Relation:
-    """Return a frozen relation to courses that are no longer open."""
-    return frozen.relation if frozen.relation in (Relation.UNKNOWN, Relation.BESIDE) else Relation.NEW
 
 
 def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
@@ -346,15 +342,11 @@ def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None)
         return RelationToCourses(Relation.UNKNOWN, How.OUTDATED, tuple(planned), beside, ends=ends, starts_on=starts_on)
     if not running:
         return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,), ends=ends, starts_on=starts_on)
-    relation = Relation.PART if owes(asked.order, handed_over(state)) else Relation.CONTINUES
+    handed_over = [supply for supply in state.facts.supplies if supply.id in state.feedings]
+    relation = Relation.PART if owes(asked.order, handed_over) else Relation.CONTINUES
     beside = {course: course.name in own.unknown for course in running if course is not own and course not in ends}
     going_on = tuple(course for course in decided_beside if course in running)
     return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, going_on, ends, starts_on)
-
-
-def handed_over(state: Courses) -> list[Supply]:
-    """Return the supplies that were handed over up to the day, in their order."""
-    return [supply for supply in state.facts.supplies if supply.id in state.feedings]
 
 
 def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]) -> _Row:

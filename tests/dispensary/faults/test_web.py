@@ -49,10 +49,10 @@ def once_and_whole(counter):
 @pytest.mark.parametrize(
     ("where", "step"),
     [
-        (dispenses, dispenses.lock),
+        (dispenses, dispenses.lock_record),
         (dispenses, dispenses.assess_items),
         (dispenses, dispenses.sign_answers),
-        (dispenses._Handover, dispenses._Handover._record),
+        (dispenses, dispenses.log_dispense),
         (dispenses, dispenses.end),
         (dispenses, dispenses.follow_record),
         (reminders.planning.plans, reminders.planning.plans.write),
