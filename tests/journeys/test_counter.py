@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary import audit
 from dispensary.actions import patients
 from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
+from dispensary.models.pharmacy import LabelLayout
 from tests.dispensary import make
 from tests.journeys.browsing import BrowserWindow, check_page, open_window, send_fast, sign_in, type_as_a_scanner
 
@@ -125,7 +126,7 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         check_page(window, "trail")
 
 
-LABEL_POINTS = (70 / 25.4 * 72, 35 / 25.4 * 72)
+LABEL_POINTS = {LabelLayout.UK: (70 / 25.4 * 72, 35 / 25.4 * 72), LabelLayout.US: (4 * 72, 2 * 72)}
 
 
 def print_with_one_key(window: BrowserWindow) -> None:
@@ -139,9 +140,11 @@ def print_with_one_key(window: BrowserWindow) -> None:
     window.follow("F9")
     expect(page.get_by_role("heading", name="1 label to the printer")).to_be_visible()
     check_page(window, "labels")
-    sheets = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages
-    sizes = [(float(sheet.mediabox.width), float(sheet.mediabox.height)) for sheet in sheets]
-    assert sizes == [pytest.approx(LABEL_POINTS, abs=1)]
+    for layout, points in LABEL_POINTS.items():
+        page.evaluate("layout => document.body.className = `labels labels--${layout}`", layout)
+        sheets = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages
+        sizes = [(float(sheet.mediabox.width), float(sheet.mediabox.height)) for sheet in sheets]
+        assert sizes == [pytest.approx(points, abs=1)]
     page.unroute(script)
     window.tab_to(page.get_by_role("link", name="Back to the supply"))
     window.follow("Enter")
