@@ -81,6 +81,11 @@ def may_change_settings(actor: Actor) -> bool:
     return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
 
 
+def may_add_product(actor: Actor) -> bool:
+    """Add a pack to those that scans are compared with."""
+    return may_change_settings(actor) or (may_override(actor) and actor.scopes is None)
+
+
 def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
     """Raise `NotAllowed`, saying what was tried and who may do it."""
     if not allowed:

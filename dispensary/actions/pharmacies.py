@@ -223,7 +223,7 @@ def add_product(
     now: datetime,
 ) -> Product:
     """Add a pack to the list that scans are compared with; the GTIN's check digit must be right."""
-    policies.require(policies.may_change_settings(by), by, "add a product", "a manager")
+    policies.require(policies.may_add_product(by), by, "add a product", "a pharmacist or manager")
     digits = check_gtin(gtin)
     product, created = Product.objects.get_or_create(
         gtin=digits,
