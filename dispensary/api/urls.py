@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/cancel/", orders.CancelView.as_view(), name="prescription-cancel"),
     path("prescriptions/<uuid:pk>/hold/", orders.HoldView.as_view(), name="prescription-hold"),
     path("prescriptions/<uuid:pk>/resume/", orders.ResumeView.as_view(), name="prescription-resume"),
+    path("prescriptions/<uuid:pk>/claim/", orders.ClaimView.as_view(), name="prescription-claim"),
     path("prescriptions/<uuid:pk>/reinstate/", orders.ReinstateView.as_view(), name="prescription-reinstate"),
     path("prescriptions/<uuid:pk>/correct/", orders.CorrectView.as_view(), name="prescription-correct"),
     path("prescriptions/<uuid:pk>/plan/", plans.PlanView.as_view(), name="plan"),

@@ -245,6 +245,27 @@ class ResumeView(BaseView):
         return change_order(self, pk, order_states.resume, Nothing)
 
 
+class ClaimView(BaseView):
+    """Who works on a prescription."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=shapes.ClaimIn,
+        responses=shapes.ClaimOut,
+        summary="Work on a prescription, so that nobody else begins the same work",
+        description=(
+            "A notice that lapses: the answer says who works on it. Another person keeps it until then, or until it is taken over "
+            "(`take_over`), which is recorded."
+        ),
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.select_related("pharmacy", "patient"), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.ClaimIn)
+        claim = order_states.claim(prescription=prescription, by=by, now=self.now, **body)
+        return Response(shapes.ClaimOut(claim, context={"by": by}).data)
+
+
 class ReinstateView(BaseView):
     """Undoing a cancel."""
 

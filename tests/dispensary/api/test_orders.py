@@ -211,6 +211,20 @@ def test_a_stop_cannot_be_overridden(pharmacist: Caller, patient: Patient) -> No
     assert "finding" in fields(pharmacist.sign(address, ANSWER | {"finding": "route"}), 409)
 
 
+def test_who_works_on_an_order_is_told_and_may_be_followed(
+    technician: Caller, pharmacist: Caller, prescription: Prescription
+) -> None:
+    where = f"prescriptions/{prescription.pk}/claim/"
+    first = technician.post(where, {}).json()
+    assert (first["is_yours"], first["prescription"]) == (True, str(prescription.pk))
+    assert first["until"] > first["claimed_at"]
+    other = pharmacist.post(where, {}).json()
+    assert (other["is_yours"], other["by"], other["claimed_at"]) == (False, first["by"], first["claimed_at"])
+    assert pharmacist.post(where, {"take_over": True}).json()["is_yours"] is True
+    assert technician.post(where, {}).json()["is_yours"] is False
+    assert fields(technician.post(where, {"take_over": "perhaps"})) == {"take_over"}
+
+
 def test_a_cancelled_order_is_over(pharmacist: Caller, prescription: Prescription) -> None:
     address = f"prescriptions/{prescription.pk}/"
     assert pharmacist.post(f"{address}cancel/", {"reason": "written in error"}).status_code == 428

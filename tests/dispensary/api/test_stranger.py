@@ -80,6 +80,7 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "prescriptions/{prescription}/cancel/", REASON, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/hold/", {"awaiting": "stock"}, COUNTER),
     ("POST", "prescriptions/{prescription}/resume/", {}, COUNTER),
+    ("POST", "prescriptions/{prescription}/claim/", {"take_over": True}, COUNTER),
     ("POST", "prescriptions/{prescription}/reinstate/", REASON, PHARMACISTS),
     (
         "POST",

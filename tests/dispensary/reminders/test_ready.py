@@ -10,7 +10,7 @@ from dispensary.actions import preparations
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.models import Dispense, Pharmacy, Preparation, Prescription, Reminder, ReminderState, StaffRole
+from dispensary.models import Dispense, Pharmacy, Preparation, Prescription, Reminder, ReminderState, StaffRole, Stage
 from dispensary.models.reminders import ReminderKind
 from tests.dispensary import make
 from tests.dispensary.reminders import making
@@ -69,6 +69,31 @@ def test_the_patient_is_told_at_once_and_once(bag: Preparation, technician: Acto
     preparations.shelve(preparation=bag, shelf="B1", by=technician, now=MORNING + timedelta(days=1))
     follow_therapy(patient_id=bag.prescription.patient_id, by=technician, now=MORNING + timedelta(days=2))
     assert [row.pk for row in ready()] == [message.pk]
+
+
+def test_two_bags_of_one_day_are_one_message_and_the_next_day_s_another(
+    bag: Preparation, technician: Actor, pharmacist: Actor
+) -> None:
+    patient = bag.prescription.patient
+    bags = [bag]
+    for number in (1, 2):
+        order = make.prescription(
+            patient,
+            now=MORNING + timedelta(minutes=number),
+            quantity=3,
+            directions="5 mg three times a day for 2 days",
+            phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 2}],
+        )
+        assert order.quantity is not None
+        made = preparations.prepare(items=[Item(order, order.quantity, make.pack())], by=technician, now=MORNING)
+        make.change_past_actions(Preparation.objects.filter(pk=made.pk), stage=Stage.CHECKED, checked_at=MORNING)
+        bags.append(Preparation.objects.get(pk=made.pk))
+    for number, row in enumerate(bags[:2]):
+        preparations.shelve(preparation=row, shelf="A3", by=technician, now=MORNING + number * HOUR)
+    (message,) = ready()
+    assert message.params == {"date": "2026-11-23"}
+    preparations.shelve(preparation=bags[2], shelf="A3", by=technician, now=MORNING + timedelta(days=1))
+    assert [row.params for row in ready()] == [{"date": "2026-11-23"}, {"date": "2026-11-24"}]
 
 
 def test_what_was_sent_is_not_said_again_with_another_plan(bag: Preparation, technician: Actor) -> None:
