@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -155,8 +156,9 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
         patients.record_search(
             pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
         )
-        if results.total == 1 and len(results.orders) == 1 and not context["people"]:
-            return redirect("counter:check", results.orders[0].pk)
+        only = None if context["people"] else find_only_one(results.orders, results.total)
+        if only is not None:
+            return redirect("counter:check", only.pk)
         return render_page(
             request,
             visit,
@@ -181,6 +183,17 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
             "most_done": MOST_DONE if len(done) > MOST_DONE else 0,
         }
     return render_page(request, visit, "queue.html", context)
+
+
+def find_only_one(orders: Sequence[Prescription], total: int) -> Prescription | None:
+    """Return the order that a search can only mean: the one found, or the open one of the one patient found."""
+    if total != len(orders) or len({order.patient_id for order in orders}) != 1:
+        return None
+    waiting = [order for order in orders if order.status in OPEN_STATUSES]
+    kinds = {order.group or order.pk for order in waiting}
+    if len(kinds) == 1:
+        return waiting[0]
+    return orders[0] if len(orders) == 1 else None
 
 
 @require_safe
@@ -214,7 +227,8 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
-    return waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
+    orders = Prescription.objects.select_related("patient", "claim")
+    return waiting.prefetch_related(Prefetch("prescription", orders), "prescription__phases")
 
 
 def open_bags(prefix: str = "") -> Prefetch[str, QuerySet[Preparation], str]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit, search
-from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, StaffMember, StaffRole
+from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +207,21 @@ def test_a_search_shows_orders_and_patients_without_any(counter: Client, shop: P
     assert [patient.family_name for patient in page.context["people"]] == ["Nunes"]
     assert "Nothing found" not in page.content.decode()
     assert "Nothing found" in counter.post(QUEUE, {"q": "xyzzy"}).content.decode()
+
+
+def test_a_name_opens_the_one_order_that_waits_beside_those_that_have_ended(
+    counter: Client, shop: Pharmacy, technician: StaffMember
+) -> None:
+    person = make.patient(shop, family_name="Zuckermandel", now=timezone.now())
+    make.hand_over(make.prescription(person, now=timezone.now()), technician.actor(), now=timezone.now())
+    assert "2 found" not in counter.post(QUEUE, {"q": "zucker"}).content.decode()
+    waiting = make.prescription(person, now=timezone.now())
+    assert counter.post(QUEUE, {"q": "zucker"})["Location"] == reverse("counter:check", args=[waiting.pk])
+    other = make.prescription(person, now=timezone.now())
+    assert len(counter.post(QUEUE, {"q": "zucker"}).context["rows"]) == 3
+    make.change_past_actions(Prescription.objects.filter(pk=other.pk), status="cancelled", ended_at=timezone.now())
+    make.prescription(make.patient(shop, family_name="Zuckermann", now=timezone.now()), now=timezone.now())
+    assert len(counter.post(QUEUE, {"q": "zucker"}).context["rows"]) == 4
 
 
 def test_a_search_that_matches_too_many_asks_for_more(
