@@ -1,11 +1,18 @@
-"""Sessions in the database, which end by its clock and not by that of one web server."""
+"""Sessions in the database, which end by its clock and not by that of one web server, and where people are signed in."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.middleware import UserSessionsMiddleware
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.http import HttpRequest, HttpResponseBase
 
 from dispensary.clock import clock_expression, read_clock
+
+TRACKED_EVERY = 60.0
+"""Seconds in which one process notes the last sign of life of a session once."""
+MOST_TRACKED = 10_000
 
 
 class SessionStore(DatabaseStore):
@@ -28,3 +35,22 @@ class SessionStore(DatabaseStore):
     def clear_expired(cls) -> None:
         """Delete what has ended."""
         cls.get_model_class().objects.filter(expire_date__lt=clock_expression()).delete()
+
+
+class ActivityMiddleware(UserSessionsMiddleware):  # type: ignore[misc]  # its library has no types
+    """Notes where somebody is signed in, once a minute and not with each page: that takes five statements."""
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self._tracked_at: dict[tuple[str | None, object], float] = {}
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        sign_in, now = (request.session.session_key, request.user.pk), time.monotonic()
+        if now - self._tracked_at.get(sign_in, -TRACKED_EVERY) < TRACKED_EVERY:
+            answer: HttpResponseBase = self.get_response(request)
+            return answer
+        if len(self._tracked_at) >= MOST_TRACKED:
+            self._tracked_at.clear()
+        self._tracked_at[sign_in] = now
+        tracked: HttpResponseBase = super().__call__(request)
+        return tracked

@@ -96,11 +96,13 @@ def _join(patient: Patient, rows: Mapping[type[Model], list[Any]]) -> None:
     )
     phases, answers = _group(rows[Phase], "prescription_id"), _group(rows[Override], "prescription_id")
     handed_over, used = _group(rows[Dispense], "prescription_id"), _group(rows[Override], "dispense_id")
+    bags = _group(rows[Preparation], "prescription_id")
     for order in orders.values():
         order.patient, order.pharmacy, order.prescriber = patient, patient.pharmacy, prescribers[order.prescriber_id]
         for phase in phases[order.pk]:
             phase.prescription = order
-        for name, related in (("phases", phases), ("overrides", answers), ("dispenses", handed_over)):
+        parts = {"phases": phases, "overrides": answers, "dispenses": handed_over, "preparations": bags}
+        for name, related in parts.items():
             remember_related(order, name, related[order.pk])
     for answer in rows[Override]:
         answer.prescription, answer.dispense = orders[answer.prescription_id], dispenses.get(answer.dispense_id)

@@ -25,6 +25,8 @@ _SLOW_FILES = {
         "dispensary/counter/test_new_order.py",
         "dispensary/counter/test_papers_of_earlier_supplies.py",
         "dispensary/counter/test_order_states.py",
+        "dispensary/counter/test_packs.py",
+        "dispensary/counter/test_page_costs.py",
         "dispensary/counter/test_patient_messages.py",
         "dispensary/counter/test_plan.py",
         "dispensary/counter/test_plain_words.py",

@@ -41,6 +41,8 @@ def find_open_bag(prescription: Prescription) -> Preparation | None:
 
     It keeps its steps where the pharmacy has put all into one step since.
     """
+    if "preparations" in getattr(prescription, "_prefetched_objects_cache", {}):  # of a record: the open ones
+        return next(iter(prescription.preparations.all()), None)
     return Preparation.objects.filter(prescription=prescription, stage__in=OPEN_STAGES).first()
 
 

@@ -46,7 +46,8 @@ from dispensary.counter.reviewing import (
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Dispense, OrderClaim, Override, Preparation, Prescription, Product
+from dispensary.loading import read_record
+from dispensary.models import Dispense, FindingSeverity, OrderClaim, Override, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
@@ -60,11 +61,17 @@ def select_prescriptions() -> Any:
     return Prescription.objects.select_related("patient__pharmacy", "prescriber", "pharmacy").prefetch_related("phases")
 
 
+def read_order(visit: Visit, pk: uuid.UUID) -> Prescription:
+    """Return an order of the pharmacy, with the record of its patient."""
+    asked = visit.fetch(Prescription.objects.select_related("patient__pharmacy"), pk)
+    return read_record(asked.patient_id, asked.patient).orders[pk]
+
+
 @require_http_methods(["GET", "POST"])
 @at_counter()
 def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show one order, read a scan, take a choice, or hand over. An order of several strengths has one page."""
-    prescription = visit.fetch(select_prescriptions(), pk)
+    prescription = read_order(visit, pk)
     items = items_of(prescription)
     if request.method == "POST" and policies.may_dispense(visit.by):
         save_draft(request, items)
@@ -266,7 +273,9 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         Item(line.prescription, pack.cleaned_data["quantity"], pack.pack(), tuple(line.further))
         for line, pack in zip(reviewed.lines, packs, strict=True)
     ]
-    trouble = "" if draft.by_hand or is_preparing else find_label_trouble(reviewed, [first, *also], visit)
+    is_wrong_pack = any(line.trouble for line in reviewed.lines)  # refused below, whatever its label would say
+    needs_no_label = draft.by_hand or is_preparing or is_wrong_pack
+    trouble = "" if needs_no_label else find_label_trouble(reviewed, [first, *also], visit)
     if trouble:
         draft.by_hand = True
         drafts.store(request, items[0].pk, draft)
@@ -325,6 +334,7 @@ def render_check(
         drafts.store(request, prescription.pk, draft)
     reviewed = review_draft(visit, items, draft)
     product = reviewed.lines[0].product
+    supplies = sorted(prescription.patient.dispenses.all(), key=lambda row: row.handed_over_at, reverse=True)
     claim = others_claim(prescription, visit)
     bag = find_open_bag(prescription)
     view = check_view.build_check_view(
@@ -341,11 +351,11 @@ def render_check(
         "draft": draft,
         "lines": reviewed.lines,
         "has_ended": prescription.status not in OPEN_STATUSES,
-        "handed_over": Dispense.objects.filter(prescription__in=items).order_by("-handed_over_at"),
+        "handed_over": [row for row in supplies if row.prescription_id in {item.pk for item in items}],
         "is_scanned": all(line.is_scanned for line in reviewed.lines),
         "has_trouble": any(line.trouble for line in reviewed.lines),
         "choices": reviewed.choices,
-        "earlier": prescription.patient.dispenses.select_related("prescription")[:5],
+        "earlier": supplies[:5],
         "past_overrides": past_overrides(prescription),
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
         "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
@@ -354,6 +364,7 @@ def render_check(
         "may": {
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
             "answer_namesake": policies.may_receive(visit.by),
+            "add_product": policies.may_add_product(visit.by),
             "override": policies.may_override(visit.by),
             "end": policies.may_end(visit.by) and prescription.status in OPEN_STATUSES,
             "hold": policies.may_receive(visit.by) and prescription.status == "active",
@@ -389,6 +400,8 @@ def feeds_a_course(asked: Assessment) -> bool:
     return asked.ask.order in {course.source for course in courses}
 
 
-def past_overrides(prescription: Prescription) -> Any:
+def past_overrides(prescription: Prescription) -> list[Override]:
     """Return the last five answers for this patient, on any order."""
-    return Override.objects.filter(prescription__patient_id=prescription.patient_id, severity="override")[:5]
+    answers = [row for order in prescription.patient.prescriptions.all() for row in order.overrides.all()]
+    signed = [row for row in answers if row.severity == FindingSeverity.OVERRIDE]
+    return sorted(signed, key=lambda row: row.signed_at, reverse=True)[:5]

@@ -237,7 +237,7 @@ def describe_tablets(count: Decimal) -> str:
 
 def open_answers(subject: Reviewed) -> dict[str, Override]:
     """Return the answers that no hand-over has used, by the fingerprint of their finding."""
-    return {answer.fingerprint: answer for answer in subject.overrides.filter(state__in=UNUSED_STATES)}
+    return {answer.fingerprint: answer for answer in subject.overrides.all() if answer.state in UNUSED_STATES}
 
 
 def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:

@@ -22,7 +22,7 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
-from dispensary.documents.words import NB
+from dispensary.documents.words import NB, long_day
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Prescription, PrescriptionStatus
@@ -135,8 +135,8 @@ def course_words(course: CourseView) -> str:
     """Return a course in a few words."""
     amount = "dose not known" if course.mg is None else f"{format_amount(Decimal(course.mg))}{NB}mg a day"
     most = "up to " if course.as_needed else ""
-    until = "" if course.first_uncovered is None else f", tablets until before {course.first_uncovered:%d %b %Y}"
-    return f"{most}{amount} since {course.since:%d %b %Y}{until}"
+    until = "" if course.first_uncovered is None else f", no tablets from {long_day(course.first_uncovered)}"
+    return f"{most}{amount} since {long_day(course.since)}{until}"
 
 
 def initial_of(wrong: Decision | None) -> dict[str, Any]:

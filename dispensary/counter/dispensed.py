@@ -32,6 +32,7 @@ from dispensary.handover import (
     order_number,
     select_dispenses,
 )
+from dispensary.loading import read_record
 from dispensary.models import ConsentAnswer, ConsentSource, Dispense, Patient, SecondSignature, WorkKind
 from dispensary.reminders import reach
 
@@ -52,18 +53,21 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     """Show one hand-over: product, time, person, documents, directions and counselling."""
     dispense = visit.fetch(select_dispenses(), pk)
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
+    record = read_record(dispense.patient_id, dispense.patient)
     made = handed_over(dispense, visit.today)
     context = {
         "dispense": dispense,
         "stopped_on": made.stopped_on,
         "replaced_on": made.replaced_on if made.is_over else None,
-        "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED),
+        "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED)
+        if WorkKind.PAPERS_OUTDATED in record.work
+        else None,
         "together": list(handed_over_together(dispense)),
         "number": order_number(dispense.prescription),
         "receipt": log_receipt(dispense),
         "how": label_directions(made, dispense),
         "counsel": COUNSEL,
-        "overrides": dispense.overrides.select_related("second"),
+        "overrides": next(row for row in dispense.patient.dispenses.all() if row == dispense).overrides.all(),
         "may_read_override": policies.may_read_override(visit.by),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
         "ask": describe_consent_to_ask(dispense.patient, visit) if request.GET.get("ask") != "later" else None,
@@ -75,12 +79,10 @@ def describe_consent_to_ask(patient: Patient, visit: Visit) -> dict[str, object]
     """Return the addresses that the patient was never asked about; None where there is nothing to ask or nobody may."""
     if not policies.may_send_reminders(visit.by) or patient.died_on is not None:
         return None
-    media = reach.media_to_ask(patient)
-    points = patient.contact_points.filter(medium__in=media, retired_at__isnull=True, fault="")
-    if media:
-        return {"points": points}
-    asked = patient.consents.exists()
-    return None if asked else {"points": []}
+    asked = set(patient.consents.values_list("medium", flat=True))
+    in_use = patient.contact_points.filter(retired_at__isnull=True, fault="")
+    points = [point for point in in_use if point.medium not in asked]
+    return {"points": points} if points or not asked else None
 
 
 @require_POST

@@ -20,7 +20,7 @@ from dispensary.actions.decisions import Decided
 from dispensary.actions.second_signatures import find_waiting
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import past_overrides, save_choice, select_prescriptions
+from dispensary.counter.check import past_overrides, read_order, save_choice, select_prescriptions
 from dispensary.counter.check_errors import choice_error_line
 from dispensary.counter.choices import Choices
 from dispensary.counter.forms import (
@@ -61,7 +61,7 @@ class Signing:
 @at_counter(policies.may_override)
 def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Ask for the answers, take a choice about what is taken, and sign all or none."""
-    items = items_of(visit.fetch(select_prescriptions(), pk))
+    items = items_of(read_order(visit, pk))
     prescription = items[0]
     draft = drafts.load(request, prescription.pk)
     is_choosing = "choose" in request.POST

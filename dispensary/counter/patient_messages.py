@@ -19,6 +19,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
+from dispensary.loading import read_record
 from dispensary.models import (
     ConsentAnswer,
     ConsentSource,
@@ -91,6 +92,7 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             errors = form_error_lines(adding if do == "add" else preferences)
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
+    read_record(patient.pk, patient)
     context = {
         "patient": patient,
         "sentences": reminders.explain(patient=patient, now=visit.now),

@@ -20,6 +20,7 @@ from dispensary.counter.drafts import Draft, PackDraft
 from dispensary.counter.forms import PackForm
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import mg
+from dispensary.loading import remaining_on
 from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
 from dispensary.models.therapy import RELATIONS
 from dispensary.record import group_orders
@@ -45,7 +46,7 @@ class Line:
 
     @property
     def remaining(self) -> Decimal | None:
-        return self.prescription.remaining()
+        return remaining_on(self.prescription)
 
     @property
     def quantity(self) -> str:
@@ -131,13 +132,15 @@ class Reviewed:
 
 
 def items_of(prescription: Prescription) -> list[Prescription]:
-    """Return the prescriptions that are handed over together with this one, it included: the strengths of one order."""
+    """Return the prescriptions that are handed over together with this one, it included: the strengths of one order.
+
+    The record of the patient has been read.
+    """
     if not prescription.group:
         return [prescription]
-    rows = prescription.patient.prescriptions.filter(group=prescription.group)
-    rows = rows.select_related("patient__pharmacy", "prescriber", "pharmacy").prefetch_related("phases")
+    rows = [row for row in prescription.patient.prescriptions.all() if row.group == prescription.group]
     products = next((order for order in group_orders(rows) if prescription in order), (prescription,))
-    waiting = [row for row in products if row.status == PrescriptionStatus.ACTIVE and row.remaining() != 0]
+    waiting = [row for row in products if row.status == PrescriptionStatus.ACTIVE and remaining_on(row) != 0]
     return waiting if prescription in waiting else [prescription]
 
 
@@ -165,7 +168,7 @@ def describe_pack_error(
 ) -> str:
     """Return one sentence on a pack that is none of what is ordered, or has expired; "" for a right one."""
     if product is None:
-        return f"Nobody here knows the pack {gtin}. Scan it again, or have it added to the products."
+        return f"Nobody here knows the pack {gtin}. Scan it again, or let a pharmacist add it."
     if product.ingredient.casefold() != BACLOFEN:
         return f"This is {product.name}: another medicine. Put it back."
     if expiry and expiry < today:

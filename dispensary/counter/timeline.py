@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Q
 from django.urls import reverse
 
 from baclofen_rules.facts import FACTS
@@ -139,9 +138,10 @@ def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
 
 
 def _answers(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    orders, supplies = ([row.pk for row in rows.all()] for rows in (patient.prescriptions, patient.prior_supplies))
-    answers = Override.objects.filter(Q(prescription__in=orders) | Q(prior_supply__in=supplies))
-    for answer in answers.order_by("-signed_at")[:MOST_OF_A_KIND]:
+    answers = [answer for order in patient.prescriptions.all() for answer in order.overrides.all()]
+    if supplies := patient.prior_supplies.all():
+        answers += Override.objects.filter(prior_supply__in=[row.pk for row in supplies])
+    for answer in _newest(answers, lambda row: row.signed_at):
         words = f"{answer.summary}. {answer.get_mitigation_display()}. {answer.words}".replace(". . ", ". ")
         address = reverse("counter:check", args=[answer.prescription_id]) if answer.prescription_id else ""
         kind = "Override" if answer.severity == "override" else "Acknowledged"

@@ -350,6 +350,7 @@ def test_every_other_page_is_without_fault(
         "facts": reverse("counter:facts", args=[patient]),
         "correct": reverse("counter:correct", args=[patient]),
         "same-person": reverse("counter:same-person", args=[patient]),
+        "packs": reverse("counter:packs"),
         "messages": reverse("counter:explain", args=[patient]),
         "work": reverse("counter:work", args=[patient]),
         "at-risk": reverse("counter:at-risk"),

@@ -270,6 +270,16 @@ def test_a_wrong_pack_has_a_sentence_of_its_own(counter: Client, pharmacist: Sta
     assert said in page.content.decode()
 
 
+def test_a_wrong_pack_is_refused_for_what_it_is_and_not_for_its_label(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.post(check(prescription), {"scan-it": "1", "scan": make.TWENTY_FIVE_MG, "quantity": "42"})
+    answer = handed(counter, prescription, gtin=make.TWENTY_FIVE_MG)
+    words = " ".join(line.words for line in answer.context["errors"])
+    assert "25" in words
+    assert "label" not in words
+    assert answer.context["errors_title"] == "Not handed over"
+
+
 def test_an_unreadable_scan_is_an_error_at_the_field(counter: Client, pharmacist: StaffMember) -> None:
     page = counter.post(
         check(order(pharmacist)), {"scan-it": "1", "scan": f"01{make.TEN_MG}10ABC12321SER99", "quantity": "42"}
