@@ -47,7 +47,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
 from dispensary.loading import read_record
-from dispensary.models import Dispense, FindingSeverity, OrderClaim, Override, Preparation, Prescription, Product
+from dispensary.models import Dispense, OrderClaim, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
@@ -356,7 +356,7 @@ def render_check(
         "has_trouble": any(line.trouble for line in reviewed.lines),
         "choices": reviewed.choices,
         "earlier": supplies[:5],
-        "past_overrides": past_overrides(prescription),
+        "past_overrides": check_view.past_overrides(prescription),
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
         "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
         "bag": bag,
@@ -398,10 +398,3 @@ def feeds_a_course(asked: Assessment) -> bool:
     """Say whether something of the order in question is taken, or planned."""
     courses = [asked.therapy.course(thread.last_course) for thread in asked.therapy.threads]
     return asked.ask.order in {course.source for course in courses}
-
-
-def past_overrides(prescription: Prescription) -> list[Override]:
-    """Return the last five answers for this patient, on any order."""
-    answers = [row for order in prescription.patient.prescriptions.all() for row in order.overrides.all()]
-    signed = [row for row in answers if row.severity == FindingSeverity.OVERRIDE]
-    return sorted(signed, key=lambda row: row.signed_at, reverse=True)[:5]

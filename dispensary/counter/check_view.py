@@ -20,7 +20,7 @@ from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.counter.finding_words import describe_fact, describe_proposal, describe_source, format_quantities
 from dispensary.counter.remedies import what_clears
 from dispensary.documents.words import NB, describe_doses, mg
-from dispensary.models import UNUSED_STATES, Override, Prescription
+from dispensary.models import UNUSED_STATES, FindingSeverity, Override, Prescription
 from dispensary.models.review import Reviewed
 
 HALF = Decimal("0.5")
@@ -280,3 +280,10 @@ def _show_finding(
         describe_proposal(finding.suggestion or {}) if finding else "",
         missing,
     )
+
+
+def past_overrides(prescription: Prescription) -> list[Override]:
+    """Return the last five answers for this patient, on any order."""
+    answers = [row for order in prescription.patient.prescriptions.all() for row in order.overrides.all()]
+    signed = [row for row in answers if row.severity == FindingSeverity.OVERRIDE]
+    return sorted(signed, key=lambda row: row.signed_at, reverse=True)[:5]

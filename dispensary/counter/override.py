@@ -20,7 +20,7 @@ from dispensary.actions.decisions import Decided
 from dispensary.actions.second_signatures import find_waiting
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import past_overrides, read_order, save_choice, select_prescriptions
+from dispensary.counter.check import read_order, save_choice, select_prescriptions
 from dispensary.counter.check_errors import choice_error_line
 from dispensary.counter.choices import Choices
 from dispensary.counter.forms import (
@@ -109,7 +109,7 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "in_question": [finding for finding in view.findings if finding.question.code in settled],
         "reason": signing.reason,
         "signature": signing.signature,
-        "past_overrides": past_overrides(prescription),
+        "past_overrides": check_view.past_overrides(prescription),
     }
     return render_page(request, visit, "override.html", context, errors=errors, status=422 if errors else 200)
 
