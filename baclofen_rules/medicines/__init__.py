@@ -109,6 +109,11 @@ def read_table(name: str) -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def names_written_in(language: str) -> tuple[str, ...]:
+    """Return the names that directions in a language call the medicine's plain tablets by."""
+    return tuple(read_table(OWN)["medicine"]["written"][language])
+
+
 def interaction_classes() -> Mapping[str, InteractionClass]:
     """The interaction classes by rule code."""
     return table().classes

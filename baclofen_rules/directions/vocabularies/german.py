@@ -2,9 +2,12 @@
 
 from baclofen_rules.directions.tokens import Kind as K
 from baclofen_rules.directions.tokens import Vocabulary, number_words
+from baclofen_rules.medicines import names_written_in
 
 _UP = "steigern, erhohen, erhoehen, steigerung, erhohung, aufdosieren"
 _DOWN = "reduzieren, senken, verringern, reduktion, vermindern"
+
+_MEDICINE = "|".join(names_written_in("de"))
 
 GERMAN = Vocabulary(
     language="de",
@@ -81,7 +84,7 @@ GERMAN = Vocabulary(
         K.START: "(dosierung|dosis|einnahme) :, beginn, beginn mit, beginnen mit, zunachst, zunaechst, anfangs, start mit, start",
         K.AND: "und, u",
         K.OF: "zu, a",
-        K.BRAND: "(baclofen|lioresal) [tabletten|tabl|tbl]",
+        K.BRAND: f"({_MEDICINE}) [tabletten|tabl|tbl]",
         K.NOISE: "einnehmen, einzunehmen, nehmen, bitte, oral, po, peroral, per os, je, jeweils, unzerkaut, durch den mund, zum einnehmen, nehmen sie,"
         "(zum|nach dem|vor dem|mit dem) essen, (zu|nach|vor|mit) [den] (mahlzeiten|mahlzeit), mit (flussigkeit|fluessigkeit|wasser|milch|etwas wasser|ausreichend flussigkeit|nahrung|etwas flussigkeit)",
     },

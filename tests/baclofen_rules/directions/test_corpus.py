@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from baclofen_rules.directions import Question, Reading, read_directions
+from baclofen_rules.directions import Question, Reading, read_directions, vocabularies
+from baclofen_rules.medicines import table, words
 from tests.tables import check_rows, read_table
 
 
@@ -26,6 +27,9 @@ CORPUS = [
     *read_corpus("languages.toml"),
     *read_corpus("unseen.toml"),
 ]
+
+
+VOCABULARY_FILES = sorted(Path(vocabularies.__file__).parent.glob("*.py"))
 
 
 def groups(kind: str) -> list[Any]:
@@ -133,3 +137,9 @@ def test_a_question_in_the_case_format_and_nothing_else() -> None:
         "text": "1-2 tabs",
         "question": {"about": "1-2 tabs", "ask": "1 or 2: which is meant?"},
     }
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARY_FILES, ids=lambda path: path.stem)
+def test_a_vocabulary_has_the_names_of_the_medicine_from_its_table(vocabulary: Path) -> None:
+    written = re.sub(r"\bbaclofen_rules\b", "", vocabulary.read_text(encoding="utf-8"))
+    assert table().own_names.isdisjoint(words(written))

@@ -253,7 +253,8 @@ def test_6_parts_up_to_the_ordered_quantity_are_parts(facts: Facts, data: st.Dat
         relation = state.relate(order.id)
         assert relation is not None
         if number and relation.how is How.OUTDATED:  # another dose is planned to begin before any of it would be taken
-            assert all(state.course(name).since > facts.today for name in relation.to)
+            is_planned = any(d.starts_on is not None and d.starts_on > facts.today for d in facts.decisions)
+            assert is_planned or all(state.course(name).since > facts.today for name in relation.to)
         elif number:
             assert relation.relation is Relation.PART or relation.how is How.AFTER_GAP  # it cannot pay a day
         part = owed if number == 2 else tuple(count / 2 for count in owed)
@@ -368,6 +369,9 @@ def test_11_a_supply_in_two_halves_changes_no_day(facts: Facts, data: st.DataObj
     whole = [s for s in facts.supplies if s.order is not None and s.status is SupplyStatus.GIVEN]
     assume(whole)
     supply = data.draw(st.sampled_from(whole))
+    # What is handed over on a plan that is over is for no day, and nothing pools with it.
+    endings = [(course.course.partition("@")[0], course.on, course.why) for course in therapy(facts).ended]
+    assume((supply.order, supply.on, Ending.PLANNED) not in endings)
     half = tuple(count / 2 for count in supply.tablets or ())
     halves = [replace(supply, id=f"{supply.id}{suffix}", tablets=half) for suffix in ("", "b")]
     assert days_of(with_supply(facts, supply, *halves)) == days_of(facts)
