@@ -270,7 +270,7 @@ class Courses:
             return
         course.end(course.ended_on or self.day, Ending.RETURNED)
         again = [replaced for replaced in course.replaces if replaced.replaced_by is course]
-        if is_over and any(other.first_on >= (course.ended_on or 0) for other in self.courses):
+        if is_over and any(c.first_on >= (course.ended_on or 0) for c in self.courses if c not in again):
             return
         for replaced in again:
             replaced.reopen(self.day)

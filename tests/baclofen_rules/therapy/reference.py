@@ -361,13 +361,13 @@ class Reference:
         is_over = course.ended_why == "planned"
         if (course.ended_on and not is_over) or not all(self.is_back(supply) for supply in course.supplies):
             return
+        again = [c for c in self.courses if c.ended_why == "replaced" and c.ended_by == course.name]
         if is_over:
             course.ended_why = "returned"
-            if any(other.first_on >= course.ended_on for other in self.courses):
+            if any(other.first_on >= course.ended_on for other in self.courses if other not in again):
                 return
         else:
             self.end(course, "returned")
-        again = [c for c in self.courses if c.ended_why == "replaced" and c.ended_by == course.name]
         for other in again:
             if other.ended_on != self.day:  # else nothing else was taken meanwhile, and a hole goes on
                 other.without_since = None

@@ -124,3 +124,14 @@ def test_a_course_that_takes_the_place_later_is_named_once_also_after_two_hand_o
     relation = therapy(facts([replace(orders[0], status=OrderStatus.ACTIVE), orders[1]], supplies, later)).relate("A")
     assert relation is not None
     assert (relation.to, relation.previous_high) == (("B",), 30)
+
+
+def test_a_planned_course_is_planned_again_when_the_short_one_in_its_place_comes_back_on_its_last_day() -> None:
+    planned = replace(order("A", 10), starts_on=day(13))
+    short = replace(plan_of("B", (15, 5), then_stop=True), replaces="A")
+    back = Supply(
+        "s1", day(-5), "B", (Decimal(42),), status=SupplyStatus.RETURNED, returned_on=TODAY, returned_tablets=None
+    )
+    state = therapy(facts([planned, short], [supply("A", 40, 84), back]))
+    assert state.day(day(-1)).running == ("B",)
+    assert (state.day(day(12)).running, state.day(day(13)).running) == ((), ("A",))
