@@ -5,10 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from baclofen_rules.case import Case, InvalidCase
 from baclofen_rules.checked import parse_json
@@ -31,6 +32,7 @@ from baclofen_rules.profiles.site import begin_profile, summarize
 from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
+from baclofen_rules.streaming import review_lines
 
 NOT_REVIEWED: Final = 3
 """Exit status for bad input; one line on stderr says what and where."""
@@ -83,6 +85,7 @@ def _add_review(commands: Any) -> None:
     how = ask.add_mutually_exclusive_group()
     how.add_argument("--lines", action="store_true", help="one case a line in, one review a line out")
     how.add_argument("--explain", action="store_true", help="what every rule saw, its limit, and why it stayed clear")
+    ask.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes for --lines")
     ask.set_defaults(run=_review)
 
 
@@ -103,18 +106,14 @@ def _review(options: argparse.Namespace) -> int:
 def _review_lines(options: argparse.Namespace, profile: Profile, od: bool | None) -> int:
     """A line that cannot be reviewed gets a line with an error in its place, and the others go on."""
     worst = 0
-    for number, line in enumerate(_read(options.case).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            answer = review(Case.from_text(line, options.on, od), profile)
-        except (InvalidCase, InvalidProfile) as error:
-            _complain(f"line {number}: {error}")
-            _say(json.dumps({"line": number, "error": str(error)}))
-            worst = NOT_REVIEWED
-        else:
-            _say(json.dumps(answer.to_json(), separators=(",", ":")))
-            worst = max(worst, STATUS[answer.outcome])
+    with _open(options.case) as lines:
+        for answer in review_lines(lines, profile, on=options.on, od=od, jobs=options.jobs):
+            if answer.outcome is None:
+                _complain(f"line {answer.number}: {answer.text}")
+                _say(json.dumps({"line": answer.number, "error": answer.text}))
+            else:
+                _say(answer.text)
+            worst = max(worst, NOT_REVIEWED if answer.outcome is None else STATUS[answer.outcome])
     return worst
 
 
@@ -369,13 +368,17 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date; expected YYYY-MM-DD") from None
 
 
-def _read(name: str) -> str:
+def _open(name: str) -> AbstractContextManager[BinaryIO]:
     try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
     except OSError as error:
         raise BadInput(f"{name}: {error.strerror}; expected a file with JSON, or - for standard input") from None
+
+
+def _read(name: str) -> str:
     try:
-        return raw.decode("utf-8")
+        with _open(name) as file:
+            return file.read().decode("utf-8")
     except UnicodeDecodeError:
         raise BadInput(f"{name}: not UTF-8; expected JSON text in UTF-8") from None
 

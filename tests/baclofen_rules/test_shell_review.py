@@ -9,6 +9,7 @@ import pytest
 
 from baclofen_rules import Case, load_profile, review
 from baclofen_rules.__main__ import main
+from baclofen_rules.streaming import review_lines
 from tests.baclofen_rules.cases import case_of
 from tests.baclofen_rules.test_case import EXAMPLE
 
@@ -99,6 +100,25 @@ def test_one_case_a_line_gives_one_review_a_line(asked):
     assert status == 3
     status, _, err = asked(lines[0] + "\n" + lines[3], "--lines")
     assert (status, err) == (2, "")
+    assert asked("\n".join(lines), "--lines", "--jobs", "2")[:2] == (3, out)
+
+
+def test_lines_are_answered_while_they_come():
+    asked_for = 0
+
+    def endless():
+        nonlocal asked_for
+        while True:
+            asked_for += 1
+            yield plain(EXAMPLE).encode()
+
+    answers = review_lines(endless(), load_profile("lioresal"))
+    assert [next(answers).number for _ in range(3)] == [1, 2, 3]
+    assert asked_for == 3
+    several = review_lines(endless(), load_profile("lioresal"), jobs=2)
+    assert next(several).number == 1
+    several.close()
+    assert asked_for < 1000
 
 
 def test_every_rule_is_explained(asked):
