@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, Prefetch
 
 from dispensary.models import (
@@ -28,7 +29,7 @@ from dispensary.models import (
     ReminderPlan,
     SecondSignature,
 )
-from dispensary.statements import build_rows, fetch, load_statements, remember_related
+from dispensary.statements import build_rows, load_statements, remember_related, run
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -62,18 +63,23 @@ class Record:
         return {row.pk: row for row in self.patient.prescriptions.all()}
 
 
+def find_order(order_id: UUID, pharmacy_ids: Sequence[UUID]) -> Prescription | None:
+    """Return an order of these pharmacies with nothing but its pharmacy's and its patient's id; the rest is read when it is asked for."""
+    rows = run(SQL["find_order"], {"order": order_id, "pharmacies": list(pharmacy_ids)})
+    names = ["id", "pharmacy_id", "patient_id"]
+    return Prescription.from_db(DEFAULT_DB_ALIAS, names, rows[0]) if rows else None
+
+
 def read_record(patient_id: UUID, patient: Patient | None = None) -> Record:
     """Read everything that is recorded of a patient, in one statement. Raises `Patient.DoesNotExist`.
 
     `patient` is the row that is to have it, where the caller has one.
     """
-    parts = fetch(SQL["read_record"], {"patient": patient_id})
-    assert parts is not None
+    ((*arrays, work),) = run(SQL["read_record"], {"patient": patient_id})
     models: tuple[type[Model], ...] = (
         Patient, Pharmacy, Prescription, Prescriber, Phase, Override, SecondSignature, Dispense, PriorSupply, Decision, Namesake,
         Preparation, ReminderPlan,
     )  # fmt: skip
-    *arrays, work = parts
     rows: dict[type[Model], list[Any]] = {
         model: build_rows(model, array) for model, array in zip(models, arrays, strict=True)
     }
@@ -133,6 +139,8 @@ def _group(rows: Iterable[Any], key: str) -> defaultdict[UUID, list[Any]]:
 def add_dispenses(patient: Patient, dispenses: Sequence[Dispense]) -> None:
     """Add hand-overs that were written just now to a record that was read before."""
     remember_related(patient, "dispenses", [*dispenses, *patient.dispenses.all()])
+    for row in dispenses:
+        remember_related(row.prescription, "dispenses", handed_over_on(row.prescription))
 
 
 def add_decisions(patient: Patient, decisions: Sequence[Decision]) -> None:

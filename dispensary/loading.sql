@@ -1,6 +1,11 @@
 -- Reading of a patient's record, in one statement: each table is an array of its rows. `{app.Model alias}` stands for the columns of
 -- a model; `loading.read_record` makes rows of them. A test holds the rows to those that the models read.
 
+-- find_order --
+-- order, pharmacies
+SELECT o.id, o.pharmacy_id, o.patient_id FROM dispensary_prescription o
+ WHERE o.id = %(order)s AND o.pharmacy_id = ANY(%(pharmacies)s::uuid[])
+
 -- read_record --
 -- patient
 SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE p.id = %(patient)s),

@@ -37,14 +37,13 @@ def list_columns(statement: str) -> str:
     return re.sub(r"\{([\w.]+) (\w+)\}", columns, statement)
 
 
-def fetch(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Send a statement, which stays prepared, and return its first row; values come in binary, each with its own type."""
+def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Send a statement, which stays prepared, and return its rows; values come in binary, each with its own type."""
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.cursor.format = Format.BINARY
         cursor.execute(list_columns(statement), values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
+        return [] if cursor.description is None else cursor.fetchall()
 
 
 def build_rows(model: type[Row], records: Iterable[Sequence[Any]]) -> list[Row]:

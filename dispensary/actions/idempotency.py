@@ -14,7 +14,13 @@ from django.db import transaction
 from dispensary.actors import Actor
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import IdempotentRequest
+from dispensary.statements import run
 from dispensary.text import clean_line
+
+_CLAIM = """
+    INSERT INTO dispensary_idempotentrequest (pharmacy_id, actor, key, request_digest, status, created_at)
+    VALUES (%(pharmacy)s, %(actor)s, %(key)s, %(digest)s, %(status)s, %(now)s)
+    ON CONFLICT (pharmacy_id, actor, key) DO NOTHING RETURNING id"""
 
 
 class KeyReused(InvalidInput):
@@ -49,10 +55,8 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
     free again. Raises `KeyReused` when the key came with another request.
     """
     name = clean_line(key, "Idempotency-Key", longest=64)
-    row, first = IdempotentRequest.objects.get_or_create(
-        pharmacy_id=pharmacy_id, actor=by.name, key=name, defaults={"request_digest": digest, "created_at": now}
-    )
-    if not first:
+    if not _claim(pharmacy_id, by, name, digest=digest, status=None, now=now):
+        row = IdempotentRequest.objects.get(pharmacy_id=pharmacy_id, actor=by.name, key=name)
         if row.request_digest != digest:
             raise KeyReused(
                 "This idempotency key was sent before with a different request.",
@@ -60,20 +64,19 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
             )
         return Reply(int(row.status or 500), row.body)
     reply = do()
-    row.status, row.body = reply.status, reply.body
-    row.save(update_fields=["status", "body"])
+    rows = IdempotentRequest.objects.filter(pharmacy_id=pharmacy_id, actor=by.name, key=name)
+    rows.update(status=reply.status, body=reply.body)
     return reply
 
 
 def use_once(*, pharmacy_id: UUID, by: Actor, key: str, now: datetime) -> bool:
     """Use up a key of this actor; return False where it was used before. It is remembered as long as answers are."""
-    _, first = IdempotentRequest.objects.get_or_create(
-        pharmacy_id=pharmacy_id,
-        actor=by.name,
-        key=key,
-        defaults={"request_digest": key, "status": 200, "created_at": now},
-    )
-    return first
+    return _claim(pharmacy_id, by, key, digest=key, status=200, now=now)
+
+
+def _claim(pharmacy_id: UUID, by: Actor, key: str, **columns: Any) -> bool:
+    """Store a key; return False where it is stored already. Waits for another request that is storing it."""
+    return bool(run(_CLAIM, {"pharmacy": pharmacy_id, "actor": by.name, "key": key, **columns}))
 
 
 def is_answered(*, by: Actor, key: str) -> bool:

@@ -87,7 +87,8 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     patient, unrecorded = match_patient(
         intake.patient, intake.facts, fills_only=is_part, pharmacy=pharmacy, by=by, now=now
     )
-    patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
+    if intake.history:
+        patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
     return prescriptions.receive(
         pharmacy=pharmacy,
         patient=patient,

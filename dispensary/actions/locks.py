@@ -13,7 +13,7 @@ from dispensary.loading import Record, read_record
 from dispensary.models import Patient, Prescription, PrescriptionStatus
 
 _LOCK_ORDERS = """
-    WITH person AS MATERIALIZED (SELECT id FROM dispensary_patient WHERE id = %(patient)s FOR UPDATE)
+    WITH person AS MATERIALIZED (SELECT id FROM dispensary_patient WHERE id = %(patient)s FOR NO KEY UPDATE)
     SELECT o.id FROM person JOIN dispensary_prescription o ON o.patient_id = person.id
     WHERE o.id = ANY(%(orders)s) ORDER BY o.id FOR UPDATE OF o"""
 

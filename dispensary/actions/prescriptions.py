@@ -14,12 +14,12 @@ from baclofen_rules import Reading, read_directions
 from baclofen_rules.findings import Finding
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.locks import lock, lock_with_status
+from dispensary.actions.locks import lock, lock_record, lock_with_status
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.owed_orders import note_owed, settle_owed
-from dispensary.actions.summaries import follow_therapy
+from dispensary.actions.summaries import follow_record, follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import INPUT_FORMAT, Assessment, assess_document, profile_of, read_case
+from dispensary.assessment import INPUT_FORMAT, Assessment, assess, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
@@ -48,6 +48,10 @@ class Received:
     review: Review
     is_new: bool = True
     """False where the same order was taken in before; nothing was then stored."""
+    order: Prescription | None = None
+    """A new one as its patient's record has it."""
+    assessment: Assessment | None = None
+    """What the review of a new one says."""
 
 
 @transaction.atomic
@@ -125,7 +129,7 @@ def receive(
         _replace(replaces, prescription, by, now)
     if owed_note:
         settle_owed(patient, by, now)
-    audit.record(
+    received = audit.prepare(
         Event.PRESCRIPTION_RECEIVED,
         pharmacy=pharmacy,
         by=by,
@@ -142,10 +146,16 @@ def receive(
         }
         | ({"identifiers": [list(identifier) for identifier in identifiers]} if identifiers else {}),
     )
-    review = reviews.record(prescription=prescription, reason=ReviewReason.RECEIVED, by=by, now=now)
+    record = lock_record(patient.pk, [prescription.pk])
+    order_of_record = record.orders[prescription.pk]
+    assessment = assess(order_of_record, on=pharmacy.local_day(now))
+    review, reviewed = reviews.store(
+        subject=prescription, assessment=assessment, reason=ReviewReason.RECEIVED, by=by, now=now
+    )
+    audit.record_all([received, reviewed])
     reason = Withdrawal.PRESCRIPTION_REPLACED if replaces is not None else Withdrawal.FACTS_CHANGED
-    follow_therapy(patient_id=patient.pk, reason=reason, by=by, now=now)
-    return Received(prescription, review)
+    follow_record(record=record, reason=reason, assessments={prescription.pk: assessment}, by=by, now=now)
+    return Received(prescription, review, order=order_of_record, assessment=assessment)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from dispensary.assessment import Assessment, assess
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
 from dispensary.models.review import Reviewed
+from dispensary.statements import remember_related
 
 
 @transaction.atomic
@@ -60,7 +61,7 @@ def store(
         reviewed_by=by.name,
     )
     findings = [(question, question.finding) for question in assessment.questions() if question.finding]
-    Finding.objects.bulk_create(
+    rows = [
         Finding(
             review=review,
             number=number,
@@ -73,7 +74,9 @@ def store(
             fingerprint=question.fingerprint,
         )
         for number, (question, finding) in enumerate(findings, start=1)
-    )
+    ]
+    Finding.objects.bulk_create(rows)
+    remember_related(review, "findings", rows)
     entry = audit.prepare(
         Event.REVIEW_RECORDED,
         pharmacy=pharmacy,

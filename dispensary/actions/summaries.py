@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
+from types import MappingProxyType
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import AutoField, Model, QuerySet
 
 from baclofen_rules.therapy import Due, QueueState, RiskLevel, Therapy, risks, watches
 from dispensary import reminders
 from dispensary.actors import Actor
-from dispensary.assessment import assess, therapy_of
+from dispensary.assessment import Assessment, assess, therapy_of
 from dispensary.errors import InvalidInput
 from dispensary.loading import OF_A_PATIENT, Record, read_record
 from dispensary.models import (
@@ -38,6 +41,7 @@ from dispensary.record import group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
 from dispensary.reminders.work import close_patient_work
+from dispensary.statements import run
 
 log = logging.getLogger(__name__)
 
@@ -66,54 +70,89 @@ def follow_therapy(
     return follow_record(record=read_record(patient_id), reason=reason, by=by, now=now)
 
 
-def follow_record(*, record: Record, reason: Withdrawal, by: Actor, now: datetime) -> Therapy:
-    """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed."""
+def follow_record(
+    *,
+    record: Record,
+    reason: Withdrawal,
+    assessments: Mapping[UUID, Assessment] = MappingProxyType({}),
+    by: Actor,
+    now: datetime,
+) -> Therapy:
+    """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed.
+
+    `assessments` are those of today that were made of the record as it stands, by order.
+    """
     patient = record.patient
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
     since = [bag.shelved_at for bag in record.bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
     reminders.plan_messages(
         therapy=therapy, patient=patient, newest=record.plan, shelved_since=since, reason=reason, by=by, now=now
     )
-    refresh_summary(patient=patient, therapy=therapy)
+    refresh_summary(patient=patient, therapy=therapy, assessments=assessments)
     is_risk_listed = WorkKind.WITHDRAWAL_RISK in record.work and reason != Withdrawal.FACTS_CHANGED
     if is_risk_listed and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
         close_patient_work(patient_id=patient.pk, kind=WorkKind.WITHDRAWAL_RISK, by=by, now=now)
     return therapy
 
 
-def refresh_summary(*, patient: Patient, therapy: Therapy) -> None:
+def refresh_summary(
+    *, patient: Patient, therapy: Therapy, assessments: Mapping[UUID, Assessment] = MappingProxyType({})
+) -> None:
     """Write what lists read of a patient: the threads of the therapy, and the open orders with their place in the queue."""
-    threads, orders = list(_threads(patient, therapy)), list(_orders(patient, therapy))
-    gone = TherapySummary.objects.filter(patient=patient).exclude(course__in=[row.course for row in threads])
-    gone.delete()
-    _store(threads, "patient", "course")
-    gone_orders = OrderSummary.objects.filter(patient=patient)
-    gone_orders.exclude(prescription__in=[row.prescription_id for row in orders]).delete()
-    _store(orders, "prescription")
-    if not threads and not orders:  # nothing that a new day or new settings could change
-        CountedTherapy.objects.filter(patient=patient).delete()
-        return
+    threads, orders = list(_threads(patient, therapy)), list(_orders(patient, therapy, assessments))
     counted = CountedTherapy(
         patient=patient,
         pharmacy_id=patient.pharmacy_id,
         counted_on=therapy.today,
         timing_version=patient.pharmacy.timing_version,
     )
-    _store([counted], "patient")
+    names = {
+        "patient": patient.pk,
+        "courses": [row.course for row in threads],
+        "prescriptions": [row.prescription_id for row in orders],
+        "threads": _to_json(threads),
+        "orders": _to_json(orders),
+        # Where nothing is left, nothing could change with a new day or new settings.
+        "counted": _to_json([counted] if threads or orders else []),
+    }
+    run(_store_statement(), names)
 
 
 def _read_patients() -> QuerySet[Patient]:
     return Patient.objects.select_related("pharmacy").prefetch_related(*OF_A_PATIENT)
 
 
-def _store(rows: Sequence[Model], *keys: str) -> None:
-    """Insert rows, or update those of equal keys."""
-    if rows:
-        fields = rows[0]._meta.concrete_fields
-        columns = [field.name for field in fields if not field.primary_key and field.name not in keys]
-        type(rows[0])._default_manager.bulk_create(
-            rows, update_conflicts=True, unique_fields=list(keys), update_fields=columns
-        )
+@cache
+def _store_statement() -> str:
+    """Return the statement that stores what lists read of a patient: rows are inserted or updated, others go."""
+    return f"""
+        WITH gone_threads AS (DELETE FROM dispensary_therapysummary
+                               WHERE patient_id = %(patient)s AND NOT course = ANY(%(courses)s::text[])),
+             gone_orders AS (DELETE FROM dispensary_ordersummary
+                              WHERE patient_id = %(patient)s AND NOT prescription_id = ANY(%(prescriptions)s::uuid[])),
+             gone_count AS (DELETE FROM dispensary_countedtherapy
+                             WHERE patient_id = %(patient)s AND %(counted)s::text = '[]'),
+             stored_threads AS ({_upsert(TherapySummary, "threads", "patient_id", "course")}),
+             stored_orders AS ({_upsert(OrderSummary, "orders", "prescription_id")})
+        {_upsert(CountedTherapy, "counted", "patient_id")}"""  # noqa: S608  (names of columns)
+
+
+def _upsert(model: type[Model], rows: str, *keys: str) -> str:
+    """Return the statement that inserts rows, a parameter of JSON, or updates those of equal keys."""
+    fields = [str(field.column) for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+    columns = ", ".join(fields)
+    changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in fields if column not in keys)
+    table = model._meta.db_table
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %({rows})s::json) "  # noqa: S608  (likewise)
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+def _to_json(rows: Sequence[Model]) -> str:
+    """Return rows as JSON, by the names of their columns."""
+    documents = [{field.column: getattr(row, field.attname) for field in row._meta.concrete_fields} for row in rows]
+    return json.dumps(documents, default=str)
 
 
 def _threads(patient: Patient, therapy: Therapy) -> Iterator[TherapySummary]:
@@ -153,7 +192,9 @@ def _thread(patient: Patient, therapy: Therapy, course: str, last_course: str, l
     )
 
 
-def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
+def _orders(
+    patient: Patient, therapy: Therapy, assessments: Mapping[UUID, Assessment] = MappingProxyType({})
+) -> Iterator[OrderSummary]:
     """Return a row for each order that has not ended."""
     names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
     still_open = [row for row in patient.prescriptions.all() if row.status in OPEN_STATUSES]
@@ -178,7 +219,7 @@ def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
             earliest_on=due.earliest_on,
         )
         if due.state in {QueueState.DUE, QueueState.OWING}:
-            row.outcome, row.finding = _unanswered(prescription, therapy.today, answered)
+            row.outcome, row.finding = _unanswered(prescription, therapy.today, answered, assessments)
             if due.state is QueueState.DUE:
                 row.state = _STATE_OF_OUTCOME[Outcome(row.outcome)]
         elif due.state is QueueState.BLOCKED:
@@ -205,10 +246,15 @@ def _due(prescription: Prescription, order: str, therapy: Therapy) -> Due:
     return Due(QueueState.NOT_YET, received_on, received_on)
 
 
-def _unanswered(prescription: Prescription, on: date, answered: Container[tuple[UUID | None, str]]) -> tuple[str, str]:
+def _unanswered(
+    prescription: Prescription,
+    on: date,
+    answered: Container[tuple[UUID | None, str]],
+    assessments: Mapping[UUID, Assessment],
+) -> tuple[str, str]:
     """Return the worst severity among the questions that nobody has answered, and that finding in one sentence."""
     try:
-        questions = assess(prescription, on=on).questions()
+        questions = (assessments.get(prescription.pk) or assess(prescription, on=on)).questions()
     except InvalidInput as error:
         return Outcome.STOP, error.detail[:300]
     unanswered = [

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
@@ -19,6 +20,7 @@ from dispensary.actors import Actor, Role, Scope
 from dispensary.audit import Event, Subject
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import AccessToken, Pharmacy, StaffMember, StaffRole
+from dispensary.statements import build_rows, run
 from dispensary.text import clean_line
 
 LASTS = timedelta(hours=12)
@@ -26,11 +28,20 @@ LASTS = timedelta(hours=12)
 LONGEST = timedelta(days=366)
 
 _USE = """
-    UPDATE dispensary_accesstoken SET
-        uses = CASE WHEN minute = date_trunc('minute', clock_timestamp()) THEN uses + 1 ELSE 1 END,
-        minute = date_trunc('minute', clock_timestamp())
-    WHERE digest = %s AND revoked_at IS NULL AND expires_at > clock_timestamp()
-    RETURNING *"""
+    WITH used AS (
+        UPDATE dispensary_accesstoken SET
+            uses = CASE WHEN minute = date_trunc('minute', clock_timestamp()) THEN uses + 1 ELSE 1 END,
+            minute = date_trunc('minute', clock_timestamp())
+        WHERE digest = %(digest)s AND revoked_at IS NULL AND expires_at > clock_timestamp()
+        RETURNING *)
+    SELECT clock_timestamp(),
+           ARRAY(SELECT ROW({dispensary.AccessToken t}) FROM used t),
+           ARRAY(SELECT ROW({auth.User u}) FROM auth_user u JOIN used ON used.user_id = u.id),
+           ARRAY(SELECT ROW({dispensary.StaffMember m}) FROM dispensary_staffmember m
+                   JOIN used ON used.user_id = m.user_id JOIN dispensary_pharmacy f ON f.id = m.pharmacy_id
+                  WHERE m.active ORDER BY f.name, m.display_name),
+           ARRAY(SELECT ROW({dispensary.Pharmacy f}) FROM dispensary_pharmacy f WHERE f.id IN (
+                 SELECT m.pharmacy_id FROM dispensary_staffmember m JOIN used ON used.user_id = m.user_id))"""
 
 
 def issue(
@@ -79,9 +90,18 @@ def issue(
 
 
 def use(secret: str) -> AccessToken | None:
-    """Count one use of a token and return it with its owner; None for one that is unknown, expired or revoked."""
-    rows = AccessToken.objects.raw(_USE, [_digest(secret)]).prefetch_related("user")
-    return next(iter(rows), None)
+    """Count one use of a token and return it with its owner and their memberships; None for one that is unknown, expired or revoked."""
+    users = get_user_model()
+    statement = _USE.replace("auth.User", users._meta.label).replace("auth_user", users._meta.db_table)
+    ((moment, tokens, owners, members, pharmacies),) = run(statement, {"digest": _digest(secret)})
+    if not tokens:
+        return None
+    (token,), (owner,) = build_rows(AccessToken, tokens), build_rows(users, owners)
+    by_id = {row.pk: row for row in build_rows(Pharmacy, pharmacies)}
+    token.user, token.moment, token.members = owner, moment, build_rows(StaffMember, members)
+    for member in token.members:
+        member.user, member.pharmacy = owner, by_id[member.pharmacy_id]
+    return token
 
 
 def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> int:

@@ -46,20 +46,15 @@ class Caller:
 
     @classmethod
     def _load(cls, request: Request) -> Caller:
-        rows = list(
-            StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
-            .select_related("pharmacy")
-            .annotate(moment=clock_expression())
-        )
         token = request.auth if isinstance(request.auth, AccessToken) else None
+        rows, now = _read_members(request) if token is None else (token.members or [], token.moment)
         members = {row.pharmacy_id: row for row in rows if token is None or tokens.narrow(row, token)}
-        if not members:
+        if not members or now is None:
             raise NotAllowed("This account or token works at no pharmacy here. A manager can add it to one.")
         named_id = _uuid(request.headers.get("X-Pharmacy", ""), "X-Pharmacy")
         if named_id is not None and named_id not in members:
             raise NotFound("There is no such pharmacy for this account.")
         scopes = None if token is None else frozenset(Scope(name) for name in token.scopes)
-        now = rows[0].moment
         if request.method not in SAFE_METHODS:
             refuse_skew(now)
         return cls(members, named_id, _request_id(request), now, scopes)
@@ -87,6 +82,16 @@ class Caller:
     def actor(self, pharmacy_id: UUID | None = None) -> Actor:
         """Return the actor for the `by=` of an action."""
         return replace(self.member(pharmacy_id).actor().at(STATION, self.request_id), scopes=self.scopes)
+
+
+def _read_members(request: Request) -> tuple[list[StaffMember], datetime | None]:
+    """Return the memberships of who is signed in, and the present time; None without a membership."""
+    rows = list(
+        StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
+        .select_related("pharmacy")
+        .annotate(moment=clock_expression())
+    )
+    return list(rows), rows[0].moment if rows else None
 
 
 def _uuid(text: str, field: str) -> UUID | None:

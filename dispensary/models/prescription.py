@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext_lazy as _
 
@@ -185,7 +185,8 @@ class Prescription(models.Model):
 
     def dispensed(self) -> Decimal:
         """Tablets handed over on this order and not taken back."""
-        return self.dispenses.completed().aggregate(total=Sum("quantity"))["total"] or Decimal(0)
+        completed = [row.quantity for row in self.dispenses.all() if row.status == "completed"]
+        return sum(completed, Decimal(0))
 
     def remaining(self, dispensed: Decimal | None = None) -> Decimal | None:
         """Tablets that may still be handed over; `None` where the order names no quantity.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,12 +12,16 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.actors import Scope
 from dispensary.models.keys import uuid7
-from dispensary.models.pharmacy import Pharmacy, StaffRole
+from dispensary.models.pharmacy import Pharmacy, StaffMember, StaffRole
 
 
 class AccessToken(models.Model):
     """A secret that signs a program in as a member of staff, until it expires or is revoked. Only its digest is kept."""
 
+    members: list[StaffMember] | None = None
+    """Set by `tokens.use`: the memberships of its owner, with their pharmacies."""
+    moment: datetime | None = None
+    """Set by `tokens.use`: when it was used, by the database's clock."""
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of the token, hexadecimal"))
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="dispensary_tokens")

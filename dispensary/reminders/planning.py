@@ -10,8 +10,6 @@ from functools import cache
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
-
 from baclofen_rules.therapy import Therapy
 from dispensary import audit
 from dispensary.actors import Actor
@@ -22,10 +20,6 @@ from dispensary.reminders import plans
 from dispensary.reminders.quiet_hours import manners, place, resolve
 from dispensary.reminders.schedule import LAPSE_LIMIT, Hours, Planned, is_still_true, schedule_messages, schedule_ready
 
-_LEFT = Q(state__in=(ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)) | Q(
-    sending_since__isnull=False
-)
-"""What has left, is leaving or may have left."""
 _UNSENT = frozenset({ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SUPPRESSED})
 _LOOK_BACK = LAPSE_LIMIT + timedelta(days=60)
 """What was due longer ago cannot be owed again: a supply lapses, and a first call comes at most 60 days before its end."""
@@ -119,11 +113,9 @@ def _compare(
     ready_days = {message.local_date for message in ready}
     planned = [*schedule_messages(therapy, hours_of(patient.pharmacy), zone), *ready]
     planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
-    rows = Reminder.objects.select_for_update().filter(
-        Q(plan=in_force) | Q(_LEFT, due_at__gt=now - _LOOK_BACK), patient=patient
-    )
+    rows = plans.lock_reminders(patient_id=patient.pk, plan=in_force, since=now - _LOOK_BACK)
     over, carried, withdrawn, left_behind = set(), list[Reminder](), list[Reminder](), list[Reminder]()
-    for row in rows.order_by("id"):
+    for row in rows:
         if in_force is None or row.plan_id != in_force.pk:
             over.add(_meaning(row))
             continue

@@ -4,6 +4,13 @@
 -- States and outcomes are numbers of `ReminderState` and `DeliveryOutcome` with their name beside them: a parameter in place
 -- of a number would hide the partial index from a prepared plan. A test holds the numbers to the enums.
 
+-- lock_reminders --
+-- Lock and list the reminders of a plan, and what has left or may have left, of a patient. patient, plan or NULL, since
+SELECT {dispensary.Reminder r} FROM dispensary_reminder r
+ WHERE r.patient_id = %(patient)s AND (r.plan_id = %(plan)s
+       OR ((r.state IN (3 /* sent */, 4 /* delivered */, 9 /* parked */) OR r.sending_since IS NOT NULL) AND r.due_at > %(since)s))
+ ORDER BY r.id FOR UPDATE
+
 -- end_plan --
 -- End a plan. now, reason, plan, new plan or NULL, carried, by
 -- What is carried goes over to the new plan as it stands, with its attempts, its key and its work; what a worker has claimed

@@ -15,9 +15,15 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from dispensary.models import Pharmacy, Reminder, ReminderPlan
 from dispensary.reminders.quiet_hours import manners
 from dispensary.reminders.reach import NOT_ALLOWED
-from dispensary.statements import load_statements
+from dispensary.statements import build_rows, load_statements, run
 
 SQL = load_statements(Path(__file__).with_name("planning.sql"))
+
+
+def lock_reminders(*, patient_id: uuid.UUID, plan: ReminderPlan | None, since: datetime) -> list[Reminder]:
+    """Return, locked, the reminders of a plan, and what of a patient has left, is leaving or may have left since a moment."""
+    names = {"patient": patient_id, "plan": plan.pk if plan else None, "since": since}
+    return build_rows(Reminder, run(SQL["lock_reminders"], names))
 
 
 def end(

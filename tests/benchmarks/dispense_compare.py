@@ -208,7 +208,7 @@ def profile(counter: Counter, count: int) -> None:
     """Print the functions that our requests spend most in, their callees included."""
     for _ in range(5):
         counter.costs_of("ours")
-    counter.profiler = cProfile.Profile()
+    counter.profiler = cProfile.Profile(time.thread_time)
     for _ in range(count):
         counter.costs_of("ours")
     pstats.Stats(counter.profiler).sort_stats("cumulative").print_stats("dispensary|rest_framework|django|psycopg", 90)

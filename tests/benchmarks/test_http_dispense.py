@@ -15,7 +15,7 @@ from dispensary.actions import patients, tokens
 from dispensary.models import Dispense, Patient, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
-MOST_QUERIES = 55
+MOST_QUERIES = 20
 """Sign-in, idempotency, locks, therapy, review, dispense, summaries, reminders and the log; two of them are this test's own."""
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dispensary.actions.order_states import CLAIM_LASTS
-from dispensary.api.fields import Amount, Body, Count, Flag, Text
+from dispensary.api.fields import Amount, Body, Count, Flag, Text, represent
 from dispensary.api.serializers.documents import CaseField, FrozenField
 from dispensary.api.serializers.people import (
     PatientIdentity,
@@ -361,32 +361,31 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
         ]  # fmt: skip
 
     @extend_schema_field(AssessmentOut(allow_null=True))
-    def get_assessment(self, prescription: Prescription) -> Any:
-        assessment: Assessment | None = self.context.get("assessment")
-        if assessment is None:
-            return None
-        signed = {row.fingerprint: row.pk for row in prescription.overrides.all() if row.state == "open"}
-        findings = [
-            {name: getattr(question, name) for name in ("code", "severity", "summary", "detail", "fingerprint")}
-            | {
-                "finding": None if question.finding is None else question.finding.to_json(),
-                "answered_by": signed.get(question.fingerprint),
-            }
-            for question in assessment.questions()
-        ]
-        assessment_fields = {
-            name: getattr(assessment, name)
-            for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
+    def get_assessment(self, prescription: Prescription) -> None:
+        """Return null, where `describe_assessment` puts nothing in its place."""
+
+
+def describe_assessment(prescription: Prescription, assessment: Assessment) -> dict[str, Any]:
+    """Return an assessment of today as a response body, each finding with the answer it has."""
+    signed = {row.fingerprint: row.pk for row in prescription.overrides.all() if row.state == "open"}
+    findings = [
+        {name: getattr(question, name) for name in ("code", "severity", "summary", "detail", "fingerprint")}
+        | {
+            "finding": None if question.finding is None else question.finding.to_json(),
+            "answered_by": signed.get(question.fingerprint),
         }
-        course, standing = assessment.review.course, assessment.review.standing
-        return AssessmentOut(
-            assessment_fields
-            | {
-                "findings": findings,
-                "course": None if course is None else course.to_json(),
-                "therapy": None if standing is None else standing.to_json(),
-            }
-        ).data
+        for question in assessment.questions()
+    ]
+    assessment_fields = {
+        name: getattr(assessment, name) for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
+    }
+    course, standing = assessment.review.course, assessment.review.standing
+    values = assessment_fields | {
+        "findings": findings,
+        "course": None if course is None else course.to_json(),
+        "therapy": None if standing is None else standing.to_json(),
+    }
+    return represent(AssessmentOut, values)
 
 
 class ReceivedOut(serializers.Serializer[Any]):

@@ -151,6 +151,6 @@ class BagCollectView(BaseView):
                 by=by,
                 now=self.now,
             )
-            return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result.pk))
+            return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result))
 
         return self.answer_once(by, do, required=True)

@@ -30,7 +30,8 @@ from dispensary.api.strict_json import jsonable
 from dispensary.api.throttling import SessionThrottle
 from dispensary.api.wire import StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
-from dispensary.models import Patient, Pharmacy
+from dispensary.loading import find_order
+from dispensary.models import Patient, Pharmacy, Prescription
 
 Row = TypeVar("Row", bound=Model)
 Policy = Callable[[Actor], bool]
@@ -113,6 +114,13 @@ class BaseView(APIView):
         if row is None:
             raise NotFound("There is no such thing here.")
         return row
+
+    def get_order(self, pk: UUID) -> Prescription:
+        """Return whose an order of the caller's is, and nothing else of it. Raises `NotFound` as `get_own` does."""
+        order = find_order(pk, self.caller.pharmacy_ids)
+        if order is None:
+            raise NotFound("There is no such thing here.")
+        return order
 
     def record_reading(self, patient: Patient, part: Model | None = None) -> None:
         """Record that the caller read a patient's record, or a part of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -19,6 +20,7 @@ from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
+from dispensary.api.fields import represent
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason
@@ -64,10 +66,10 @@ def build_others(view: BaseView, fields: dict[str, Any]) -> list[Item]:
     ]
 
 
-def render_dispense(pk: UUID) -> dict[str, Any]:
+def render_dispense(dispense: Dispense) -> dict[str, Any]:
     """Return a dispense with the overrides that it used, as a response body."""
-    row = Dispense.objects.prefetch_related("overrides__second").get(pk=pk)
-    return shapes.DispenseOut(row).data
+    prefetch_related_objects([dispense], "overrides__second")
+    return represent(shapes.DispenseOut, dispense)
 
 
 class ProductsView(BaseView):
@@ -120,7 +122,7 @@ class DispensesView(BaseView):
         summary="Hand over; what nobody has answered is a 409 with the findings",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
+        prescription = self.get_order(pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
         (pack, further), signature = build_packs(body), read_signature(self, body, prescription, by)
         answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
@@ -136,7 +138,7 @@ class DispensesView(BaseView):
                 return refusal_reply(result)
             if signature.get("nonce") and not answers:  # the proof was for the decisions alone
                 signatures.use(nonce=signature["nonce"], by=by, now=self.now)
-            return reply(201, render_dispense(result.pk))
+            return reply(201, render_dispense(result))
 
         return self.answer_once(by, do, required=True)
 
@@ -171,7 +173,7 @@ class TakeBackView(BaseView):
 
         def do() -> Reply:
             taken_back = action(dispense=dispense, version=version, by=by, now=self.now, **body)
-            return reply(200, render_dispense(taken_back.pk))
+            return reply(200, render_dispense(taken_back))
 
         return self.answer_once(by, do)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Subquery, Sum
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
+from dispensary.api.fields import represent
 from dispensary.api.query import ChoiceParameter, UUIDParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
@@ -39,6 +41,7 @@ from dispensary.api.views.base import (
 )
 from dispensary.assessment import Assessment, assess
 from dispensary.errors import InvalidInput, Problem
+from dispensary.loading import read_record
 from dispensary.models import (
     Dispense,
     DispenseStatus,
@@ -60,22 +63,21 @@ _FILTERS: list[ChoiceParameter | UUIDParameter] = [
 ]
 
 
-def detailed_prescriptions() -> QuerySet[Prescription]:
-    """Return prescriptions with everything that their page shows, in a constant number of queries."""
-    return Prescription.objects.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
-        "phases", "overrides__second", "dispenses", "patient__prior_supplies"
-    )
+def detailed_prescription(prescription: Prescription) -> Prescription:
+    """Return a prescription as it is stored now, out of its patient's record, with everything that its page shows."""
+    return read_record(prescription.patient_id).orders[prescription.pk]
 
 
-def render_prescription(prescription: Prescription, view: BaseView) -> dict[str, Any]:
-    """Return a prescription as a response body; an active one with today's assessment."""
-    assessment: Assessment | None = None
-    if prescription.status == PrescriptionStatus.ACTIVE:
-        try:
+def render_prescription(
+    prescription: Prescription, view: BaseView, assessment: Assessment | None = None
+) -> dict[str, Any]:
+    """Return a prescription as a response body; an active one with today's assessment, which is made where it is not given."""
+    if assessment is None and prescription.status == PrescriptionStatus.ACTIVE:
+        # What is stored may be no case any more; the record must be readable all the same.
+        with suppress(InvalidInput):
             assessment = assess(prescription, on=prescription.pharmacy.local_day(view.now))
-        except InvalidInput:  # what is stored is no case any more; the record must be readable all the same
-            assessment = None
-    return shapes.PrescriptionOut(prescription, context={"assessment": assessment}).data
+    body = represent(shapes.PrescriptionOut, prescription)
+    return body | ({} if assessment is None else {"assessment": shapes.describe_assessment(prescription, assessment)})
 
 
 class PrescriptionsView(BaseView):
@@ -140,8 +142,9 @@ def receive_order(view: BaseView, intake: Intake) -> Reply:
 
 def received_reply(done: prescriptions.Received, view: BaseView) -> Reply:
     """Return an order that was taken in, with its first review; 200 where it had come before."""
-    prescription = render_prescription(detailed_prescriptions().get(pk=done.prescription.pk), view)
-    review = shapes.ReviewOut(done.review).data
+    order = done.order or detailed_prescription(done.prescription)
+    prescription = render_prescription(order, view, done.assessment)
+    review = represent(shapes.ReviewOut, done.review)
     return reply(201 if done.is_new else 200, {"prescription": prescription, "review": review})
 
 
@@ -201,7 +204,7 @@ class PrescriptionView(BaseView):
         summary="A prescription: course, findings as of today, answers, supplies; reading it is logged",
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(detailed_prescriptions(), pk)
+        prescription = detailed_prescription(self.get_order(pk))
         self.record_reading(prescription.patient)
         return Response(render_prescription(prescription, self), headers=etag_header(prescription.version))
 
@@ -286,7 +289,7 @@ def change_order(
     prescription = view.get_own(Prescription.objects.all(), pk)
     by, body = view.authorize(prescription.pharmacy_id), view.parse_body(shape)
     action(prescription=prescription, version=read_if_match(view.request), by=by, now=view.now, **body)
-    changed = detailed_prescriptions().get(pk=pk)
+    changed = detailed_prescription(prescription)
     return Response(render_prescription(changed, view), headers=etag_header(changed.version))
 
 
@@ -344,7 +347,7 @@ class StopView(BaseView):
         prescription = self.get_own(Prescription.objects.select_related("patient"), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Stop)
         return answer_stop(
-            self, prescription, by, body, lambda: render_prescription(detailed_prescriptions().get(pk=pk), self)
+            self, prescription, by, body, lambda: render_prescription(detailed_prescription(prescription), self)
         )
 
 
@@ -381,7 +384,7 @@ class ReviewsView(BaseView):
 
         def do() -> Reply:
             review = reviews.record(prescription=prescription, reason=ReviewReason.CHECKED, by=by, now=self.now, **body)
-            return reply(201, shapes.ReviewOut(review).data)
+            return reply(201, represent(shapes.ReviewOut, review))
 
         return self.answer_once(by, do)
 

@@ -50,7 +50,7 @@ def test_a_prescriptions_page_costs_the_same_whatever_its_history(shop: Pharmacy
     technician.get(f"prescriptions/{plain.pk}/")
     cost = counted(lambda: technician.get(f"prescriptions/{plain.pk}/"))
     assert counted(lambda: technician.get(f"prescriptions/{long.pk}/")) == cost
-    assert cost <= 16
+    assert cost <= 5  # one more for the namesakes
 
 
 def test_a_hand_over_costs_the_same_whatever_its_history(shop: Pharmacy, technician: Caller) -> None:
@@ -63,7 +63,7 @@ def test_a_hand_over_costs_the_same_whatever_its_history(shop: Pharmacy, technic
     short, long = fresh(shop, earlier=1), fresh(shop, earlier=12)
     cost = counted(lambda: done(short))
     assert counted(lambda: done(long)) == cost
-    assert cost <= 39
+    assert cost <= 18
 
 
 @pytest.mark.parametrize("address", ["patients/", "prescribers/", "products/"])
