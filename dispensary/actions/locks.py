@@ -11,11 +11,12 @@ from django.db import connection
 from dispensary.errors import Conflict, Problem, Stale
 from dispensary.loading import Record, read_record
 from dispensary.models import Patient, Prescription, PrescriptionStatus
+from dispensary.statements import run
 
 _LOCK_ORDERS = """
     WITH person AS MATERIALIZED (SELECT id FROM dispensary_patient WHERE id = %(patient)s FOR NO KEY UPDATE)
     SELECT o.id FROM person JOIN dispensary_prescription o ON o.patient_id = person.id
-    WHERE o.id = ANY(%(orders)s) ORDER BY o.id FOR UPDATE OF o"""
+    WHERE o.id = ANY(%(orders)s::uuid[]) ORDER BY o.id FOR UPDATE OF o"""
 
 
 def lock(prescription: Prescription) -> Prescription:
@@ -30,11 +31,10 @@ def lock(prescription: Prescription) -> Prescription:
 
 def lock_record(patient_id: UUID, order_ids: Collection[UUID]) -> Record:
     """Lock as `lock` does, and return everything that is recorded of the patient. Raises `Stale` where the orders are not the patient's."""
-    with connection.cursor() as cursor:
-        # The rows of the record are read by a statement of its own: it sees what was committed while this one waited.
-        cursor.execute(_LOCK_ORDERS, {"patient": patient_id, "orders": list(order_ids)})
-        if len(cursor.fetchall()) != len(set(order_ids)):
-            raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
+    # The rows of the record are read by a statement of its own: it sees what was committed while this one waited.
+    locked = run(_LOCK_ORDERS, {"patient": patient_id, "orders": list(order_ids)})
+    if len(locked) != len(set(order_ids)):
+        raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
     return read_record(patient_id)
 
 
