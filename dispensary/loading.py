@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from dispensary.models import (
     Prescriber,
     Prescription,
     PriorSupply,
+    Product,
     ReminderPlan,
     SecondSignature,
 )
@@ -56,6 +57,8 @@ class Record:
     """The newest plan of messages, in force or ended."""
     work: frozenset[str]
     """The kinds of open work about the patient."""
+    products: Mapping[str, Product]
+    """The products of the packs that were asked for, by GTIN."""
 
     @property
     def orders(self) -> dict[UUID, Prescription]:
@@ -70,12 +73,12 @@ def find_order(order_id: UUID, pharmacy_ids: Sequence[UUID]) -> Prescription | N
     return Prescription.from_db(DEFAULT_DB_ALIAS, names, rows[0]) if rows else None
 
 
-def read_record(patient_id: UUID, patient: Patient | None = None) -> Record:
+def read_record(patient_id: UUID, patient: Patient | None = None, gtins: Collection[str] = ()) -> Record:
     """Read everything that is recorded of a patient, in one statement. Raises `Patient.DoesNotExist`.
 
-    `patient` is the row that is to have it, where the caller has one.
+    `patient` is the row that is to have it, where the caller has one; `gtins`, in 14 digits, are those of packs to be handed over.
     """
-    ((*arrays, work),) = run(SQL["read_record"], {"patient": patient_id})
+    ((*arrays, work, products),) = run(SQL["read_record"], {"patient": patient_id, "gtins": list(gtins)})
     models: tuple[type[Model], ...] = (
         Patient, Pharmacy, Prescription, Prescriber, Phase, Override, SecondSignature, Dispense, PriorSupply, Decision, Namesake,
         Preparation, ReminderPlan,
@@ -89,7 +92,9 @@ def read_record(patient_id: UUID, patient: Patient | None = None) -> Record:
         (patient,) = rows[Patient]
         (patient.pharmacy,) = rows[Pharmacy]
     _join(patient, rows)
-    return Record(patient, rows[Preparation], next(iter(rows[ReminderPlan]), None), frozenset(work))
+    plan = next(iter(rows[ReminderPlan]), None)
+    known = {product.gtin: product for product in build_rows(Product, products)}
+    return Record(patient, rows[Preparation], plan, frozenset(work), known)
 
 
 def _join(patient: Patient, rows: Mapping[type[Model], list[Any]]) -> None:

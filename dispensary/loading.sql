@@ -7,7 +7,7 @@ SELECT o.id, o.pharmacy_id, o.patient_id FROM dispensary_prescription o
  WHERE o.id = %(order)s AND o.pharmacy_id = ANY(%(pharmacies)s::uuid[])
 
 -- read_record --
--- patient
+-- patient, and the GTINs of packs whose products are wanted with it
 SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE p.id = %(patient)s),
        ARRAY(SELECT ROW({dispensary.Pharmacy f}) FROM dispensary_pharmacy f JOIN dispensary_patient p ON p.pharmacy_id = f.id
               WHERE p.id = %(patient)s),
@@ -37,4 +37,5 @@ SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE 
               WHERE o.patient_id = %(patient)s AND b.stage IN ('prepared', 'checked', 'shelved') ORDER BY b.prepared_at),
        ARRAY(SELECT ROW({dispensary.ReminderPlan m}) FROM dispensary_reminderplan m WHERE m.patient_id = %(patient)s
               ORDER BY m.version DESC LIMIT 1),
-       ARRAY(SELECT w.kind FROM dispensary_worklistitem w WHERE w.patient_id = %(patient)s AND w.state <> 'resolved')
+       ARRAY(SELECT w.kind FROM dispensary_worklistitem w WHERE w.patient_id = %(patient)s AND w.state <> 'resolved'),
+       ARRAY(SELECT ROW({dispensary.Product t}) FROM dispensary_product t WHERE t.gtin = ANY(%(gtins)s::text[]))

@@ -26,6 +26,7 @@ from dispensary.actions.handover_problems import (
     expiry_problems,
     items_problems,
     key_in_use,
+    list_gtins,
 )
 from dispensary.actions.handover_review import ATC, assess_items, find_products, log_dispense
 from dispensary.actions.locks import lock, lock_record
@@ -98,13 +99,14 @@ def dispense(
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     amount = check_quantity(quantity)
     with transaction.atomic():
-        record = lock_record(prescription.patient_id, {prescription.pk, *(item.prescription.pk for item in also)})
+        items = [Item(prescription, amount, pack, tuple(further)), *also]
+        order_ids = {item.prescription.pk for item in items}
+        record = lock_record(prescription.patient_id, order_ids, list_gtins(items))
         before = next((row for row in record.patient.dispenses.all() if row.key == name), None)
         if before is not None:
             return check_repeated(before, prescription, amount)
         orders = record.orders
-        items = [Item(orders[prescription.pk], amount, pack, tuple(further))]
-        items += [item._replace(prescription=orders[item.prescription.pk]) for item in also]
+        items = [item._replace(prescription=orders[item.prescription.pk]) for item in items]
         return _Handover(record, items, overrides, acknowledged, decisions, name, by, now).run()
 
 
@@ -157,7 +159,7 @@ class _Handover:
         problems = [*items_problems(self.items), *bag_problems(self.items, self._bag)]
         if problems:
             return self._refuse(None, problems=problems)
-        products, product_problems = find_products(self.items, self._today)
+        products, product_problems = find_products(self.items, self._today, self.record.products)
         if product_problems:
             return self._refuse(None, problems=product_problems)
         first_assessment = assess_items(self.items, products, self._today)

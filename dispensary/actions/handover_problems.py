@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -144,11 +144,19 @@ def _quantity_problems(order: Prescription, quantity: Decimal) -> tuple[Problem,
     return ()
 
 
-def find_item_product(item: Item, today: date) -> tuple[Product | None, tuple[Problem, ...]]:
-    """Return the product of an item's first pack, and what is wrong with any of its packs."""
-    first, problems = find_product(item.pack, today)
+def list_gtins(items: Iterable[Item]) -> set[str]:
+    """Return the GTINs of all packs, in 14 digits; a text that is none is left out."""
+    texts = {pack.gtin for item in items for pack in item.packs}
+    return {text.zfill(14) for text in texts if text.isascii() and text.isdigit() and len(text) <= 14}
+
+
+def find_item_product(
+    item: Item, products: Mapping[str, Product], today: date
+) -> tuple[Product | None, tuple[Problem, ...]]:
+    """Return the product of an item's first pack, and what is wrong with any of its packs. `products` are those known, by GTIN."""
+    first, problems = _find_product(item.pack, products, today)
     for counted in item.further:
-        product, wrong = find_product(counted.pack, today)
+        product, wrong = _find_product(counted.pack, products, today)
         problems += wrong
         if first is not None and product is not None and product.strength_mg != first.strength_mg:
             strengths = [f"{format_amount(row.strength_mg)} mg" for row in (first, product)]
@@ -160,13 +168,10 @@ def find_item_product(item: Item, today: date) -> tuple[Product | None, tuple[Pr
     return first, problems
 
 
-def find_product(pack: Pack, today: date) -> tuple[Product | None, tuple[Problem, ...]]:
-    gtin = pack.gtin
-    product = (
-        Product.objects.filter(pk=gtin.zfill(14)).first()
-        if gtin.isascii() and gtin.isdigit() and len(gtin) <= 14
-        else None
-    )
+def _find_product(
+    pack: Pack, products: Mapping[str, Product], today: date
+) -> tuple[Product | None, tuple[Problem, ...]]:
+    product = products.get(pack.gtin.zfill(14))
     if product is None:
         return None, (
             Problem(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from dispensary import audit
 from dispensary.actions.decisions import Decided, check_answers
-from dispensary.actions.handover_problems import Item, find_item_product
+from dispensary.actions.handover_problems import Item, find_item_product, list_gtins
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Part, assess, pick_document
 from dispensary.audit import Event
@@ -18,9 +18,16 @@ ATC = "M03BX01"
 """Baclofen, as the log files it."""
 
 
-def find_products(items: Sequence[Item], today: date) -> tuple[list[Product], list[Problem]]:
-    """Return the product of each item that has one, and what is wrong with the packs."""
-    results = [find_item_product(item, today) for item in items]
+def find_products(
+    items: Sequence[Item], today: date, products: Mapping[str, Product] | None = None
+) -> tuple[list[Product], list[Problem]]:
+    """Return the product of each item that has one, and what is wrong with the packs.
+
+    `products` are those of the packs that are known, by GTIN, where the caller has read them.
+    """
+    if products is None:
+        products = Product.objects.in_bulk(list_gtins(items))
+    results = [find_item_product(item, products, today) for item in items]
     problems = [problem for _, wrong in results for problem in wrong]
     return [product for product, _ in results if product is not None], problems
 

@@ -29,13 +29,13 @@ def lock(prescription: Prescription) -> Prescription:
     )
 
 
-def lock_record(patient_id: UUID, order_ids: Collection[UUID]) -> Record:
+def lock_record(patient_id: UUID, order_ids: Collection[UUID], gtins: Collection[str] = ()) -> Record:
     """Lock as `lock` does, and return everything that is recorded of the patient. Raises `Stale` where the orders are not the patient's."""
     # The rows of the record are read by a statement of its own: it sees what was committed while this one waited.
     locked = run(_LOCK_ORDERS, {"patient": patient_id, "orders": list(order_ids)})
     if len(locked) != len(set(order_ids)):
         raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
-    return read_record(patient_id)
+    return read_record(patient_id, gtins=gtins)
 
 
 def lock_with_status(prescription: Prescription, version: int | None, *statuses: PrescriptionStatus) -> Prescription:

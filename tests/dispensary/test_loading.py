@@ -18,6 +18,7 @@ from dispensary.models import (
     Pharmacy,
     Preparation,
     Prescription,
+    Product,
     ReminderPlan,
     SecondSignature,
     StaffRole,
@@ -161,3 +162,10 @@ def test_decision_rows_are_read_with_their_types(patient: Patient, pharmacist: A
     decided = Decided(DecisionKind.COUNTED, str(order.pk), tablets=(6,), words="Counted at home.")
     record_decision(patient=patient, decided=decided, by=pharmacist, now=make.NOW + 2 * DAY)
     assert values_of(read_record(patient.pk).patient.decisions.all()) == values_of(patient.decisions.all())
+
+
+def test_products_of_packs_come_with_the_record(patient: Patient) -> None:
+    assert read_record(patient.pk).products == {}
+    record = read_record(patient.pk, gtins=[make.TEN_MG, "00000000000000"])
+    assert list(record.products) == [make.TEN_MG]
+    assert values_of(record.products.values()) == values_of([Product.objects.get(pk=make.TEN_MG)])

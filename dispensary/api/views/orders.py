@@ -181,8 +181,9 @@ class EmergencyView(BaseView):
 def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:
     """Return the patient whom an id names, else the identity as the action takes it."""
     if "id" in identity:
-        rows = Patient.objects.select_related("pharmacy").filter(pharmacy=view.pharmacy)
-        return view.get_own(rows, identity["id"])
+        patient = view.get_own(Patient.objects.filter(pharmacy=view.pharmacy), identity["id"])
+        patient.pharmacy = view.pharmacy
+        return patient
     birth_date = identity.get("birth_date")
     return identity | ({"birth_date": birth_date.isoformat()} if isinstance(birth_date, date) else {})
 
