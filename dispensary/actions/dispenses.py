@@ -100,13 +100,14 @@ def dispense(
     amount = check_quantity(quantity)
     with transaction.atomic():
         items = [Item(prescription, amount, pack, tuple(further)), *also]
-        order_ids = {item.prescription.pk for item in items}
-        record = lock_record(prescription.patient_id, order_ids, list_gtins(items))
+        patient_id = prescription.patient_id
+        order_ids = {item.prescription.pk for item in items if item.prescription.patient_id == patient_id}
+        record = lock_record(patient_id, order_ids, list_gtins(items))
         before = next((row for row in record.patient.dispenses.all() if row.key == name), None)
         if before is not None:
             return check_repeated(before, prescription, amount)
         orders = record.orders
-        items = [item._replace(prescription=orders[item.prescription.pk]) for item in items]
+        items = [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
         return _Handover(record, items, overrides, acknowledged, decisions, name, by, now).run()
 
 

@@ -96,7 +96,9 @@ def _group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
     """Return what is wrong with handing these over together: they must be the strengths of one order."""
     prescriptions = [item.prescription for item in items]
     if len(items) == 1 or (
-        len({row.pk for row in prescriptions}) == len(items) and len(group_orders(prescriptions)) == 1
+        len({row.pk for row in prescriptions}) == len(items)
+        and len({row.patient_id for row in prescriptions}) == 1
+        and len(group_orders(prescriptions)) == 1
     ):
         return ()
     return (

@@ -8,7 +8,7 @@ import pytest
 
 from dispensary import audit
 from dispensary.actions import dispenses, overrides, patients, prescriptions, therapy
-from dispensary.actions.handover_problems import CountedPack
+from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
 from dispensary.assessment import therapy_of
@@ -128,6 +128,22 @@ def test_a_key_used_for_another_hand_over_is_refused(shop, technician):
     hand_over(first, technician, key="k")
     with pytest.raises(Conflict, match="another hand-over"):
         hand_over(second, technician, key="k")
+
+
+def test_an_order_of_another_patient_is_no_other_strength_even_of_one_group(shop, technician):
+    doctor = make.prescriber(shop)
+    mine, theirs = (
+        make.prescription(
+            make.patient(shop), ordered_by=doctor, group="urn:group|7", strength_mg=strength, quantity=28, directions=None,
+            phases=[{"doses": [strength, strength], "unit": "mg"}],
+        )
+        for strength in (25, 10)
+    )  # fmt: skip
+    also = [Item(theirs, Decimal(28), make.pack())]
+    refused = hand_over(mine, technician, pack=make.pack(make.TWENTY_FIVE_MG), also=also)
+    assert isinstance(refused, Refused)
+    assert [problem.field for problem in refused.problems] == ["also"]
+    assert not Dispense.objects.exists()
 
 
 def test_a_second_hand_over_is_refused_and_says_what_happened(shop, technician):
