@@ -68,9 +68,7 @@ def detailed_prescription(prescription: Prescription) -> Prescription:
     return read_record(prescription.patient_id).orders[prescription.pk]
 
 
-def render_prescription(
-    prescription: Prescription, view: BaseView, assessment: Assessment | None = None
-) -> dict[str, Any]:
+def render_prescription(prescription: Prescription, view: BaseView, assessment: Assessment | None = None) -> Any:
     """Return a prescription as a response body; an active one with today's assessment, which is made where it is not given."""
     if assessment is None and prescription.status == PrescriptionStatus.ACTIVE:
         # What is stored may be no case any more; the record must be readable all the same.
@@ -143,9 +141,8 @@ def receive_order(view: BaseView, intake: Intake) -> Reply:
 def received_reply(done: prescriptions.Received, view: BaseView) -> Reply:
     """Return an order that was taken in, with its first review; 200 where it had come before."""
     order = done.order or detailed_prescription(done.prescription)
-    prescription = render_prescription(order, view, done.assessment)
-    review = represent(shapes.ReviewOut, done.review)
-    return reply(201 if done.is_new else 200, {"prescription": prescription, "review": review})
+    body = {"prescription": render_prescription(order, view, done.assessment)}
+    return reply(201 if done.is_new else 200, body | {"review": represent(shapes.ReviewOut, done.review)})
 
 
 class EmergencyView(BaseView):
