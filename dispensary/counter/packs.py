@@ -32,7 +32,7 @@ class PackForm(StyledForm):
     code = forms.CharField(
         label="Scan the pack, or type the number under its bar code",
         max_length=300,
-        widget=forms.TextInput(attrs=TYPED | {"data-focus": ""}),
+        widget=forms.TextInput(attrs=TYPED),
         error_messages={"required": "Scan the pack"},
     )
     ingredient = forms.CharField(
@@ -89,6 +89,7 @@ def packs(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List the packs that are known, and add one; scanned on the page of an order, that page comes back."""
     scanned = {name: request.GET[name] for name in ("code", "order") if name in request.GET}
     form = PackForm(posted_data(request), initial=scanned)
+    form.fields["ingredient" if "code" in scanned else "code"].widget.attrs["data-focus"] = ""
     errors: list[ErrorLine] = form_error_lines(form)
     if form.is_valid():
         data: dict[str, Any] = dict(form.cleaned_data)
