@@ -209,6 +209,12 @@ def test_a_search_shows_orders_and_patients_without_any(counter: Client, shop: P
     assert "Nothing found" in counter.post(QUEUE, {"q": "xyzzy"}).content.decode()
 
 
+def test_a_search_that_finds_nothing_leads_on_by_the_same_keys(counter: Client) -> None:
+    page = counter.post(QUEUE, {"q": "xyzzy"}).content.decode()
+    for key, name in (("F4", "next"), ("Alt+n", "intake")):
+        assert f'href="{reverse(f"counter:{name}")}" data-key="{key}"' in page
+
+
 def test_a_name_opens_the_one_order_that_waits_beside_those_that_have_ended(
     counter: Client, shop: Pharmacy, technician: StaffMember
 ) -> None:
