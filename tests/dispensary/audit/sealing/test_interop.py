@@ -3,12 +3,18 @@
 import json
 import shutil
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dispensary.audit.evidence import tiles
 from dispensary.audit.sealing import merkle, notes
-from tests.dispensary.audit.logs import ORIGIN, SIGNER, Log
+from dispensary.audit.sealing.witnesses import Witness, WitnessServer
+from tests.dispensary.audit.logs import BEGAN, ORIGIN, SIGNER, WITNESSES, Log
 
 SOURCES = Path("/usr/share/gocode/src")
 """Where Debian's golang-golang-x-mod-dev puts the library."""
@@ -113,13 +119,119 @@ func main() {
 """
 
 
+CLIENT = r"""
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func get(url string) []byte {
+	answer, err := http.Get(url)
+	must(err)
+	defer answer.Body.Close()
+	if answer.StatusCode != 200 {
+		must(fmt.Errorf("%s: %s", url, answer.Status))
+	}
+	content, err := io.ReadAll(answer.Body)
+	must(err)
+	return content
+}
+
+type tiles struct{ url string }
+
+func (t tiles) Height() int { return 8 }
+
+// c2sp.org/tlog-tiles leaves out the height that sumdb puts into a path.
+func (t tiles) ReadTiles(wanted []tlog.Tile) (out [][]byte, err error) {
+	for _, tile := range wanted {
+		out = append(out, get(t.url+"/"+strings.Replace(tile.Path(), "tile/8/", "tile/", 1)))
+	}
+	return out, nil
+}
+
+func (t tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+// Arguments: address of a log, its vkey, address of a witness, the size that the witness has seen.
+func main() {
+	url, witness := os.Args[1], os.Args[3]
+	old, err := strconv.ParseInt(os.Args[4], 10, 64)
+	must(err)
+	verifier, err := note.NewVerifier(os.Args[2])
+	must(err)
+	raw := get(url + "/checkpoint")
+	opened, err := note.Open(raw, note.VerifierList(verifier))
+	must(err)
+	lines := strings.Split(opened.Text, "\n")
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	must(err)
+	root, err := tlog.ParseHash(lines[2])
+	must(err)
+	hashes := tlog.TileHashReader(tlog.Tree{N: size, Hash: root}, tiles{url})
+	for n := int64(0); n*256 < size; n++ {
+		width := size - n*256
+		if width > 256 {
+			width = 256
+		}
+		path := tlog.Tile{H: 8, L: 0, N: n, W: int(width)}.Path()
+		bundle := get(url + "/" + strings.Replace(path, "tile/8/0/", "tile/entries/", 1))
+		for i := n * 256; i < n*256+width; i++ {
+			length := int(bundle[0])<<8 | int(bundle[1])
+			proof, err := tlog.ProveRecord(size, i, hashes)
+			must(err)
+			must(tlog.CheckRecord(proof, size, root, i, tlog.RecordHash(bundle[2:2+length])))
+			bundle = bundle[2+length:]
+		}
+		if len(bundle) != 0 {
+			must(fmt.Errorf("bundle %d is longer than its entries", n))
+		}
+	}
+	var request strings.Builder
+	fmt.Fprintf(&request, "old %d\n", old)
+	if old > 0 {
+		proof, err := tlog.ProveTree(size, old, hashes)
+		must(err)
+		for _, h := range proof {
+			fmt.Fprintln(&request, base64.StdEncoding.EncodeToString(h[:]))
+		}
+	}
+	fmt.Fprintf(&request, "\n%s", raw)
+	answer, err := http.Post(witness+"/add-checkpoint", "text/plain", strings.NewReader(request.String()))
+	must(err)
+	line, err := io.ReadAll(answer.Body)
+	must(err)
+	fmt.Println(size, answer.StatusCode)
+	fmt.Print(string(line))
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def go(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program above, compiled against the library as Debian ships it."""
+    return build(PROGRAM, tmp_path_factory.mktemp("go"))
+
+
+def build(source: str, folder: Path) -> Path:
     if shutil.which("go") is None or not (SOURCES / "golang.org/x/mod/sumdb").is_dir():
         pytest.skip("Go and its sumdb library are not installed (Debian: golang-go golang-golang-x-mod-dev)")
-    folder = tmp_path_factory.mktemp("go")
-    (folder / "main.go").write_text(PROGRAM)
+    (folder / "main.go").write_text(source)
     environment = {
         "PATH": "/usr/bin:/bin:/usr/local/bin",
         "GO111MODULE": "off",
@@ -174,3 +286,45 @@ def test_our_reader_accepts_what_go_signed(go, log):
     done = subprocess.run([go], input=json.dumps(task), capture_output=True, text=True, check=True)
     (signed,) = json.loads(done.stdout)["signed"]
     assert notes.open_checkpoint(signed, [SIGNER.verifier]) == log.checkpoint(7)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_go_client_reads_our_tiles_and_has_its_proof_cosigned_by_our_witness(tmp_path: Path) -> None:
+    """Every entry is proved by the public library from the files that we serve, and the consistency that it computes is believed."""
+    client = build(CLIENT, tmp_path)
+    log, published = Log.of(700), tmp_path / "published"
+    witness = Witness(WITNESSES[0], tmp_path / "memory")
+    files = partial(Quiet, directory=str(published))
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), files) as web,
+        WitnessServer(("127.0.0.1", 0), witness, [SIGNER.verifier], lambda: BEGAN) as cosigner,
+    ):
+        for server in (web, cosigner):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        before = 0
+        for size in (13, 256, 700):
+            first = before // tiles.WIDTH
+            leaves = [row.leaf for row in log.rows[first * tiles.WIDTH : size]]
+            contents = tiles._hash_tiles(published, before, leaves)
+            for index, seqs in enumerate(
+                tiles._batches(range(first * tiles.WIDTH + 1, size + 1), tiles.WIDTH), start=first
+            ):
+                headers = [(log.header(seq) or "").encode() for seq in seqs]
+                bundle = b"".join(len(header).to_bytes(2, "big") + header for header in headers)
+                contents[tiles.tile_path("entries", index, len(seqs))] = bundle
+            for path, content in {**contents, "checkpoint": log.seal(size).encode()}.items():
+                tiles._write(published / path, content)
+            urls = [f"http://127.0.0.1:{server.server_port}" for server in (web, cosigner)]
+            command = [client, urls[0], str(SIGNER.verifier), urls[1], str(before)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+            answer, line = done.stdout.split("\n", 1)
+            assert answer == f"{size} 200"
+            assert WITNESSES[0].verifier in notes.open_note(log.notes[size] + line, [WITNESSES[0].verifier])[1]
+            before = size
+        for server in (web, cosigner):
+            server.shutdown()
