@@ -21,7 +21,7 @@ from dispensary.audit.evidence import tiles, verify
 from dispensary.audit.log.database import all_logs, raw_connection
 from dispensary.audit.sealing import merkle, service
 from dispensary.models import Pharmacy
-from tests.dispensary.audit.logs import Log
+from tests.dispensary.audit.logs import SIGNER, Log
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
@@ -144,3 +144,48 @@ def test_a_forked_log_is_told_from_one_that_grew(sealed: Pharmacy, published: tu
         keys = [verify.Key.parse(str(key.named(log.origin).verifier))]
         status, text = verify.watch(files.__getitem__, state, keys=keys, now=timezone.now())
     assert (status, "FORK" in text) == (verify.TAMPERED, True)
+
+
+class Guarded(Quiet):
+    """Files for those who have the token; the folder `moved` is said to be elsewhere."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            self.end_headers()
+        elif self.headers["Authorization"] != "Bearer only-for-watchers":
+            self.send_error(401)
+        else:
+            super().do_GET()
+
+
+def test_a_watcher_sends_the_token_and_follows_nobody_elsewhere(tmp_path: Path) -> None:
+    log, folder = Log.of(5), tmp_path / "published"
+    for path, content in {
+        **tiles._hash_tiles(folder, 0, [row.leaf for row in log.rows]),
+        "checkpoint": log.seal().encode(),
+    }.items():
+        tiles._write(folder / path, content)
+    keys = [verify.Key.parse(str(SIGNER.verifier))]
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+
+        def look(url: str, token: str) -> tuple[int, str]:
+            return verify.watch(verify.fetch_from(url, token), tmp_path / "seen", keys=keys, now=timezone.now())
+
+        assert look(url, "only-for-watchers")[0] == verify.OK
+        for place, token, code in (
+            (url, "", "401"),
+            (url, "another", "401"),
+            (f"{url}/moved", "only-for-watchers", "302"),
+        ):
+            status, text = look(place, token)
+            assert (status, "SILENT" in text and code in text) == (verify.INCOMPLETE, True), text
+        (folder / "checkpoint").unlink()
+        status, text = look(url, "only-for-watchers")
+        assert (status, "GONE" in text and "5 entries were seen" in text) == (verify.INCOMPLETE, True), text
+        server.shutdown()
+    with pytest.raises(verify.Malformed, match="begins with http"):
+        verify.fetch_from("file:///etc/passwd")
