@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from tests.site import Database
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of the table: what was demanded, what was measured, whether it holds."""
+    """One line of the table: what was demanded, what was measured, whether it holds (None: the rounds differ too much to say)."""
 
     name: str
     demand: str
@@ -37,21 +38,41 @@ class Bar:
     holds: bool | None
 
     def line(self) -> str:
-        verdict = {True: "yes", False: "**no**", None: "-"}[self.holds]
+        verdict = {True: "yes", False: "**no**", None: "undecided"}[self.holds]
         return f"| {self.name} | {self.demand} | {self.measured} | {verdict} |"
 
 
-def at_most(name: str, limit: float, value: float, unit: str = "") -> Bar:
-    return Bar(name, f"at most {limit:g}{unit}", f"{value:.3g}{unit}", value <= limit)
+def at_most(name: str, limit: float, value: float | Sequence[float], unit: str = "") -> Bar:
+    """A bar that the value, or the median of rounds, must not be above."""
+    return _judge(
+        name, f"at most {limit:g}{unit}", value, lambda number: number <= limit, lambda number: f"{number:.3g}{unit}"
+    )
 
 
-def at_least(name: str, limit: float, value: float, unit: str = "") -> Bar:
-    return Bar(name, f"at least {limit:g}{unit}", f"{value:.3g}{unit}", value >= limit)
+def at_least(name: str, limit: float, value: float | Sequence[float], unit: str = "") -> Bar:
+    """A bar that the value, or the median of rounds, must not be below."""
+    return _judge(
+        name, f"at least {limit:g}{unit}", value, lambda number: number >= limit, lambda number: f"{number:.3g}{unit}"
+    )
 
 
-def as_part(name: str, limit: int, value: float) -> Bar:
-    """A speed as a part of another one: 1/12 and the like."""
-    return Bar(name, f"at least 1/{limit}", f"1/{1 / value:.1f}", value >= 1 / limit)
+def as_part(name: str, limit: int, value: float | Sequence[float]) -> Bar:
+    """A speed as a part of another one: 1/6 and the like."""
+    return _judge(
+        name, f"at least 1/{limit}", value, lambda number: number >= 1 / limit, lambda number: f"1/{1 / number:.1f}"
+    )
+
+
+def _judge(
+    name: str, demand: str, value: float | Sequence[float], holds: Callable[[float], bool], show: Callable[[float], str]
+) -> Bar:
+    """Judge the median of rounds; a bar that lies between the lower and the upper quartile of the rounds is undecided."""
+    if isinstance(value, (int, float)):
+        return Bar(name, demand, show(value), holds(value))
+    low, middle, high = statistics.quantiles(value, n=4, method="inclusive")
+    measured = f"{show(middle)} ({show(low)} to {show(high)})"
+    is_decided = holds(low) == holds(high)
+    return Bar(name, demand, measured, holds(middle) if is_decided else None)
 
 
 @contextmanager

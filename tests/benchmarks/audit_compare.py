@@ -87,8 +87,8 @@ def main() -> None:
         bars += [Bar(**bar) for bar in results[part]["bars"]]
     print("\n| bar | demand | measured | holds |\n|---|---|---|---|")
     print("\n".join(bar.line() for bar in bars))
-    failing = sum(bar.holds is False for bar in bars)
-    print(f"\n{len(bars) - failing} of {len(bars)} bars hold.")
+    holding, undecided = (sum(bar.holds is answer for bar in bars) for answer in (True, None))
+    print(f"\n{holding} of {len(bars)} bars hold, {undecided} undecided.")
 
 
 if __name__ == "__main__":
