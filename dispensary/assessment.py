@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -288,9 +288,10 @@ def case_document(
     quantity: Decimal | None = None,
     also: Sequence[Part] = (),
     decisions: Sequence[Decision] = (),
+    until: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return the case of the stored rows as a `baclofen-case/2` document; as `assess` has it."""
-    rows = select_rows(prescription.patient, on, prescription.pk)
+    """Return the case of the stored rows as a `baclofen-case/2` document; as `assess` has it, or as it was at a moment."""
+    rows = select_rows(prescription.patient, on, prescription.pk, until)
     rows = rows._replace(decisions=[*rows.decisions, *decisions])
     products = rows.products_of(prescription)
     document = _document(prescription.patient, rows, on, prescription.pk)

@@ -64,7 +64,8 @@ def trim_zeros(value: Decimal) -> Decimal:
 def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: datetime | None = None) -> Rows:
     """Return a patient's rows as known on the evening of a day, or at a moment, with the prescription in question.
 
-    They are taken from what was prefetched, where it was. A decision that was put right later is known as it was put right.
+    They are taken from what was prefetched, where it was. A decision put right later is known as put right, an order that was
+    typed in after its hand-over from that on.
     """
     local_day = patient.pharmacy.local_day
 
@@ -75,13 +76,18 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
         prescriptions: Iterable[Prescription] = patient.prescriptions.all()
     else:
         prescriptions = patient.prescriptions.select_related("prescriber").prefetch_related("phases")
+    dispenses = [row for row in patient.dispenses.all() if has_come(row.handed_over_at)]
+    supplied = {asked, *(row.prescription_id for row in dispenses)}
+    groups = {row.group for row in prescriptions if row.group and row.pk in supplied}
     decisions: list[Decision] = []
     for row in sorted(patient.decisions.all(), key=lambda row: row.decided_at):
         if has_come(row.decided_at) or row.corrects_id in {decision.pk for decision in decisions}:
             decisions.append(row)
     return Rows(
-        orders=group_orders(row for row in prescriptions if row.pk == asked or has_come(row.received_at)),
-        dispenses=[row for row in patient.dispenses.all() if has_come(row.handed_over_at)],
+        orders=group_orders(
+            row for row in prescriptions if row.pk in supplied or row.group in groups or has_come(row.received_at)
+        ),
+        dispenses=dispenses,
         prior_supplies=[
             row for row in patient.prior_supplies.all() if row.dispensed_on <= on and has_come(row.recorded_at)
         ],
@@ -127,8 +133,11 @@ def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str
         if is_asked or is_active or name in supplied or name in decided:
             replaced = _supplied_before(products, rows.orders, supplied)
             strengths = [_strength_of(row, rows.dispenses) for row in products]
-            orders.append(_order_document(products, strengths, replaced, is_asked))
-            supplies += _supply_documents(products, strengths, rows)
+            order = _order_document(products, strengths, replaced, is_asked)
+            # The pharmacist's own order for an emergency supply is written when that is typed in.
+            orders.append(order | {"written_on": order["written_on"] and min(order["written_on"], on.isoformat())})
+            packs = enumerate(group_packs(products, rows.dispenses), 1)
+            supplies += [_supply_document(products, strengths, moment, number, rows) for number, moment in packs]
     return {
         "orders": orders,
         "supplies": [_recorded_supply(row, on) for row in rows.prior_supplies] + supplies,
@@ -228,13 +237,6 @@ def group_packs(products: Sequence[Prescription], dispenses: Iterable[Dispense])
     return [list(moment) for _, moment in groupby(rows, key=lambda row: row.handed_over_at)]
 
 
-def _supply_documents(
-    products: Sequence[Prescription], strengths: Sequence[Decimal | None], rows: Rows
-) -> list[dict[str, Any]]:
-    packs = group_packs(products, rows.dispenses)
-    return [_supply_document(products, strengths, moment, number, rows) for number, moment in enumerate(packs, 1)]
-
-
 def _supply_document(
     products: Sequence[Prescription],
     strengths: Sequence[Decimal | None],
@@ -308,16 +310,14 @@ def _recorded_relations(rows: Rows) -> list[dict[str, Any]]:
         mg = sum(row.doses, Decimal(0))
         for other in rows.prior_supplies:
             if (other.dispensed_on, other.pk) < (row.dispensed_on, row.pk):
-                is_equal = mg == sum(other.doses)
-                decisions.append(_recorded_relation(row, str(row.pk), str(other.pk), is_equal))
+                decisions.append(_recorded_relation(row, str(row.pk), str(other.pk), mg == sum(other.doses)))
         for products in rows.orders:
             phases = _mg_of_phases(products)
             days = [rows.local_day(packs[0].handed_over_at) for packs in _supplied(products, rows)]
             if days and min(days) < row.dispensed_on:
                 decisions.append(_recorded_relation(row, str(row.pk), order_id(products), mg in phases))
             elif _may_follow(products, row, rows):
-                is_equal = phases[:1] == [mg]
-                decisions.append(_recorded_relation(row, order_id(products), str(row.pk), is_equal))
+                decisions.append(_recorded_relation(row, order_id(products), str(row.pk), phases[:1] == [mg]))
     return decisions
 
 

@@ -18,6 +18,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_corrected_decisions.py",
         "dispensary/counter/test_day.py",
         "dispensary/counter/test_earlier_supply.py",
+        "dispensary/counter/test_downtime.py",
         "dispensary/counter/test_emergency.py",
         "dispensary/counter/test_for_pharmacists.py",
         "dispensary/counter/test_identities.py",

@@ -301,7 +301,7 @@ class _Handover:
             if remaining_on(item.prescription) == 0:
                 end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
         if relation.relation is Relation.CHANGES:
-            self._end_replaced(relation.to, assessment)
+            end_replaced(order, relation.to, assessment.therapy, self.by, self.now)
         if self._bag is not None:
             end_bag(self._bag, dispenses[0], self.now)
         follow_owed_order(dispenses[0], self.by, self.now)
@@ -319,19 +319,6 @@ class _Handover:
         for row in others:
             remember_related(row, "overrides", [])
 
-    def _end_replaced(self, courses: Sequence[str], assessment: Assessment) -> None:
-        """End the orders whose dose this one takes the place of: of the same prescriber, or named by this order."""
-        order = self.prescription
-        sources = {assessment.therapy.course(name).source for name in courses}
-        for products in group_orders(order.patient.prescriptions.all()):
-            is_replaced = order_id(products) in sources and order not in products
-            is_named = order.replaces_id in {row.pk for row in products}
-            for row in products:
-                is_active = row.status == PrescriptionStatus.ACTIVE
-                if is_replaced and is_active and (is_named or row.prescriber_id == order.prescriber_id):
-                    lock(row)
-                    replace_order(row, order, self.by, self.now)
-
     def _refuse(
         self, review: Review | None, *, problems: Sequence[Problem] = (), unanswered: Sequence[Question] = ()
     ) -> Refused:
@@ -345,6 +332,19 @@ class _Handover:
             problems=problems,
             unanswered=unanswered,
         )
+
+
+def end_replaced(order: Prescription, courses: Sequence[str], therapy: Therapy, by: Actor, now: datetime) -> None:
+    """End the orders whose dose a handed-over one takes the place of: of the same prescriber, or named by that order."""
+    sources = {therapy.course(name).source for name in courses}
+    for products in group_orders(order.patient.prescriptions.all()):
+        is_replaced = order_id(products) in sources and order not in products
+        is_named = order.replaces_id in {row.pk for row in products}
+        for row in products:
+            is_active = row.status == PrescriptionStatus.ACTIVE
+            if is_replaced and is_active and (is_named or row.prescriber_id == order.prescriber_id):
+                lock(row)
+                replace_order(row, order, by, now)
 
 
 def _take_back(

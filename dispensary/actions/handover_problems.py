@@ -73,42 +73,42 @@ class Item(NamedTuple):
 
 def items_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
     """Return what is wrong with handing these over together, whatever the rules say."""
-    return (*(problem for item in items for problem in _problems_of(item)), *_group_problems(items))
+    problems = (
+        _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity) for item in items
+    )
+    return (*(problem for of_item in problems for problem in of_item), *packs_problems(items))
 
 
-def _problems_of(item: Item) -> tuple[Problem, ...]:
-    """Return what is wrong with handing this over, whatever the rules say."""
-    problems = _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
-    of_further = sum((counted.quantity for counted in item.further), Decimal(0))
-    if of_further >= item.quantity:
-        problems += (
-            Problem(
-                "packs",
-                f"{_tablets(of_further)} of further packs, {_tablets(item.quantity)} in all",
-                "packs whose tablets add up to the quantity",
-                "Count them again.",
-            ),
-        )
-    return problems
-
-
-def _group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
-    """Return what is wrong with handing these over together: they must be the strengths of one order."""
+def packs_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
+    """Return which tablets do not add up, and whether these are not the strengths of one order."""
+    problems = []
+    for item in items:
+        of_further = sum((counted.quantity for counted in item.further), Decimal(0))
+        if of_further >= item.quantity:
+            problems.append(
+                Problem(
+                    "packs",
+                    f"{_tablets(of_further)} of further packs, {_tablets(item.quantity)} in all",
+                    "packs whose tablets add up to the quantity",
+                    "Count them again.",
+                )
+            )
     prescriptions = [item.prescription for item in items]
-    if len(items) == 1 or (
+    is_one_order = (
         len({row.pk for row in prescriptions}) == len(items)
         and len({row.patient_id for row in prescriptions}) == 1
         and len(group_orders(prescriptions)) == 1
-    ):
-        return ()
-    return (
-        Problem(
-            "also",
-            "prescriptions that are not the strengths of one order",
-            "each prescription of one group once",
-            "Hand them over one by one.",
-        ),
     )
+    if len(items) > 1 and not is_one_order:
+        problems.append(
+            Problem(
+                "also",
+                "prescriptions that are not the strengths of one order",
+                "each prescription of one group once",
+                "Hand them over one by one.",
+            )
+        )
+    return tuple(problems)
 
 
 def _status_problems(order: Prescription) -> tuple[Problem, ...]:
@@ -153,9 +153,12 @@ def list_gtins(items: Iterable[Item]) -> set[str]:
 
 
 def find_item_product(
-    item: Item, products: Mapping[str, Product], today: date
+    item: Item, products: Mapping[str, Product], today: date | None
 ) -> tuple[Product | None, tuple[Problem, ...]]:
-    """Return the product of an item's first pack, and what is wrong with any of its packs. `products` are those known, by GTIN."""
+    """Return the product of an item's first pack, and what is wrong with any of its packs.
+
+    `products` are those known, by GTIN. `today` is the day on which packs must be in date; None: they need not be.
+    """
     first, problems = _find_product(item.pack, products, today)
     for counted in item.further:
         product, wrong = _find_product(counted.pack, products, today)
@@ -171,7 +174,7 @@ def find_item_product(
 
 
 def _find_product(
-    pack: Pack, products: Mapping[str, Product], today: date
+    pack: Pack, products: Mapping[str, Product], today: date | None
 ) -> tuple[Product | None, tuple[Problem, ...]]:
     product = products.get(pack.gtin.zfill(14))
     if product is None:
@@ -187,7 +190,7 @@ def _find_product(
         return None, (
             Problem("pack.gtin", f"The pack is {product.name}, another medicine", "a baclofen pack", "Put it back."),
         )
-    if pack.expiry is not None and pack.expiry < today:
+    if pack.expiry is not None and today is not None and pack.expiry < today:
         return None, (
             Problem("pack.expiry", f"The pack expired on {pack.expiry}", "a pack in date", "Take it off the shelf."),
         )

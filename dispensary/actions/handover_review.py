@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from dispensary import audit
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import Item, find_item_product, list_gtins
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Part, assess, pick_document
+from dispensary.assessment import (
+    Assessment,
+    Part,
+    assess,
+    assess_document,
+    case_document,
+    pick_document,
+    profile_of,
+)
 from dispensary.audit import Event
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Override, Product
 
 ATC = "M03BX01"
 """Baclofen, as the log files it."""
+_OF_LATE_ENTRIES = ("handed_over_at", "dispensed_by", "dispenser_name", "late_words")
+"""Columns that the entry of one recorded late has beside those of all hand-overs: time and person of the entry are others."""
 
 
 def find_products(
-    items: Sequence[Item], today: date, products: Mapping[str, Product] | None = None
+    items: Sequence[Item], today: date | None, products: Mapping[str, Product] | None = None
 ) -> tuple[list[Product], list[Problem]]:
     """Return the product of each item that has one, and what is wrong with the packs.
 
-    `products` are those of the packs that are known, by GTIN, where the caller has read them.
+    `products` are those of the packs that are known, by GTIN, where the caller has read them; `today` is as `find_item_product` has it.
     """
     if products is None:
         products = Product.objects.in_bulk(list_gtins(items))
@@ -36,12 +47,46 @@ def assess_items(
     items: Sequence[Item], products: Sequence[Product], today: date, decisions: Sequence[Decision] = ()
 ) -> Assessment:
     """Review the items as one hand-over of today; `decisions` count as if they were stored."""
-    picked = [pick_document(product, item.pack.expiry) for product, item in zip(products, items, strict=True)]
-    parts = [Part(item.prescription, item.quantity, pick) for item, pick in zip(items, picked, strict=True)]
-    first = items[0]
+    first, *others = _pick_parts(items, products)
     return assess(
-        first.prescription, on=today, picked=picked[0], quantity=first.quantity, also=parts[1:], decisions=decisions
+        first.prescription, on=today, picked=first.picked, quantity=first.quantity, also=others, decisions=decisions
     )
+
+
+def assess_items_of_then(items: Sequence[Item], products: Sequence[Product], at: datetime) -> Assessment:
+    """Review the items as one hand-over of an earlier moment, with the facts that are known today.
+
+    Raises `InvalidInput` where the record of then cannot be read.
+    """
+    first, *others = _pick_parts(items, products)
+    pharmacy = first.prescription.pharmacy
+    on = pharmacy.local_day(at)
+    document = case_document(
+        first.prescription, on=on, picked=first.picked, quantity=first.quantity, also=others, until=at
+    )
+    return assess_document(
+        document | {"patient": _facts_of_then(document["patient"], on)}, profile_of(pharmacy, on), on
+    )
+
+
+def _pick_parts(items: Sequence[Item], products: Sequence[Product]) -> list[Part]:
+    return [
+        Part(item.prescription, item.quantity, pick_document(product, item.pack.expiry))
+        for product, item in zip(products, items, strict=True)
+    ]
+
+
+def _facts_of_then(facts: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return facts as they are known today for a day before: none of them since later, and nobody dead yet who died later."""
+    then = on.isoformat()
+    egfr_on, died_on = facts.get("egfr_on"), facts.get("died_on")
+    return {
+        **facts,
+        "egfr_on": egfr_on and min(egfr_on, then),
+        "died_on": died_on if died_on is None or died_on <= then else None,
+        "recorded_on": facts.get("recorded_on")
+        and {name: min(day, then) for name, day in facts["recorded_on"].items()},
+    }
 
 
 def log_dispense(
@@ -49,11 +94,12 @@ def log_dispense(
 ) -> audit.Prepared:
     """Return the audit entry of a hand-over. `used` are the answers it used, `in_vain` codes that were acknowledged and not found."""
     order = dispense.prescription
+    late = {name: getattr(dispense, name) for name in _OF_LATE_ENTRIES} if dispense.is_late_entry else {}
     return audit.prepare(
-        Event.DISPENSED,
+        Event.DISPENSED_LATE if late else Event.DISPENSED,
         pharmacy=order.pharmacy,
         by=by,
-        now=dispense.handed_over_at,
+        now=dispense.recorded_at or dispense.handed_over_at,
         subject=dispense,
         patient=order.patient,
         rule_codes=tuple(question.code for question in assessment.questions()),
@@ -80,6 +126,7 @@ def log_dispense(
             "relation_to": dispense.relation_to,
             "overrides": [override.pk for override in used],
         }
+        | late
         | ({"acknowledged_in_vain": list(in_vain)} if in_vain else {}),
     )
 

@@ -24,6 +24,11 @@ _TAKEN_BACK = (
     "Tell the patient what to take on which day."
 )
 
+_RECORDED_LATE = (
+    "A hand-over was recorded late: label and calendar of a supply that came after it are no longer true. "
+    "Print them again, and tell the patient."
+)
+
 
 def open_work_on_decision(decision: Decision, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
     """Open work where a decision changed days for which papers were printed."""
@@ -44,6 +49,18 @@ def open_work_on_return(patient: Patient, before: Therapy, after: Therapy, by: A
         was, now_is = (_list_doses(therapy, on, made.run_out_on) for therapy in (before, after))
         if printed == was != now_is:
             _open(_TAKEN_BACK, patient, by, now)
+            return
+
+
+def open_work_on_late_entry(dispense: Dispense, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
+    """Open work where a hand-over that was recorded late changes days for which papers were printed after it."""
+    on = before.today
+    later = Dispense.objects.completed().filter(
+        patient_id=dispense.patient_id, run_out_on__gt=on, handed_over_at__gt=dispense.handed_over_at
+    )
+    for run_out_on in later.values_list("run_out_on", flat=True):
+        if _list_doses(before, on, run_out_on) != _list_doses(after, on, run_out_on):
+            _open(_RECORDED_LATE, dispense.patient, by, now)
             return
 
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from dispensary import audit
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import Resolution, WorklistItem, WorkState
-from dispensary.policies import may_send_reminders, require, require_same_pharmacy
+from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.policies import may_override, may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.work import record_step
 
 
@@ -22,6 +22,12 @@ def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: A
     if resolution not in set(Resolution.values) - {Resolution.BY_EVENT.value}:
         raise InvalidInput("What was done?", Problem("resolution", str(resolution), "one of the listed resolutions"))
     resolution = Resolution(resolution)
+    if resolution is Resolution.REVIEWED and item.kind != WorkKind.LATE_ENTRY:
+        raise InvalidInput(
+            "Nothing was recorded late.", Problem("resolution", resolution.value, "one of the other resolutions")
+        )
+    if item.kind == WorkKind.LATE_ENTRY:
+        require(may_override(by), by, "review what was recorded late", "a pharmacist")
     item.state, item.resolution, item.note = WorkState.RESOLVED, resolution, note[:500]
     item.resolved_at, item.resolved_by, item.put_off_until = now, by.name, None
     item.save()

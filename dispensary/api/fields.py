@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -64,6 +64,21 @@ def represent(shape: type[serializers.Serializer[Any]], row: object) -> dict[str
     """Return a row as its response body; the fields of a shape, which cost more than their values, are built once."""
     body: dict[str, Any] = _shape(shape).to_representation(row)
     return body
+
+
+class Moment(serializers.DateTimeField):
+    """A time with its offset from UTC; without one it could be any hour."""
+
+    default_error_messages = {"offset": "a time with its offset from UTC, such as 2026-11-30T09:15:00+00:00"}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.fail("offset")
+        return moment
 
 
 class Amount(serializers.DecimalField):

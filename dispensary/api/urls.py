@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/signatures/", overrides.SignaturesView.as_view(), name="signatures"),
     path("prescriptions/<uuid:pk>/second/", overrides.SecondView.as_view(), name="second"),
     path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
+    path("prescriptions/<uuid:pk>/late-dispenses/", downtime.LateDispensesView.as_view(), name="late-dispenses"),
     path("prescriptions/<uuid:pk>/bags/", bags.BagsView.as_view(), name="bags"),
     path("bags/<uuid:pk>/", bags.BagView.as_view(), name="bag"),
     path("bags/<uuid:pk>/check/", bags.BagCheckView.as_view(), name="bag-check"),

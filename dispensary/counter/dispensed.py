@@ -55,8 +55,12 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
     record = read_record(dispense.patient_id, dispense.patient)
     made = handed_over(dispense, visit.today)
+    late = dispense.is_late_entry
     context = {
         "dispense": dispense,
+        "late_findings": dispense.review.findings.all() if late else (),
+        "to_review": open_item(visit, dispense.patient, WorkKind.LATE_ENTRY) if late else None,
+        "may_review": policies.may_override(visit.by),
         "stopped_on": made.stopped_on,
         "replaced_on": made.replaced_on if made.is_over else None,
         "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED)

@@ -102,6 +102,13 @@ def _supply(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Lasts until", body.get("run_out_on", "")
 
 
+def _late(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from _supply(line, body)
+    yield "Handed over", body.get("handed_over_at", "")
+    yield "Handed over by", body.get("dispenser_name", "")
+    yield "On the paper", body.get("late_words", "")
+
+
 def _order(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     row = body.get("row", {})
     yield "Directions", row.get("directions", "")
@@ -153,6 +160,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
         _second: (Event.OVERRIDE_SECONDED, Event.OVERRIDE_ALONE),
         _review: (Event.REVIEW_RECORDED,),
         _supply: (Event.DISPENSED,),
+        _late: (Event.DISPENSED_LATE,),
         _order: (Event.PRESCRIPTION_RECEIVED,),
         _print: (Event.LABEL_PRINTED, Event.LABEL_REPRINTED, Event.DOCUMENT_PRINTED),
         _change: (Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED),

@@ -29,6 +29,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import papers_in_hand
 from dispensary.models import (
+    Dispense,
     DispenseStatus,
     Patient,
     Prescription,
@@ -44,6 +45,7 @@ from dispensary.reminders.reach import find_unreachable
 from dispensary.reminders.work import open_work
 
 MOST = 100
+MOST_LATE = 10
 _S = ReminderState
 GROUPS = {
     "owed": ("Owed", NOT_SENT_YET),
@@ -180,6 +182,12 @@ class DoneForm(StyledForm):
         label="In your own words", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
 
+    def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if kind != WorkKind.LATE_ENTRY:
+            what = self.fields["what"]
+            what.choices = [c for c in what.choices if c[0] != Resolution.REVIEWED]  # type: ignore[attr-defined]  # a choice field
+
 
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_send_reminders)
@@ -189,7 +197,7 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
     risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=patient, now=visit.now)
     risk = next(iter(risks), None)
-    form = DoneForm(posted_data(request))
+    form = DoneForm(posted_data(request), kind=kind)
     errors: list[ErrorLine] = form_error_lines(form)
     if form.is_valid():
         try:
@@ -209,6 +217,9 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         if kind == WorkKind.ORDER_WITHDRAWN and policies.may_end(visit.by)
         else None,
         "owed": find_owed(patient) if kind == WorkKind.ORDER_OWED else None,
+        "late": Dispense.objects.filter(patient=patient, recorded_at__isnull=False).order_by("-recorded_at")[:MOST_LATE]
+        if kind == WorkKind.LATE_ENTRY
+        else (),
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
         "form": form,
     }

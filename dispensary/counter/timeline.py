@@ -125,7 +125,7 @@ def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
             zone(dispense.handed_over_at),
             dispense.handed_over_at,
             "Supply",
-            f"Handed over: {what}{lasts}",
+            f"Handed over{', recorded late' if dispense.is_late_entry else ''}: {what}{lasts}",
             address,
             dispense.dispenser_name,
         )

@@ -54,6 +54,7 @@ urlpatterns = [
     path("second/", second.waiting, name="second-waiting"),
     path("prescriptions/<uuid:pk>/answers/<uuid:answer>/withdraw", override.withdraw, name="withdraw-answer"),
     path("overrides/<uuid:pk>/record.pdf", printing.override_record, name="override-record"),
+    path("prescriptions/<uuid:pk>/late", downtime.late_entry, name="late-entry"),
     path("prescriptions/<uuid:pk>/cancel", order_states.cancel, name="cancel-prescription"),
     path("prescriptions/<uuid:pk>/hold", order_states.hold, name="hold"),
     path("prescriptions/<uuid:pk>/resume", order_states.resume, name="resume"),

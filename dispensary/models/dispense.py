@@ -94,6 +94,20 @@ class Dispense(models.Model):
     label_prints = models.PositiveSmallIntegerField(default=0, help_text=_("how often a label was printed"))
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=250, blank=True)
+    recorded_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when it was typed in, of a hand-over that was recorded late")
+    )
+    recorded_by = models.CharField(max_length=64, blank=True, default="", db_default="")
+    recorder_name = models.CharField(
+        max_length=120, blank=True, default="", db_default="", help_text=_("who typed it in")
+    )
+    late_words = models.CharField(
+        max_length=2000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("what stands on the paper: why in spite of a limit, and who agreed"),
+    )
 
     objects = DispenseQuerySet.as_manager()
 
@@ -118,6 +132,11 @@ class Dispense(models.Model):
                 | (~Q(status=DispenseStatus.COMPLETED) & Q(ended_at__isnull=False)),
                 name="dispense_ended_has_a_time",
             ),
+            models.CheckConstraint(
+                condition=Q(recorded_at__isnull=True, recorded_by="", recorder_name="", late_words="")
+                | (Q(recorded_at__gte=F("handed_over_at")) & ~Q(recorded_by="")),
+                name="dispense_recorded_late_says_by_whom",
+            ),
         ]
         indexes = [
             models.Index(fields=["patient", "handed_over_at"], name="dispense_of_patient"),
@@ -137,6 +156,11 @@ class Dispense(models.Model):
     def version(self) -> int:
         """The version of the row: the hand-over, then what took it back, once."""
         return 1 if self.status == DispenseStatus.COMPLETED else 2
+
+    @property
+    def is_late_entry(self) -> bool:
+        """Say whether it was typed in afterwards, from paper."""
+        return self.recorded_at is not None
 
     @property
     def packs(self) -> list[dict[str, Any]]:

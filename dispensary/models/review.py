@@ -44,6 +44,7 @@ class ReviewReason(models.TextChoices):
     CHECKED = "checked", _("Somebody checked it")
     DISPENSE = "dispense", _("It was about to be handed over")
     STOP = "stop", _("It was about to be stopped")
+    LATE = "late", _("Its hand-over was recorded late, and is reviewed as of then")
 
 
 class Review(models.Model):

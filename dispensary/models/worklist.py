@@ -26,6 +26,7 @@ class WorkKind(models.TextChoices):
     ORDER_WITHDRAWN = "order-withdrawn", _("An order was withdrawn after a supply")
     PAPERS_OUTDATED = "papers-outdated", _("Papers no longer true")
     ORDER_OWED = "order-owed", _("The order for an emergency supply is owed")
+    LATE_ENTRY = "late-entry", _("A hand-over recorded late, to be reviewed by a pharmacist")
     RELATION_UNKNOWN = "relation-unknown", _("Whether supplies replace each other is not known")
 
 
@@ -44,6 +45,7 @@ class Resolution(models.TextChoices):
     SENT_AGAIN = "sent-again", _("Sent again")
     ADDRESS_CORRECTED = "address-corrected", _("Corrected the address")
     SUPPLY_ARRANGED = "supply-arranged", _("Arranged a supply")
+    REVIEWED = "reviewed", _("Reviewed what was recorded late")
     NOT_NEEDED = "not-needed", _("No longer needed")
     BY_EVENT = "by-event", _("Answered by what happened since")
 

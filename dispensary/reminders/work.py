@@ -23,6 +23,7 @@ DUE_WITHIN = {
     WorkKind.ORDER_WITHDRAWN: timedelta(hours=1),
     WorkKind.PAPERS_OUTDATED: timedelta(hours=4),
     WorkKind.ORDER_OWED: timedelta(hours=72),
+    WorkKind.LATE_ENTRY: timedelta(hours=24),
     WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
 """[D]"""

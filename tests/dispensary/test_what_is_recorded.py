@@ -304,6 +304,23 @@ def test_the_downtime_form_is_printed(house: House) -> None:
 
 
 @journey
+def test_what_was_handed_over_in_the_downtime_is_recorded_and_reviewed(house: House) -> None:
+    taken = house.taken_in()
+    where = f"prescriptions/{taken['id']}/late-dispenses/"
+    at = (timezone.now() - timedelta(hours=20)).isoformat()
+    line = hand_over(handed_over_at=at, handed_over_by="Pat Locum", words="The clinic agreed.")
+    done = house.technician.post(where, line, Idempotency_Key="line-1")
+    assert done.status_code == 201, done.content
+    body = house.wrote(Event.DISPENSED_LATE, by=StaffRole.TECHNICIAN, patient=taken["patient"]["id"])
+    assert (body["dispenser_name"], body["late_words"]) == ("Pat Locum", "The clinic agreed.")
+    assert house.newest(Event.WORKLIST_OPENED).entry.reason_code == "late-entry"
+    (work,) = [row for row in house.pharmacist.get("work/").json()["results"] if row["kind"] == "late-entry"]
+    reviewed = house.pharmacist.post(f"work/{work['id']}/resolve/", {"resolution": "reviewed"})
+    assert reviewed.status_code == 200, reviewed.content
+    assert house.newest(Event.WORKLIST_CLOSED).entry.reason_code == "reviewed"
+
+
+@journey
 def test_cards_for_another_system_and_what_was_done_about_them(house: House) -> None:
     service, technician = "/cds-services/baclofen-sign", house.technician
     steep = hooks.draft(hooks.line(hooks.mg(35), hooks.daily(3, boundsDuration=hooks.days(28))))

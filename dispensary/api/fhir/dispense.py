@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,8 @@ STATUS = {
     DispenseStatus.RETURNED: "stopped",
     DispenseStatus.CANCELLED: "cancelled",
 }
+RECORDED = "http://hl7.org/fhir/5.0/StructureDefinition/extension-MedicationDispense.recorded"
+"""The element of FHIR R5, of a hand-over that was recorded late."""
 
 
 def medication_dispense(
@@ -54,6 +56,9 @@ def medication_dispense(
         "id": str(dispense.pk),
         "identifier": [{"system": KEYS, "value": dispense.key}],
         "contained": [*packs, *issues],
+        "extension": [{"url": RECORDED, "valueDateTime": dispense.recorded_at.isoformat()}]
+        if dispense.recorded_at is not None
+        else [],
         "status": STATUS[DispenseStatus(dispense.status)],
         "medicationReference": {"reference": "#pack"},
         "subject": reference("Patient", dispense.patient_id),
@@ -69,7 +74,7 @@ def medication_dispense(
         "whenHandedOver": dispense.handed_over_at.isoformat(),
         "dosageInstruction": [{"text": dispense.prescription.directions}] if dispense.prescription.directions else [],
         "statusReasonCodeableConcept": {"text": dispense.ended_reason} if dispense.ended_reason else [],
-        "note": [{"text": _render_note(dispense)}] if dispense.ended_at else [],
+        "note": [{"text": words} for words in _render_notes(dispense)],
         "detectedIssue": [{"reference": f"#{issue['id']}"} for issue in issues],
     }
     return drop_empty(resource)
@@ -100,6 +105,9 @@ def _render_pack(dispense: Dispense, number: int, pack: Mapping[str, Any]) -> di
     }
 
 
-def _render_note(dispense: Dispense) -> str:
-    ended = dispense.ended_at.isoformat() if dispense.ended_at else ""
-    return f"{dispense.get_status_display()} at {ended}: {dispense.ended_reason}"
+def _render_notes(dispense: Dispense) -> Iterator[str]:
+    if dispense.recorded_at is not None:
+        words = f": {dispense.late_words}" if dispense.late_words else "."
+        yield f"Recorded late, at {dispense.recorded_at.isoformat()} by {dispense.recorder_name}{words}"
+    if dispense.ended_at is not None:
+        yield f"{dispense.get_status_display()} at {dispense.ended_at.isoformat()}: {dispense.ended_reason}"

@@ -12,10 +12,12 @@ _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-typ
 
 
 def provenance(dispense: Dispense, answers: Sequence[Override]) -> dict[str, Any]:
-    """Return who handed over, and who signed what stood in the way; the entry of the log is its entity."""
+    """Return who handed over, who typed it in later, and who signed what stood in the way; the entry of the log is its entity."""
     signers = [(answer.signed_by, answer.signer_name) for answer in answers]
     signers += [(s.signed_by, s.signer_name) for answer in answers if (s := getattr(answer, "second", None))]
     agents = [("performer", dispense.dispensed_by, dispense.dispenser_name)]
+    if dispense.is_late_entry:
+        agents.append(("enterer", dispense.recorded_by, dispense.recorder_name))
     agents += [("verifier", *signer) for signer in dict.fromkeys(signers)]
     is_ordered = dispense.prescription.source != Source.EMERGENCY
     return drop_empty(
@@ -24,10 +26,13 @@ def provenance(dispense: Dispense, answers: Sequence[Override]) -> dict[str, Any
             "id": str(dispense.pk),
             "target": [reference("MedicationDispense", dispense.pk)],
             "occurredDateTime": dispense.handed_over_at.isoformat(),
-            "recorded": dispense.handed_over_at.isoformat(),
+            "recorded": (dispense.recorded_at or dispense.handed_over_at).isoformat(),
             "activity": coded("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE"),
             "agent": [
-                {"type": coded(_PARTICIPANT, code), "who": {"identifier": {"value": actor}, "display": name}}
+                {
+                    "type": coded(_PARTICIPANT, code),
+                    "who": {"identifier": {"value": actor} if actor else {}, "display": name},
+                }
                 for code, actor, name in agents
             ],
             "entity": [

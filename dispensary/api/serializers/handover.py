@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from dispensary.api.fields import Amount, Body, Day, Text
+from dispensary.api.fields import Amount, Body, Day, Moment, Text
 from dispensary.api.serializers.orders import AnswerIn, OverrideOut, ProofIn
 from dispensary.api.serializers.therapy import AnswerDecisionIn
 from dispensary.models import Dispense, Product
@@ -99,6 +99,15 @@ class DispenseIn(ItemsIn):
     )
 
 
+class LateDispenseIn(PacksIn):
+    """A hand-over to be recorded late, as it stands on the downtime form."""
+
+    also = ItemIn(many=True, required=False, help_text="the packs of the order's other strengths")
+    handed_over_at = Moment(help_text="the true time, with its offset from UTC; at most 14 days ago")
+    handed_over_by = Text(max_length=120, help_text="the name on the paper")
+    words = Text(max_length=2000, required=False, allow_blank=True, help_text="why in spite of a limit, and who agreed")
+
+
 class ScanIn(Body):
     """A scanned code."""
 
@@ -142,6 +151,9 @@ class DispenseOut(serializers.ModelSerializer[Any]):
     strength_mg = Amount()
     packs = PackOut(many=True, help_text="every pack; product, lot, expiry and serial are those of the first")
     overrides = OverrideOut(many=True)
+    recorded_at = serializers.DateTimeField(
+        allow_null=True, help_text="when it was typed in, of a hand-over recorded late; null of all others"
+    )
 
     class Meta:
         model = Dispense
@@ -150,6 +162,7 @@ class DispenseOut(serializers.ModelSerializer[Any]):
             "lot", "expiry", "serial", "packs", "starts_on", "days_supply", "run_out_on", "relation", "relation_how",
             "relation_to", "prepared_at", "handed_over_at",
             "dispenser_name", "overrides", "audit_entry", "ended_at", "ended_reason",
+            "recorded_at", "recorder_name", "late_words",
         ]  # fmt: skip
 
 

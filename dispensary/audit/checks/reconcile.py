@@ -76,7 +76,8 @@ class Pair:
 
 
 PAIRS = (
-    Pair(Dispense, (Event.DISPENSED,)),
+    Pair(Dispense, (Event.DISPENSED,), "t.recorded_at IS NULL"),
+    Pair(Dispense, (Event.DISPENSED_LATE,), "t.recorded_at IS NOT NULL"),
     Pair(Dispense, (Event.DISPENSE_CANCELLED,), f"t.status = '{DispenseStatus.CANCELLED.value}'"),
     Pair(Dispense, (Event.DISPENSE_RETURNED,), f"t.status = '{DispenseStatus.RETURNED.value}'"),
     Pair(Review, (Event.REVIEW_RECORDED,)),
@@ -111,16 +112,24 @@ def _in_row(event: Event) -> dict[str, str]:
     return {name: f"row.{name}" for name in COLUMNS[event]}
 
 
+_DISPENSE = {
+    **_same("quantity", "strength_mg", "starts_on", "days_supply", "run_out_on", "relation", "relation_how", "relation_to"),
+    "prescription_id": "prescription", "review_id": "review", "product_id": "pack.gtin", "lot": "pack.lot",
+    "expiry": "pack.expiry", "further_packs": "further_packs", "serial": "pack.serial", "patient_id": "@patient_ref",
+}  # fmt: skip
+
 COMPARED = (
     Compared(
         Dispense,
         (Event.DISPENSED,),
-        {
-            **_same("quantity", "strength_mg", "starts_on", "days_supply", "run_out_on", "relation", "relation_how", "relation_to"),
-            "prescription_id": "prescription", "review_id": "review", "product_id": "pack.gtin", "lot": "pack.lot",
-            "expiry": "pack.expiry", "further_packs": "further_packs", "serial": "pack.serial", "dispensed_by": "@actor", "dispenser_name": "by",
-            "handed_over_at": "@occurred_at", "patient_id": "@patient_ref",
-        },
+        _DISPENSE | {"dispensed_by": "@actor", "dispenser_name": "by", "handed_over_at": "@occurred_at"},
+    ),
+    Compared(
+        Dispense,
+        (Event.DISPENSED_LATE,),
+        _DISPENSE
+        | _same("dispensed_by", "dispenser_name", "handed_over_at", "late_words")
+        | {"recorded_by": "@actor", "recorder_name": "by", "recorded_at": "@occurred_at"},
     ),
     Compared(
         Review,
@@ -245,8 +254,8 @@ _TWICE = """
 _OTHER = """
     SELECT t.id::text, t.audit_entry::text FROM {table} t
     LEFT JOIN audit.line e ON e.entry_id = t.audit_entry
-    WHERE e.entry_id IS NOT NULL AND NOT (e.subject_id = t.id::text AND e.pharmacy = t.pharmacy_id AND {about})
-       OR e.entry_id IS NULL
+    WHERE {where} AND (e.entry_id IS NULL
+        OR NOT (e.subject_id = t.id::text AND e.pharmacy = t.pharmacy_id AND {about}))
     ORDER BY 1"""
 
 
@@ -257,7 +266,7 @@ def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
             meta = pair.model._meta
             values = {"type": meta.model_name, "actions": [event.value for event in pair.events]}
             questions = [(Kind.NO_ENTRY, _NO_ENTRY), (Kind.NO_ROW, _NO_ROW), (Kind.TWICE, _TWICE)]
-            if pair.events == (Event.DISPENSED,):
+            if pair.events in {(Event.DISPENSED,), (Event.DISPENSED_LATE,)}:
                 questions.append((Kind.OTHER, _OTHER))
             for kind, question in questions:
                 table = connections[using].ops.quote_name(meta.db_table)

@@ -87,6 +87,7 @@ class Event(StrEnum):
     THERAPY_DECIDED = "therapy.decided", "{by} recorded what {patient} takes."
 
     DISPENSED = "dispense.completed", "{by} handed over {subject} to {patient}."
+    DISPENSED_LATE = "dispense.recorded_late", "{by} recorded late that {subject} was handed over to {patient}."
     DISPENSE_REFUSED = "dispense.refused", "{by} was refused a dispense on {subject} for {patient}: {rules}."
     DISPENSE_CANCELLED = "dispense.cancelled", "{by} cancelled {subject} of {patient}."
     DISPENSE_RETURNED = "dispense.returned", "{by} took back {subject} of {patient}."

@@ -27,6 +27,7 @@ OF_A_PRESCRIPTION = (
     "correct-order",
     "plan",
     "plan-pdf",
+    "late-entry",
 )
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
 OF_A_PATIENT = (
