@@ -263,7 +263,9 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
 
 
 def label_of(made: HandedOver, dispense: Dispense) -> Course:
-    """Return the days of one of the packs of a hand-over as its label says them."""
+    """Return the days of one of the packs of a hand-over as its label says them. Raises DoesNotFit where it has none."""
+    if made.replaced_on is not None and made.replaced_on <= made.therapy.supply(made.supply).starts_on:
+        raise DoesNotFit("another dose takes its place before any of it would be taken")
     index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)
     usual_times = dispense.pharmacy.times_by_count
     course = build_course(

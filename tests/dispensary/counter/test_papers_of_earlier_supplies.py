@@ -158,3 +158,14 @@ def test_papers_of_an_earlier_supply_say_what_is_true_today_or_are_refused(
     for text in texts["calendar"]:
         calendar = read_calendar(text)
         assert {days: calendar.get(desk.today + days * DAY) for days in row.days} == row.days
+
+
+def test_a_supply_that_another_dose_comes_before_has_a_page_and_no_label(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    desk = Desk(counter, patient, pharmacist, patient.dispenses.get())
+    more = desk.give(of_another(desk, 10, 10, 10), DecisionKind.CONTINUES)
+    desk.give(order(patient, 10, 10, 15), DecisionKind.REPLACES, desk.today + 3 * DAY)
+    assert counter.get(reverse("counter:dispensed", args=[more.pk])).status_code == 200
+    refused = problem(Caller(pharmacist).get(f"dispenses/{more.pk}/label.pdf"), 422)
+    assert refused["detail"] == "Another dose takes its place before any of it would be taken."
