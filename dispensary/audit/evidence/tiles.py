@@ -160,12 +160,18 @@ def _read_hashes(path: Path) -> list[bytes]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step where its content is new; a full tile replaces its partial ones."""
+    """Write a file in one step where its content is new; a full tile replaces its partial ones.
+
+    A web server may read what is made here, whatever the umask of the sealer's process: who may is said by the folder above.
+    """
     if path.exists() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in [folder for folder in reversed(path.parents) if not folder.exists()]:
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)
+    fresh.chmod(0o644)
     fresh.replace(path)
     if path.parent.suffix != ".p":
         rmtree(path.with_name(f"{path.name}.p"), ignore_errors=True)

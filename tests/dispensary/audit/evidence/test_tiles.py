@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -144,6 +145,16 @@ def test_a_forked_log_is_told_from_one_that_grew(sealed: Pharmacy, published: tu
         keys = [verify.Key.parse(str(key.named(log.origin).verifier))]
         status, text = verify.watch(files.__getitem__, state, keys=keys, now=timezone.now())
     assert (status, "FORK" in text) == (verify.TAMPERED, True)
+
+
+def test_a_web_server_can_read_what_a_process_with_a_strict_umask_wrote(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        tiles._write(tmp_path / "log/tile/0/000.p/5", b"content")
+    finally:
+        os.umask(before)
+    made = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "log").rglob("*"))]
+    assert made == [0o755, 0o755, 0o755, 0o644]
 
 
 class Guarded(Quiet):
