@@ -105,6 +105,24 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
 
 
 @transaction.atomic
+def take_in_supplies(
+    *,
+    patient: Mapping[str, Any],
+    supplies: Sequence[Mapping[str, Any]],
+    pharmacy: Pharmacy,
+    by: Actor,
+    now: datetime,
+) -> bool:
+    """Find or register a patient and record supplies made elsewhere. Returns whether one was new.
+
+    `patient` as in `Intake`, `supplies` as `history` of the case format. Raises what `take_in` raises for them.
+    """
+    policies.require(policies.may_receive(by), by, "record earlier supplies", "a technician or pharmacist")
+    record, _ = match_patient(patient, {}, pharmacy=pharmacy, by=by, now=now)
+    return bool(patients.record_history(patient=record, supplies=supplies, by=by, now=now))
+
+
+@transaction.atomic
 def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescription:
     """Withdraw the order that its sender's identifiers name.
 

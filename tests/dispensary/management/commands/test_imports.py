@@ -1,0 +1,132 @@
+"""Orders and supplies of the day a pharmacy starts with us: tried, imported, imported again, refused line by line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
+from tests.dispensary import make
+from tests.dispensary.api.conftest import Caller, case
+
+pytestmark = pytest.mark.usefixtures("machine_clock")
+
+
+@pytest.fixture
+def shop(db: None) -> Pharmacy:
+    make.products()
+    return make.pharmacy(now=timezone.now(), time_zone="UTC")
+
+
+@pytest.fixture
+def manager(shop: Pharmacy) -> StaffMember:
+    return make.staff(shop, StaffRole.MANAGER, now=timezone.now())
+
+
+def supply(number: str, days_ago: int, days: int = 28, **changes: Any) -> dict[str, Any]:
+    on = timezone.now().date() - timedelta(days=days_ago)
+    item = {
+        "dispensed_on": str(on), "doses": [10, 10, 10], "strength_mg": 10, "days_supply": days, "relation": "same-course",
+        "dose_since": str(on - timedelta(days=90)),
+    }  # fmt: skip
+    return {
+        "patient": {"identifier": number, "family_name": f"Family{number}", "given_name": "Ann"},
+        "supplies": [item | changes],
+    }
+
+
+def order(number: str) -> dict[str, Any]:
+    person = {"identifier": number, "family_name": f"Family{number}", "given_name": "Ann"}
+    return {"patient": person, "prescriber": {"identifier": "D-1", "name": "Dr Ada Grey"}, "case": case()}
+
+
+def imported(command: str, lines: list[Any], manager: StaffMember, folder: Path, **options: Any) -> str:
+    """Import lines from a file; what the command says, with the words of its error at the end."""
+    file = folder / "lines.jsonl"
+    file.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(command, str(file), by=manager.user.get_username(), stdout=out, stderr=err, **options)
+    except CommandError as error:
+        return f"{out.getvalue()}{err.getvalue()}{error}"
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("command", "lines", "model"),
+    [
+        ("import_supplies", [supply("1", 5), supply("2", 30)], PriorSupply),
+        ("import_prescriptions", [order("1"), order("2")], Prescription),
+    ],
+)
+def test_lines_are_tried_then_imported_once(
+    manager: StaffMember, tmp_path: Path, command: str, lines: list[Any], model: Any
+) -> None:
+    assert "Nothing was written. 2 taken in, 0 here already, 0 refused" in imported(
+        command, lines, manager, tmp_path, dry_run=True
+    )
+    assert (model.objects.count(), Patient.objects.count()) == (0, 0)
+    assert "2 taken in" in imported(command, [lines[0], "", lines[1]], manager, tmp_path)
+    assert "0 taken in, 2 here already, 0 refused" in imported(command, lines, manager, tmp_path)
+    assert (model.objects.count(), Patient.objects.count()) == (2, 2)
+
+
+def test_an_import_that_ended_early_goes_on_at_its_line(manager: StaffMember, tmp_path: Path) -> None:
+    lines = [supply(str(number), 5) for number in range(4)]
+    assert "1 taken in" in imported("import_supplies", lines[:1], manager, tmp_path)
+    assert "3 taken in, 0 here already" in imported("import_supplies", lines, manager, tmp_path, from_line=2)
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "field"),
+    [
+        ("import_supplies", "{", ""),
+        ("import_supplies", "[]", ""),
+        ("import_supplies", {"patient": {"identifier": "1"}}, "supplies"),
+        ("import_supplies", supply("1", 5) | {"colour": "red"}, "colour"),
+        ("import_supplies", supply("1", 5) | {"patient": {"identifier": 7}}, "patient.identifier"),
+        ("import_supplies", supply("1", 5) | {"patient": {"identifier": "7"}}, "patient.identifier"),
+        ("import_supplies", supply("1", 5) | {"patient": {"identifier": "1" * 65, "family_name": "X"}}, "patient.identifier"),
+        ("import_supplies", supply("1", 5) | {"supplies": {}}, "supplies"),
+        ("import_supplies", supply("1", 5, days_supply=0), "history[0].days_supply"),
+        ("import_supplies", supply("1", -5), "history[0].dispensed_on"),
+        ("import_prescriptions", order("1") | {"case": []}, "case"),
+        ("import_prescriptions", order("1") | {"case": case() | {"on": "2026-01-01"}}, "case"),
+        ("import_prescriptions", order("1") | {"case": case(quantity=-1)}, "prescription.quantity"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_refused_is_named_in_the_report_and_the_others_go_on(
+    manager: StaffMember, tmp_path: Path, command: str, line: Any, field: str
+) -> None:
+    good = supply("9", 5) if command == "import_supplies" else order("9")
+    report = tmp_path / "refused.csv"
+    said = imported(command, [line, good], manager, tmp_path, report=report)
+    assert "1 taken in, 0 here already, 1 refused" in said
+    assert "mend them" in said
+    rows = list(csv.DictReader(report.open()))
+    assert [(row["line"], row["field"]) for row in rows] == [("1", field)]
+    assert rows[0]["expected"]
+
+
+def test_nothing_is_imported_by_somebody_without_a_role(shop: Pharmacy, tmp_path: Path) -> None:
+    auditor = make.staff(shop, StaffRole.AUDITOR, now=timezone.now())
+    assert "is no active manager or pharmacist" in imported("import_supplies", [supply("1", 5)], auditor, tmp_path)
+    assert not Patient.objects.exists()
+
+
+def test_on_the_first_day_the_list_names_who_runs_out(manager: StaffMember, tmp_path: Path) -> None:
+    """The drill of the day a pharmacy starts: whoever has run out, or is about to, stands on the list before the first hand-over."""
+    lines = [supply("1", 30), supply("2", 28), supply("3", 27), supply("4", 2)]
+    assert "4 taken in" in imported("import_supplies", lines, manager, tmp_path)
+    rows = Caller(manager).get("withdrawal-risk/").json()  # type: ignore[attr-defined]  # the client's answers have it
+    days = {row["name"].split(",")[0]: row["days_without"] for row in rows}
+    assert {name: days.get(name) for name in ("Family1", "Family2")} == {"Family1": 2, "Family2": 0}
+    assert "Family4" not in days
