@@ -18,6 +18,7 @@ TASK_ROUTES = {
     "dispensary.retention.apply": {"queue": TICK_QUEUE},
     "dispensary.desk.count": {"queue": SEND_QUEUE},
     "dispensary.desk.try": {"queue": SEND_QUEUE},
+    "dispensary.desk.export": {"queue": SEND_QUEUE},
     "dispensary.alerts.tell": {"queue": SEND_QUEUE},
 }
 """Queues of their own, for a site with much to send: a tick behind a backlog is late by the whole backlog. Each queue then needs a
@@ -48,6 +49,11 @@ def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
         },
         "dispensary-trials": {
             "task": "dispensary.desk.try",
+            "schedule": schedule(30),
+            "options": {"expires": 29},
+        },
+        "dispensary-exports": {
+            "task": "dispensary.desk.export",
             "schedule": schedule(30),
             "options": {"expires": 29},
         },

@@ -11,7 +11,7 @@ import time
 from celery import shared_task
 
 from dispensary import reminders
-from dispensary.actions import limit_trials, retention, settings_changes, staff_alerts, summaries
+from dispensary.actions import limit_trials, long_exports, retention, settings_changes, staff_alerts, summaries
 from dispensary.audit.checks.counts import count_missing_days
 from dispensary.clock import read_clock
 from dispensary.conf import conf
@@ -62,6 +62,14 @@ def try_limits() -> None:
     """Go on with the trials of limits that somebody asked for at the review desk, for less than a task may last."""
     ends = time.monotonic() + SLICE_SECONDS
     while limit_trials.run_next(read_clock, lambda: time.monotonic() > ends):
+        pass
+
+
+@shared_task(name="dispensary.desk.export", ignore_result=True)
+def prepare_exports() -> None:
+    """Go on with the long exports that somebody asked for at the review desk, for less than a task may last."""
+    ends = time.monotonic() + SLICE_SECONDS
+    while long_exports.prepare_next(read_clock, lambda: time.monotonic() > ends):
         pass
 
 

@@ -23,6 +23,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_for_pharmacists.py",
         "dispensary/counter/test_identities.py",
         "dispensary/counter/test_limits.py",
+        "dispensary/counter/test_long_exports.py",
         "dispensary/counter/test_new_order.py",
         "dispensary/counter/test_papers_of_earlier_supplies.py",
         "dispensary/counter/test_order_states.py",

@@ -98,6 +98,11 @@ def _event(line: Line, patient: Patient) -> dict[str, object]:
     }
 
 
+def is_long(filters: Filters, by: Actor) -> bool:
+    """Return whether more entries fit than one request exports."""
+    return searching.count([by.pharmacy_id], filters).value > MOST_ROWS
+
+
 def _read_all(filters: Filters, by: Actor) -> Iterator[Line]:
     """Yield the entries that fit with their bodies, newest first. Raises InvalidInput for more than `MOST_ROWS`."""
     number = searching.count([by.pharmacy_id], filters).value

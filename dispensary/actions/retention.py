@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from dispensary.conf import conf
-from dispensary.models import BegunSignature, HookCard, IdempotentRequest, InboundEvent, OrderClaim
+from dispensary.models import BegunSignature, HookCard, IdempotentRequest, InboundEvent, LogExport, OrderClaim
 
 BATCH = 5_000
 """Rows deleted with one statement, so that no lock is held long."""
@@ -39,6 +39,8 @@ KINDS = (
     Kind("claims", "who has an order open at the counter", 1, lambda time: OrderClaim.objects.filter(claimed_at__lt=time)),
     Kind("provider-events", "receipts and replies of providers that were worked off", 90,
          lambda time: InboundEvent.objects.filter(processed_at__lt=time)),
+    Kind("log-exports", "files of long exports of the log, by when they were asked for", 8,
+         lambda time: LogExport.objects.filter(requested_at__lt=time)),
     Kind("hook-cards", "cards of CDS Hooks without feedback", 90,
          lambda time: HookCard.objects.filter(sent_at__lt=time, feedback=None)),
 )  # fmt: skip

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
-from django.views.decorators.http import require_http_methods
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary import policies
-from dispensary.actions import log_exports, logbook
+from dispensary.actions import log_exports, logbook, long_exports
+from dispensary.audit import Event
 from dispensary.audit.evidence import export
 from dispensary.audit.evidence.export import KINDS, Scope, Shape
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.log_lines import find_patient_row, rule_title
+from dispensary.counter.log_lines import find_patient_row, reason_words, rule_title
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import OverridesForm
 from dispensary.counter.visit import Visit
@@ -30,6 +33,12 @@ SHAPES = (
     (Shape.FHIR.value, "Every entry as FHIR R4 AuditEvent"),
     ("person", "Everything about one patient, for the patient (JSON)"),
 )
+
+
+_KINDS = {
+    Event.OVERRIDE_SIGNED.value: "Overrides",
+    Event.FINDING_ACKNOWLEDGED.value: "Acknowledgements",
+}
 
 
 class ExportForm(OverridesForm):
@@ -80,6 +89,26 @@ def export_log(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     return render_page(request, visit, "audit_export.html", context, errors=errors, status=422 if errors else 200)
 
 
+@require_safe
+@at_counter(policies.may_read_log)
+def list_exports(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Show long exports: how far each is, and the link of its file while it works."""
+    rows = [
+        (row, row.finished_at and row.finished_at + long_exports.KEPT)
+        for row in long_exports.list_exports(visit.pharmacy, visit.now)
+    ]
+    is_running = any(row.finished_at is None for row, _ in rows)
+    return render_page(request, visit, "audit_exports.html", {"rows": rows, "is_running": is_running})
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def export_file(request: HttpRequest, visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Send the file of a long export."""
+    file = long_exports.open_export(export_id=pk, by=visit.by, now=visit.now)
+    return FileResponse(file, as_attachment=True, filename=f"answers-{visit.today}.zip", content_type="application/zip")
+
+
 def _initial(query: QueryDict, visit: Visit) -> dict[str, Any]:
     return {"since": visit.today.replace(day=1), "until": visit.today} | {
         name: value for name, value in query.items() if value
@@ -96,6 +125,12 @@ def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
         return _as_file(HttpResponse(content, content_type="application/json"), f"person-{data['patient']}.json")
     if shape == "answers":
         filters = form.filters()
+        if log_exports.is_long(filters, visit.by):
+            long_exports.request_export(
+                pharmacy=visit.pharmacy, filters=filters, sentence=_describe(filters, visit), purpose=purpose, by=visit.by,
+                now=visit.now,
+            )  # fmt: skip
+            return redirect("counter:audit-exports")
         content = log_exports.export_answers(
             pharmacy=visit.pharmacy, filters=filters, sentence=_describe(filters, visit), purpose=purpose, by=visit.by,
             now=visit.now,
@@ -116,12 +151,22 @@ def _find_scope(visit: Visit, form: ExportForm) -> Scope:
 
 
 def _describe(filters: Filters, visit: Visit) -> str:
+    """Return the filters in a sentence, for the page and the file: `Overrides at ..., from ... until before ...`."""
     since, until = (moment and moment.astimezone(visit.zone) for moment in (filters.since, filters.until))
     period = f"from {since:%d %b %Y, %H:%M}" if since else "from the beginning"
     period += f" until before {until:%d %b %Y, %H:%M}" if until else ""
-    narrowed = [f"{name} {value}" for name, value in filters.as_body().items() if name not in ("since", "until")]
-    rule = f", rule {rule_title(filters.rule)}" if filters.rule else ""
-    return f"Answers to findings at {visit.pharmacy.name}, {period} ({visit.pharmacy.time_zone}){rule}; {'; '.join(narrowed)}."
+    kinds = "Overrides and acknowledgements" if len(filters.actions) > 1 else _KINDS[filters.actions[0]]
+    members = {member.actor().name: member.display_name for member in visit.pharmacy.staff.all()}
+    patient = find_patient_row(visit, filters.patient)
+    narrowed = {
+        "rule": filters.rule and rule_title(filters.rule),
+        "reason": filters.reason and reason_words(filters.reason),
+        "signed by": filters.actor and members.get(filters.actor, filters.actor),
+        "patient No.": patient and patient.identifier,
+        "with the words": filters.text and f"\u201c{filters.text}\u201d",
+    }
+    words = "".join(f", {name} {value}" for name, value in narrowed.items() if value)
+    return f"{kinds} at {visit.pharmacy.name}, {period} ({visit.pharmacy.time_zone}){words}."
 
 
 def _as_file(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -17,6 +17,7 @@ from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentReque
 from dispensary.models.hook_cards import CardFeedback, CardOutcome, HookCard
 from dispensary.models.limit_trial import LimitTrial
 from dispensary.models.log_check import CheckResult, LogCheck
+from dispensary.models.log_export import LogExport, LogExportPart
 from dispensary.models.override import (
     UNUSED_STATES,
     Mitigation,
@@ -125,6 +126,8 @@ __all__ = [
     "Language",
     "LimitTrial",
     "LogCheck",
+    "LogExport",
+    "LogExportPart",
     "Medium",
     "Mitigation",
     "Namesake",

@@ -25,13 +25,14 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
-from dispensary.actions import limit_trials, pharmacies, settings_changes
+from dispensary.actions import limit_trials, log_exports, long_exports, pharmacies, settings_changes
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.audit.log.writer import REGISTER
 from dispensary.channels.signing import HEADER, sign
 from dispensary.counter.styles import build
 from dispensary.models import (
+    AlertKind,
     AuditEntry,
     AuditLog,
     Dispense,
@@ -698,7 +699,7 @@ def test_alerts_of_the_staff(house: House) -> None:
     house.command("reminders", "run", "--once")
     house.wrote(Event.ALERT_OPENED)
     assert house.wrote(Event.ALERT_TOLD)["told"][0]["answer"] == "accepted"
-    alert = StaffAlert.objects.get(pharmacy=house.shop)
+    alert = StaffAlert.objects.get(pharmacy=house.shop, kind=AlertKind.RED_FLAG)
     answered = desk.post(reverse("counter:answer-alert", args=[alert.pk]), {"words": "I ring them"})
     assert answered.status_code == 302
     assert house.wrote(Event.ALERT_ANSWERED, by=StaffRole.MANAGER)["words"] == "I ring them"
@@ -717,6 +718,18 @@ def test_another_limit_tried_on_recorded_decisions(house: House) -> None:
     house.wrote(Event.TRIAL_REQUESTED, by=StaffRole.AUDITOR)
     limit_trials.run_next(timezone.now)
     house.wrote(Event.DECISIONS_REPLAYED)
+
+
+@journey
+def test_a_long_export(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_exports, "MOST_ROWS", -1)
+    desk = Client()
+    desk.force_login(house.people[StaffRole.AUDITOR].user)
+    asked = desk.post(reverse("counter:audit-export"), {"shape": "answers", "purpose": "inspection"})
+    assert asked.status_code == 302, asked.context["errors"]
+    assert house.wrote(Event.EXPORT_REQUESTED, by=StaffRole.AUDITOR)["reason"] == "inspection"
+    assert long_exports.prepare_next(timezone.now)
+    assert house.wrote(Event.LOG_EXPORTED)["shape"] == "answers"
 
 
 @journey

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import tasks
-from dispensary.actions import documents, limit_trials
+from dispensary.actions import documents, limit_trials, log_exports, long_exports
 from dispensary.actions.documents import Document
 from dispensary.actors import Actor
 from dispensary.audit.checks import counts, live, requests, verification
@@ -213,6 +214,27 @@ def test_the_pages_of_the_desk_are_without_fault(
         assert requests.run_next(timezone.now())
         page.get_by_text("verified, ").wait_for()
         check_page(window, "desk-checks-done")
+
+
+def test_a_long_export_is_prepared_while_the_page_says_how_far_it_is(
+    browser: Browser, live_server: LiveServer, complaint: StaffMember, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(log_exports, "MOST_ROWS", 0)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, complaint)
+        window.go(reverse("counter:audit-export"))
+        page.get_by_label("What for").fill("Inspection of 30 November")
+        page.get_by_role("radio", name="Overrides as a table").check()
+        page.get_by_role("button", name="Export").click()
+        expect(page.get_by_text("It waits for the worker.")).to_be_visible()
+        check_page(window, "desk-export-waits")
+        assert long_exports.prepare_next(timezone.now)
+        with page.expect_download() as download:
+            page.get_by_role("link", name=" rows").click()
+        check_page(window, "desk-export-ready")
+        download.value.save_as(tmp_path / "answers.zip")
+        assert "Petra Novak" in zipfile.ZipFile(tmp_path / "answers.zip").read("answers.csv").decode()
 
 
 def test_an_alert_reaches_people_and_is_answered_at_the_desk(

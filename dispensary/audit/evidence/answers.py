@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from dispensary.audit.evidence.export import guard_cell
@@ -126,33 +126,59 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
     }
 
 
+_NAMES = [column.name for column in COLUMNS]
+
+
+def encode_heading() -> bytes:
+    """Return the first line of the CSV."""
+    return _encode([_NAMES])
+
+
+def encode_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as lines of the CSV."""
+    return _encode([guard_cell(row[name]) for name in _NAMES] for row in rows)
+
+
+def _encode(lines: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(lines)
+    return text.getvalue().encode()
+
+
 def write_zip(rows: Sequence[Mapping[str, Any]], *, sentence: str, now: dt.datetime) -> tuple[bytes, str]:
     """Return the zip file and the SHA-256 of its CSV. `sentence` says which answers these are."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    names = [column.name for column in COLUMNS]
-    writer.writerow(names)
-    writer.writerows([guard_cell(row[name]) for name in names] for row in rows)
-    table = text.getvalue().encode()
-    digest = hashlib.sha256(table).hexdigest()
-    fields = [{"name": c.name, "type": c.type, "description": c.words, "missingValueMeans": c.empty} for c in COLUMNS]
-    resource = {
-        "name": "answers", "path": "answers.csv", "format": "csv", "encoding": "utf-8", "hash": f"sha256:{digest}",
-        "schema": {"fields": fields, "missingValues": [""]},
-    }  # fmt: skip
-    package = {"name": "answers", "version": str(VERSION), "created": _utc(now), "resources": [resource]}
-    words = [
-        f"{sentence}\r\n", f"{len(rows)} rows, written {_utc(now)}. SHA-256 of answers.csv: {digest}\r\n", "\r\n",
-        "This table is a view. The evidence is the bundle of the same entries, checked with verify.py; entry_no and leaf\r\n",
-        "find each row in it. A cell that a spreadsheet would run as a formula begins with an apostrophe.\r\n", "\r\n",
-        *(f"{c.name}: {c.words}. Empty: {c.empty}.\r\n" for c in COLUMNS),
-    ]  # fmt: skip
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
-        target.writestr("answers.csv", table)
+    chunks = [encode_heading(), encode_rows(rows)]
+    digest = write_archive(archive, chunks, rows=len(rows), sentence=sentence, now=now)
+    return archive.getvalue(), digest
+
+
+def write_archive(file: IO[bytes], chunks: Iterable[bytes], *, rows: int, sentence: str, now: dt.datetime) -> str:
+    """Write the zip file of a CSV that comes in chunks; return the SHA-256 of the CSV."""
+    hashed = hashlib.sha256()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        with target.open("answers.csv", "w", force_zip64=True) as table:
+            for chunk in chunks:
+                hashed.update(chunk)
+                table.write(chunk)
+        digest = hashed.hexdigest()
+        columns = [
+            {"name": c.name, "type": c.type, "description": c.words, "missingValueMeans": c.empty} for c in COLUMNS
+        ]
+        resource = {
+            "name": "answers", "path": "answers.csv", "format": "csv", "encoding": "utf-8", "hash": f"sha256:{digest}",
+            "schema": {"fields": columns, "missingValues": [""]},
+        }  # fmt: skip
+        package = {"name": "answers", "version": str(VERSION), "created": _utc(now), "resources": [resource]}
+        words = [
+            f"{sentence}\r\n", f"{rows} rows, written {_utc(now)}. SHA-256 of answers.csv: {digest}\r\n", "\r\n",
+            "This table is a view. The evidence is the bundle of the same entries, checked with verify.py; entry_no and leaf\r\n",
+            "find each row in it. A cell that a spreadsheet would run as a formula begins with an apostrophe.\r\n", "\r\n",
+            *(f"{c.name}: {c.words}. Empty: {c.empty}.\r\n" for c in COLUMNS),
+        ]  # fmt: skip
         target.writestr("datapackage.json", json.dumps(package, indent=2))
         target.writestr("README.txt", "".join(words))
-    return archive.getvalue(), digest
+    return digest
 
 
 def _pairs(amounts: Mapping[str, Any] | None) -> str:

@@ -20,6 +20,7 @@ from dispensary.models import (
     HookCard,
     IdempotentRequest,
     InboundEvent,
+    LogExport,
     OrderClaim,
     Patient,
     Pharmacy,
@@ -67,12 +68,19 @@ def add_card(order: Prescription, time: datetime) -> HookCard:
     )  # fmt: skip
 
 
+def add_export(order: Prescription, time: datetime) -> LogExport:
+    return LogExport.objects.create(
+        pharmacy=order.pharmacy, requested_by="Ann", requested_at=time, filters={}, sentence="All.", purpose="inspection"
+    )  # fmt: skip
+
+
 ADDED: dict[str, Callable[[Prescription, datetime], Any]] = {
     "answers": add_answer,
     "signatures": add_signature,
     "claims": add_claim,
     "provider-events": add_event,
     "hook-cards": add_card,
+    "log-exports": add_export,
 }
 
 

@@ -45,7 +45,7 @@ OF_A_PATIENT = (
 )
 OF_NOBODY = (
     "intake", "queue", "day", "packs", "downtime", "downtime-form", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
+    "audit-export", "audit-exports", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
 )  # fmt: skip
 
 
@@ -115,6 +115,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "audit-sample",
         "audit-trial",
         "audit-entry",
+        "audit-export-file",
         "audit-proof",
         "audit-day-sign",
         "answer-namesake",
