@@ -18,6 +18,7 @@ from dispensary import audit
 from dispensary.assessment import count_therapy, habits_of_profile
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
 from dispensary.documents.words import NB, mg, paper_language
+from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import Conflict, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
 from dispensary.models.keys import short_key
@@ -210,6 +211,7 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
         language=paper_language(dispense.pharmacy.language),
         patient_language=paper_language(dispense.patient.language or dispense.pharmacy.language),
         born_on=dispense.patient.birth_date,
+        emergency=emergency_number(dispense.pharmacy.phone),
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
         **_us_lines(dispense),
     )

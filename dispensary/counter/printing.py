@@ -59,7 +59,9 @@ def labels(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
 def show_labels(request: HttpRequest, visit: Visit, pages: list[bytes], back: str) -> HttpResponse:
     """Return a page that prints its labels as soon as it is there, then goes back."""
     pictures = [f"data:image/svg+xml;base64,{base64.b64encode(page).decode()}" for page in pages]
-    return render_page(request, visit, "labels.html", {"pictures": pictures, "back": back})
+    return render_page(
+        request, visit, "labels.html", {"pictures": pictures, "back": back, "layout": visit.pharmacy.label_layout}
+    )
 
 
 @require_safe
@@ -74,3 +76,6 @@ def override_record(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRe
 
 label = _print(Document.LABEL)
 calendar = _print(Document.CALENDAR)
+leaflet = _print(Document.LEAFLET)
+leaflet_a5 = _print(Document.LEAFLET_A5)
+leaflet_large = _print(Document.LEAFLET_LARGE)

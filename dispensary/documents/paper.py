@@ -127,6 +127,8 @@ class Handover:
     patient_language: str = ENGLISH
     """Of the calendar and, where it is another, of a second label."""
 
+    emergency: str = ""
+    """The number of the ambulance, on the leaflet."""
     layout: LabelLayout = LabelLayout.UK
     prescriber: str = ""
     """Printed with the refills and the date of discarding by the layout of the United States alone."""

@@ -29,7 +29,17 @@ OF_A_PRESCRIPTION = (
     "plan-pdf",
     "late-entry",
 )
-OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
+OF_A_DISPENSE = (
+    "dispensed",
+    "label",
+    "label-picture",
+    "calendar",
+    "leaflet",
+    "leaflet-a5",
+    "leaflet-large",
+    "trail",
+    "take-back",
+)
 OF_A_PATIENT = (
     "new-order",
     "patient",
