@@ -23,11 +23,12 @@ def _connect_mail_events() -> None:
     from django.apps import apps
 
     if apps.is_installed("anymail"):
-        from anymail.signals import tracking
+        from anymail.signals import inbound, tracking
 
-        from dispensary.webhooks.mail_events import receive_tracking
+        from dispensary.webhooks.mail_events import receive_inbound, receive_tracking
 
         tracking.connect(receive_tracking, dispatch_uid="dispensary.mail_events")
+        inbound.connect(receive_inbound, dispatch_uid="dispensary.mail_replies")
 
 
 def _register_metrics() -> None:

@@ -24,10 +24,18 @@ class Message:
     body: str
     opt_out: str
     stop_url: str = ""
-    page: str = ""  # a line with the address of the patient's page
+    page_url: str = ""
+    """The address of the patient's page; empty where it stands in the body."""
+    page_words: str = ""
+    """What the page is, before its address."""
     language: str = "en"
     reply_to: str = ""
     """The pharmacy's own address for e-mail; empty where it has recorded none."""
+
+    @property
+    def page(self) -> str:
+        """A line with the address of the patient's page; empty without one."""
+        return f"{self.page_words} {self.page_url}".strip() if self.page_url else ""
 
     @property
     def text(self) -> str:

@@ -20,8 +20,9 @@ from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
+from django.template.loader import render_to_string
 from django.utils.module_loading import import_string
 
 from dispensary.channels.base import Accepted, AfterCrash, Answer, Channel, Fault, Message, Refused, Unknown
@@ -98,7 +99,7 @@ class Email(Channel):
                 headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         if message.opt_out:
             parts.append(f"{message.opt_out} {message.stop_url}".strip())
-        email = EmailMessage(
+        email = EmailMultiAlternatives(
             message.subject,
             "\n\n".join(parts) + "\n",
             formataddr((message.sender, sender)),
@@ -107,6 +108,9 @@ class Email(Channel):
             reply_to=[message.reply_to] if message.reply_to else None,
         )
         email.encoding = _QUOTED_PRINTABLE
+        if message.page_url:
+            html = render_to_string("dispensary/message.html", {"message": message, "is_rtl": message.language == "ar"})
+            email.attach_alternative(html, "text/html")
         return email
 
     def _answer_for_error(self, error: Exception) -> Answer:

@@ -25,6 +25,9 @@ def message(**more):
     return Message(**{**values, **more})
 
 
+PAGE = {"page_words": "What we will send you:", "page_url": "https://pharmacy.example/m/xyz"}
+
+
 @pytest.fixture
 def server(settings):
     with mail_server() as running:
@@ -66,9 +69,25 @@ def test_a_letter_bears_the_pharmacys_name_and_is_answered_to_the_pharmacy(serve
 
 
 def test_the_line_to_the_patients_page_stands_between_the_words_and_the_way_out(server, channel):
-    channel.send(message(page="What we will send you: https://pharmacy.example/m/xyz"))
-    words = server.taken[0].get_content()
+    channel.send(message(**PAGE))
+    words = server.taken[0].get_body(("plain",)).get_content()
     assert words.index("please call us") < words.index("/m/xyz") < words.index("/u/abc")
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+def test_a_letter_with_a_page_has_a_second_part_with_one_button(server, channel, language, direction):
+    channel.send(message(**PAGE, language=language, sender="<b>City</b> Pharmacy", body="Call us: <script>."))
+    letter = server.taken[0]
+    html = letter.get_body(("html",)).get_content()
+    assert f'lang="{language}" dir="{direction}"' in html and "&lt;script&gt;" in html and "<script" not in html
+    assert html.count("display:inline-block") == 1 and 'href="https://pharmacy.example/m/xyz"' in html
+    assert "<img" not in html and "src=" not in html, "nothing is fetched when it is read"
+    assert letter["Content-Transfer-Encoding"] in {None, "7bit"}
+
+
+def test_a_letter_without_a_page_is_plain(server, channel):
+    channel.send(message())
+    assert server.taken[0].get_content_type() == "text/plain"
 
 
 def test_without_a_page_of_ours_a_mail_says_how_else_to_end_it(server, channel):

@@ -4,8 +4,8 @@ import base64
 import json
 
 import pytest
-from anymail.signals import tracking
-from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from anymail.signals import inbound, tracking
+from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
 from django.core.exceptions import SuspiciousOperation
 
 from dispensary import reminders
@@ -20,7 +20,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
-from dispensary.webhooks.mail_events import receive_tracking
+from dispensary.webhooks.mail_events import cut_quotes, receive_inbound, receive_tracking
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,3 +105,75 @@ def test_without_the_secret_nothing_is_believed(letter, tell):
     with pytest.raises(SuspiciousOperation):  # Django answers 400
         tell(secret="postmark:guessed", RecordType="Bounce", ID=42, Type="HardBounce")
     assert outcome() is DeliveryOutcome.ACCEPTED and not InboundEvent.objects.exists()
+
+
+@pytest.fixture
+def answer(rf, letter, settings):
+    """Let the patient write to the address that letters are answered to."""
+    inbound.connect(receive_inbound, dispatch_uid="test")
+
+    def write(text, number="m1", sender=None, headers=()):
+        sender = sender or ContactPoint.objects.get().address
+        body = {
+            "From": sender,
+            "FromFull": {"Email": sender, "Name": "", "MailboxHash": ""},
+            "To": "desk@harbour.example",
+            "ToFull": [{"Email": "desk@harbour.example", "Name": "", "MailboxHash": ""}],
+            "Subject": "Re: a message",
+            "MessageID": number,
+            "TextBody": text,
+            "Headers": [{"Name": name, "Value": value} for name, value in headers],
+            "Attachments": [],
+        }
+        headers = {"Authorization": "Basic " + base64.b64encode(SECRET.encode()).decode()}
+        return PostmarkInboundWebhookView.as_view()(
+            rf.post("/hooks/mail/postmark/inbound/", json.dumps(body), content_type="application/json", headers=headers)
+        )
+
+    yield write
+    inbound.disconnect(dispatch_uid="test")
+
+
+def test_a_letter_that_says_stop_ends_the_messages(answer):
+    assert answer("Stop\n\nOn Mon, 30 Nov 2026 at 10:00, City Pharmacy wrote:\n> please call us").status_code == 200
+    assert Consent.objects.get().answer == "no" and Suppression.objects.get().medium == "email"
+
+
+def test_a_letter_that_cannot_wait_is_work_at_once(answer):
+    answer("I have had a fit and I am shaking")
+    assert "I am shaking" in WorklistItem.objects.get(kind="red-flag").reason
+
+
+def test_what_a_letter_quotes_of_ours_is_not_read_as_the_patients_words(answer):
+    answer("Thanks!\n\nOn Mon, 30 Nov 2026 City Pharmacy wrote:\n> Very ill, a fit, seeing things: 999")
+    assert "Thanks!" in WorklistItem.objects.get().reason and "fit" not in WorklistItem.objects.get().reason
+    assert WorklistItem.objects.get().kind == "reply"
+
+
+def test_the_same_letter_twice_is_one(answer):
+    for _ in range(2):
+        answer("Please ring me")
+    assert WorklistItem.objects.count() == 1 and InboundEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize("header", [("Auto-Submitted", "auto-replied"), ("X-Autoreply", "yes"), ("List-Id", "<x>")])
+def test_what_a_program_wrote_is_not_read(answer, header):
+    answer("I am out of office. Stop.", headers=[header])
+    assert not InboundEvent.objects.exists() and Consent.objects.get().answer == "yes"
+
+
+@pytest.mark.parametrize(
+    ("letter_text", "words"),
+    [
+        ("Yes\n\n> quoted", "Yes\n"),
+        ("1\n-- \nAnn", "1"),
+        ("Oui\nLe lun. 30 nov. 2026 à 10:00, Pharmacie a écrit :\n> x", "Oui"),
+        ("Sí\nEl lun, 30 nov 2026, Farmacia escribió:\n> x", "Sí"),
+        ("Ja\n-----Original Message-----\nFrom: x", "Ja"),
+        ("Ja\n________________________________\nFrom: x", "Ja"),
+        ("I wrote: none left", "I wrote: none left"),
+        ("- not a list\n-- but words --", "- not a list"),
+    ],
+)
+def test_the_words_of_a_letter_end_where_its_quotation_begins(letter_text, words):
+    assert cut_quotes(letter_text) == words
