@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from baclofen_rules.therapy.answers import Thread
 from baclofen_rules.therapy.course import Ending
+from baclofen_rules.therapy.model import SupplyStatus
 from baclofen_rules.therapy.views import Therapy
 
 _DAY = timedelta(days=1)
@@ -23,6 +24,10 @@ class MessageKind(StrEnum):
     MISSED_COLLECTION = "missed_collection"
     DOSE_CHANGE = "dose_change"
     LAST_DAY = "last_day"
+    START_DAY = "start_day"
+    CHANGE_DAY = "change_day"
+    STEP_CHECK = "step_check"
+    AFTER_END = "after_end"
 
 
 class DueMessage(NamedTuple):
@@ -79,6 +84,54 @@ def messages(therapy: Therapy) -> list[DueMessage]:
     for message in due:
         first_of_kind.setdefault((message.on, message.kind), message)
     return sorted(message for message in first_of_kind.values() if message.on >= therapy.today)
+
+
+def follow_ups(therapy: Therapy, *, step_check: int, end_check: int) -> list[DueMessage]:
+    """Return the messages of first days and days of change, and the questions after steps down and ends, from today on.
+
+    `step_check`, `end_check`: days after the first lower day, and after the first day without the medicine. A step that
+    another follows before its question is asked about with that one.
+    """
+    today = therapy.today
+    due = [DueMessage(day, MessageKind.START_DAY, course) for day, course in _starts(therapy) if day >= today]
+    changes = therapy.announced_changes(after=today - (step_check + 1) * _DAY)
+    down = [day for day in changes if is_step_down(therapy, day)]
+    for day in changes:
+        if therapy.day(day).mg:
+            due.append(DueMessage(day, MessageKind.CHANGE_DAY, therapy.day(day).running[0]))
+    for day in down:
+        on = day + step_check * _DAY
+        if therapy.day(on).mg and not any(day < other <= on for other in down):
+            due.append(DueMessage(on, MessageKind.STEP_CHECK, therapy.day(day).running[0]))
+    due += [DueMessage(day + end_check * _DAY, MessageKind.AFTER_END, course) for day, course in planned_ends(therapy)]
+    return sorted(message for message in set(due) if message.on >= today)
+
+
+def is_step_down(therapy: Therapy, day: date) -> bool:
+    """Say whether less is taken on a day than on the day before, and not nothing."""
+    before, after = therapy.day(day - _DAY).mg, therapy.day(day).mg
+    return before is not None and bool(after) and after is not None and after < before
+
+
+def planned_ends(therapy: Therapy) -> list[tuple[date, str]]:
+    """Return the first day without the medicine after each planned end, past or to come, with its course."""
+    ends = [(thread.ends_on, thread.course) for thread in therapy.threads if thread.is_end_announced and thread.ends_on]
+    ends += [(course.on, course.course) for course in therapy.ended if course.why is Ending.PLANNED]
+    return [(day, course) for day, course in ends if therapy.day(day).mg == 0 and not therapy.day(day).running]
+
+
+def _starts(therapy: Therapy) -> list[tuple[date, str]]:
+    """Return the first day of what was handed over before it, where nothing is taken on the day before."""
+    starts: list[tuple[date, str]] = []
+    if therapy.facts.died_on is not None:
+        return starts
+    for supply in therapy.facts.supplies:
+        if supply.order is None or supply.status is not SupplyStatus.GIVEN:
+            continue
+        day = therapy.supply(supply.id).starts_on
+        if day > supply.on and therapy.day(day).mg and therapy.day(day - _DAY).mg == 0:
+            starts.append((day, therapy.course_of(supply.id)))
+    return starts
 
 
 def _calls(therapy: Therapy, thread: Thread) -> list[DueMessage]:

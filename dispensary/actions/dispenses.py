@@ -377,8 +377,9 @@ def _take_back(
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])
     follow_owed_order(locked, by, now)
-    after = follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
+    after = therapy_of(locked.patient, locked.pharmacy.local_day(now))
     open_work_on_return(locked.patient, before, after, by, now)
+    follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
     audit.record(
         event,
         pharmacy=order.pharmacy,

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from django.db import transaction
 
 from dispensary import audit, policies
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.documents import DoesNotFit, Handover, draw_labels, label_pdf, label_png, label_text, taper_calendar_pdf
+from dispensary.documents import (
+    DoesNotFit,
+    Handover,
+    LeafletLayout,
+    draw_labels,
+    label_pdf,
+    label_png,
+    label_text,
+    leaflet_pdf,
+    taper_calendar_pdf,
+)
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.handover import printed_handover
-from dispensary.models import Dispense, DispenseStatus
+from dispensary.models import Dispense, DispenseStatus, WorkKind, WorklistItem, WorkState
 
 PREVIEW_PPI = 220
 
@@ -24,9 +36,20 @@ class Document(StrEnum):
 
     LABEL = "label"
     CALENDAR = "calendar"
+    LEAFLET = "leaflet"
+    LEAFLET_A5 = "leaflet-a5"
+    LEAFLET_LARGE = "leaflet-large"
 
 
-_RENDERERS = {Document.LABEL: label_pdf, Document.CALENDAR: taper_calendar_pdf}
+_RENDERERS: dict[Document, Callable[..., bytes]] = {
+    Document.LABEL: label_pdf,
+    Document.CALENDAR: taper_calendar_pdf,
+    Document.LEAFLET: leaflet_pdf,
+    Document.LEAFLET_A5: partial(leaflet_pdf, layout=LeafletLayout.A5),
+    Document.LEAFLET_LARGE: partial(leaflet_pdf, layout=LeafletLayout.LARGE),
+}
+_TRUE_PAPERS = frozenset({Document.LABEL, Document.CALENDAR})
+"""Papers whose print puts right those that are no longer true."""
 
 
 class NotPrintable(InvalidInput):
@@ -95,6 +118,9 @@ def _not_printable(error: DoesNotFit) -> NotPrintable:
 
 @transaction.atomic
 def _record_print(dispense: Dispense, document: Document, handover: Handover, by: Actor, now: datetime) -> None:
+    outdated = WorklistItem.objects.filter(patient=dispense.patient, kind=WorkKind.PAPERS_OUTDATED)
+    if document in _TRUE_PAPERS and outdated.exclude(state=WorkState.RESOLVED).update(reprinted_at=now):
+        follow_therapy(patient_id=dispense.patient_id, by=by, now=now)
     event = Event.DOCUMENT_PRINTED
     body: dict[str, object] = {"document": document.value}
     if document is Document.LABEL:

@@ -42,7 +42,8 @@ def hold(
     locked = lock_with_status(prescription, version, PrescriptionStatus.ACTIVE)
     for row in _strengths_of(locked, PrescriptionStatus.ACTIVE):
         row.status, row.awaiting, row.ended_reason = PrescriptionStatus.ON_HOLD, awaiting, words
-        _store(row, "awaiting")
+        row.awaiting_since = now
+        _store(row, "awaiting", "awaiting_since")
         _record(Event.PRESCRIPTION_PAUSED, row, by, now, {"awaiting": awaiting, "reason": words})
     follow_therapy(patient_id=locked.patient_id, by=by, now=now)
     return lock(locked)

@@ -47,8 +47,10 @@ def send_reminder(*, public_id: UUID, despite_quiet: bool = False, by: Actor, no
 def _still_true(reminder: Reminder, now: datetime) -> None:
     """Raise Conflict for a message that would be wrong by the time it is sent."""
     over, kind = reminder.useful_until <= now, ReminderKind(reminder.kind)
-    if kind is ReminderKind.DOSE_CHANGE and over:
+    if kind in {ReminderKind.DOSE_CHANGE, ReminderKind.CHANGE_DAY} and over:
         raise Conflict("The day of this change has come: the message would be wrong. Call the patient.")
+    if kind is ReminderKind.START_DAY and over:
+        raise Conflict("The first day has passed: the message would be wrong. Call the patient.")
     if kind is ReminderKind.LAST_DAY and over:
         raise Conflict("The last day has passed: the message would be wrong. Call the patient.")
     if not kind.about_refill:

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from dispensary import audit
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.handover import papers_in_hand
+from dispensary.models import Patient, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.policies import may_override, may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.work import record_step
 
@@ -28,11 +30,26 @@ def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: A
         )
     if item.kind == WorkKind.LATE_ENTRY:
         require(may_override(by), by, "review what was recorded late", "a pharmacist")
+    reader = item.patient if item.kind == WorkKind.PAPERS_OUTDATED else None
+    if reader is not None:
+        _require_new_papers(item, reader, resolution, now)
     item.state, item.resolution, item.note = WorkState.RESOLVED, resolution, note[:500]
     item.resolved_at, item.resolved_by, item.put_off_until = now, by.name, None
     item.save()
     record_step(audit.Event.WORKLIST_CLOSED, item, by, now, resolution.value, {"note": note[:500]})
+    if reader is not None:
+        follow_therapy(patient_id=reader.pk, by=by, now=now)
     return item
+
+
+def _require_new_papers(item: WorklistItem, patient: Patient, resolution: Resolution, now: datetime) -> None:
+    """Refuse to close the work of wrong papers before new ones were printed and the patient was spoken to."""
+    if resolution is not Resolution.CALLED:
+        problem = Problem("resolution", resolution.value, Resolution.CALLED.value, "Speak to the patient first.")
+        raise InvalidInput("The patient goes by papers that are wrong until somebody has spoken to them.", problem)
+    if item.reprinted_at is None and papers_in_hand(patient, patient.pharmacy.local_day(now)):
+        problem = Problem("resolution", "no paper printed since", "a label or calendar printed again")
+        raise Conflict("Print the label or the calendar again first: the patient's are no longer true.", problem)
 
 
 @transaction.atomic

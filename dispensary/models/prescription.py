@@ -125,6 +125,7 @@ class Prescription(models.Model):
     awaiting = models.CharField(
         max_length=12, choices=Awaited, blank=True, help_text=_("what an order waits for that was put on hold here")
     )
+    awaiting_since = models.DateTimeField(null=True, blank=True)
     withdrawn_as = models.CharField(
         max_length=16, choices=SenderStatus, blank=True, help_text=_("the status with which its sender took it back")
     )

@@ -24,11 +24,19 @@ class ReminderKind(models.TextChoices):
     LAST_DAY = "last_day", "last day of the course"
     MISSED_COLLECTION = "missed_collection", "supply has run out and was not collected"
     READY = "ready", "ready to be collected"
+    START_DAY = "start_day", "first day of the tablets"
+    CHANGE_DAY = "change_day", "the dose changes today"
+    STEP_CHECK = "step_check", "question two days after a step down"
+    AFTER_END = "after_end", "question three days after the end"
+    OWING_READY = "owing_ready", "the rest of a supply is ready to be collected"
+    PRESCRIBER_ASKED = "prescriber_asked", "the prescriber was asked"
+    SUPPLY_SHORT = "supply_short", "the tablets are not in stock"
+    PAPERS_CHANGED = "papers_changed", "the calendar is no longer true"
 
     @property
     def matters_for_safety(self) -> bool:
         """Silence can harm: an unknown send is repeated, an expired one becomes somebody's work."""
-        return self not in {*_NUDGES, ReminderKind.READY}
+        return self not in {*_NUDGES, ReminderKind.READY, ReminderKind.OWING_READY}
 
     @property
     def is_limited(self) -> bool:
@@ -43,10 +51,38 @@ class ReminderKind(models.TextChoices):
     @property
     def about_refill(self) -> bool:
         """No longer true once the next supply has been collected."""
-        return self not in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY, ReminderKind.READY}
+        return self in {
+            ReminderKind.REFILL_DUE,
+            ReminderKind.REFILL_AGAIN,
+            ReminderKind.RUN_OUT,
+            ReminderKind.MISSED_COLLECTION,
+        }
+
+    @property
+    def is_standing(self) -> bool:
+        """Told once of a state of affairs, while it lasts: a bag on the shelf, an order that waits, papers that are wrong."""
+        return self in _STANDING
 
 
-_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN})
+_NUDGES = frozenset(
+    {
+        ReminderKind.REFILL_DUE,
+        ReminderKind.REFILL_AGAIN,
+        ReminderKind.START_DAY,
+        ReminderKind.CHANGE_DAY,
+        ReminderKind.PRESCRIBER_ASKED,
+        ReminderKind.SUPPLY_SHORT,
+    }
+)
+_STANDING = frozenset(
+    {
+        ReminderKind.READY,
+        ReminderKind.OWING_READY,
+        ReminderKind.PRESCRIBER_ASKED,
+        ReminderKind.SUPPLY_SHORT,
+        ReminderKind.PAPERS_CHANGED,
+    }
+)
 
 
 class Withdrawal(models.TextChoices):

@@ -18,7 +18,15 @@ from dispensary.models.pharmacy import QuietHours
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders import plans
 from dispensary.reminders.quiet_hours import manners, place, resolve
-from dispensary.reminders.schedule import LAPSE_LIMIT, Hours, Planned, is_still_true, schedule_messages, schedule_ready
+from dispensary.reminders.schedule import (
+    LAPSE_LIMIT,
+    Hours,
+    Planned,
+    Standing,
+    is_still_true,
+    schedule_messages,
+    schedule_standing,
+)
 
 _UNSENT = frozenset({ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SUPPRESSED})
 _LOOK_BACK = LAPSE_LIMIT + timedelta(days=60)
@@ -63,12 +71,12 @@ def plan_messages(
     therapy: Therapy,
     patient: Patient,
     newest: ReminderPlan | None,
-    shelved_since: Sequence[datetime] = (),
+    standing: Sequence[Standing] = (),
     reason: Withdrawal = Withdrawal.FACTS_CHANGED,
     by: Actor,
     now: datetime,
 ) -> ReminderPlan | None:
-    """Bring what a patient is owed in line with what the patient takes, and with the bags on the shelf. Returns the plan in force.
+    """Bring what a patient is owed in line with what the patient takes, and with what stands. Returns the plan in force.
 
     Runs in the transaction of what changed the therapy, under its lock on the patient; `reason` says what that was, `newest`
     is the patient's newest plan, in force or ended.
@@ -76,7 +84,7 @@ def plan_messages(
     stays as it is while it is true, and is not planned a second time.
     """
     in_force = newest if newest and newest.ended_at is None else None
-    changes = _compare(therapy, patient, shelved_since, in_force, now)
+    changes = _compare(therapy, patient, standing, in_force, now)
     if changes.is_empty:
         return in_force
     new = None
@@ -103,15 +111,15 @@ def plan_messages(
 def _compare(
     therapy: Therapy,
     patient: Patient,
-    shelved_since: Sequence[datetime],
+    standing: Sequence[Standing],
     in_force: ReminderPlan | None,
     now: datetime,
 ) -> _Changes:
     """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before."""
     zone, quiet = manners_of(patient)
-    ready = schedule_ready(shelved_since, zone)
-    ready_days = {message.local_date for message in ready}
-    planned = [*schedule_messages(therapy, hours_of(patient.pharmacy), zone), *ready]
+    about_standing = schedule_standing(standing, zone)
+    standing_days = {(message.kind, message.local_date) for message in about_standing}
+    planned = [*schedule_messages(therapy, hours_of(patient.pharmacy), zone), *about_standing]
     planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
     rows = plans.lock_reminders(patient_id=patient.pk, plan=in_force, since=now - _LOOK_BACK)
     over, carried, withdrawn, left_behind = set(), list[Reminder](), list[Reminder](), list[Reminder]()
@@ -120,8 +128,8 @@ def _compare(
             over.add(_meaning(row))
             continue
         is_unsent = row.state in _UNSENT and row.sending_since is None
-        if row.kind == ReminderKind.READY:
-            stays = row.local_date in ready_days
+        if ReminderKind(row.kind).is_standing:
+            stays = (ReminderKind(row.kind), row.local_date) in standing_days
         elif is_unsent and not _is_touched(row, zone, now):
             stays = _is_planned_so(row, planned_rows.get(_meaning(row)))
         else:

@@ -6,9 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import Day, DueMessage, MessageKind, Therapy, messages
+from baclofen_rules.therapy import (
+    Day,
+    DueMessage,
+    MessageKind,
+    Therapy,
+    follow_ups,
+    is_step_down,
+    messages,
+    planned_ends,
+)
 from dispensary.models.opening import OpeningDays
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.quiet_hours import resolve
@@ -18,10 +28,21 @@ LAPSE_LIMIT = timedelta(days=90)
 """Nothing about a refill is sent more than this long after a supply lapsed (45 CFR 164.501, "marketing" (2)(i))."""
 EVENING = time(17)
 """The wall time at which a change of dose or the end of the tablets is announced, on a day before it."""
-READY_FOR = timedelta(days=7)
-"""The time after which nobody is told any more that a bag stands on the shelf. [D]"""
+EARLY = time(7)
+"""The wall time of what is said on the morning of a day before its first dose; in quiet hours their end. [D]"""
+STANDING_FOR = timedelta(days=7)
+"""The time after which nobody is told any more of a bag on the shelf, an order that waits, or papers that are wrong. [D]"""
+REPRINT_WITHIN = timedelta(minutes=30)
+"""The time in which papers are put right at the counter, before their reader is told not to use them. [D]"""
+STEP_CHECK_DAYS = 2
+"""Days after the first lower day on which the patient is asked how it goes. [D]"""
+END_CHECK_DAYS = 3
+"""Days after the first day without the medicine on which the patient is asked how it goes. [D]"""
 _ASKS_TO_CALL_TODAY = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT})
 """Kinds that leave on a day on which the pharmacy answers: on their own, or the last open one before it."""
+
+_CHECKS = {ReminderKind.STEP_CHECK: STEP_CHECK_DAYS, ReminderKind.AFTER_END: END_CHECK_DAYS + 1}
+"""Questions, with the days since the day that their words name: the first lower day, the last with tablets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +68,37 @@ class Planned:
 
 def schedule_messages(therapy: Therapy, hours: Hours, zone: tzinfo) -> list[Planned]:
     """Return the messages owed from the therapy's day on, in the order of their dates."""
-    return [_planned(message, therapy, hours, zone) for message in messages(therapy)]
+    due = [*messages(therapy), *follow_ups(therapy, step_check=STEP_CHECK_DAYS, end_check=END_CHECK_DAYS)]
+    return [_planned(message, therapy, hours, zone) for message in sorted(due)]
 
 
-def schedule_ready(shelved_since: Iterable[datetime], zone: tzinfo) -> list[Planned]:
-    """Return the messages about bags that stand on the shelf since these moments: one a day, at once."""
-    first: dict[date, datetime] = {}
-    for moment in sorted(shelved_since):
-        local = moment.astimezone(zone)
-        first.setdefault(local.date(), local)
-    return [
-        Planned(
-            ReminderKind.READY,
-            day.isoformat(),
-            day,
+class Standing(NamedTuple):
+    """A state of affairs of which the patient is told once, and since when it is so."""
+
+    since: datetime
+    kind: ReminderKind
+    about: date | None = None
+    """The day that the words name; None for that of `since`."""
+
+
+def schedule_standing(facts: Iterable[Standing], zone: tzinfo) -> list[Planned]:
+    """Return the messages about states of affairs: one of a kind a day, at once; about papers when there was time to reprint."""
+    first: dict[tuple[ReminderKind, date], Planned] = {}
+    for fact in sorted(facts, key=lambda fact: fact.since):
+        leaves_at = fact.since + (REPRINT_WITHIN if fact.kind is ReminderKind.PAPERS_CHANGED else timedelta(0))
+        local = leaves_at.astimezone(zone)
+        message = Planned(
+            fact.kind,
+            local.date().isoformat(),
+            local.date(),
             local.time().replace(microsecond=0),
-            local.astimezone(UTC) + READY_FOR,
-            {"date": day.isoformat()},
+            leaves_at.astimezone(UTC) + STANDING_FOR,
+            {"date": local.date().isoformat()}
+            if fact.about is None
+            else {"date": fact.about.isoformat(), "since": local.date().isoformat()},
         )
-        for day, local in first.items()
-    ]
+        first.setdefault((fact.kind, local.date()), message)
+    return list(first.values())
 
 
 def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: Therapy) -> bool:
@@ -75,10 +107,16 @@ def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: The
         day = date.fromisoformat(str(params["date"]))
     except (KeyError, TypeError, ValueError):  # variables of another shape say nothing
         return False
-    if kind is ReminderKind.DOSE_CHANGE:
+    if kind in {ReminderKind.DOSE_CHANGE, ReminderKind.CHANGE_DAY}:
         now_true = _dose_params(day, therapy)
         now_true = {name: value for name, value in now_true.items() if name != "times" or name in params}
         return day in therapy.announced_changes(after=day - _DAY) and now_true == params
+    if kind is ReminderKind.STEP_CHECK:
+        return day in therapy.announced_changes(after=day - _DAY) and is_step_down(therapy, day)
+    if kind is ReminderKind.AFTER_END:
+        return day in [last_on - _DAY for last_on, _course in planned_ends(therapy)]
+    if kind is ReminderKind.START_DAY:
+        return bool(therapy.day(day).mg) and therapy.day(day - _DAY).mg == 0
     if kind is ReminderKind.LAST_DAY:
         return any(message.kind is MessageKind.LAST_DAY and message.on == day for message in messages(therapy))
     return any(
@@ -94,7 +132,17 @@ def _planned(message: DueMessage, therapy: Therapy, hours: Hours, zone: tzinfo) 
         # Wrong from noon of the day itself.
         noon = resolve(day, time(12), zone)
         return Planned(kind, day.isoformat(), message.on, EVENING, noon, _dose_params(day, therapy))
+    if kind is ReminderKind.CHANGE_DAY:
+        noon, params = resolve(message.on, time(12), zone), _dose_params(message.on, therapy)
+        return Planned(kind, message.on.isoformat(), message.on, EARLY, noon, params)
+    if kind in _CHECKS:
+        day = message.on - _CHECKS[kind] * _DAY
+        until = resolve(message.on + _DAY, time(21), zone)
+        return Planned(kind, day.isoformat(), message.on, hours.morning, until, {"date": day.isoformat()})
     params = {"date": message.on.isoformat()}
+    if kind is ReminderKind.START_DAY:
+        evening = resolve(message.on, time(21), zone)
+        return Planned(kind, message.on.isoformat(), message.on, EARLY, evening, params)
     if kind is ReminderKind.LAST_DAY:
         return Planned(
             kind, message.on.isoformat(), message.on, hours.morning, resolve(message.on, time(21), zone), params

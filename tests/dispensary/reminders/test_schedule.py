@@ -1,7 +1,7 @@
 """Hours, last useful moments and variables of the messages that a therapy makes owing."""
 
 from contextlib import nullcontext
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +23,14 @@ from baclofen_rules.therapy import (
 )
 from dispensary.models.opening import OpeningDays, validate_region, validate_weekdays
 from dispensary.models.reminders import ReminderKind
-from dispensary.reminders.schedule import Hours, Planned, is_still_true, schedule_messages
+from dispensary.reminders.schedule import (
+    Hours,
+    Planned,
+    Standing,
+    is_still_true,
+    schedule_messages,
+    schedule_standing,
+)
 from tests.baclofen_rules.therapy.reading import amounts, habits
 
 LONDON = ZoneInfo("Europe/London")
@@ -79,6 +86,73 @@ def test_the_last_day_is_said_on_its_morning_and_until_the_evening() -> None:
     last = planned(state(TAPER))[ReminderKind.LAST_DAY]
     assert (last.local_date, last.local_time) == (TODAY + 27 * DAY, time(10))
     assert last.useful_until.astimezone(LONDON).time() == time(21)
+
+
+def kinds_by_day(of: Therapy, *kinds: ReminderKind) -> list[tuple[ReminderKind, int]]:
+    """The planned messages of some kinds, with their days after TODAY."""
+    rows = schedule_messages(of, Hours(time(10), EVERY_DAY), LONDON)
+    return [(row.kind, (row.local_date - TODAY).days) for row in rows if row.kind in kinds]
+
+
+CHECKS = (ReminderKind.STEP_CHECK, ReminderKind.AFTER_END)
+
+
+def test_the_morning_of_a_change_is_told_before_the_first_dose_and_until_noon() -> None:
+    change = planned(state(TAPER))[ReminderKind.CHANGE_DAY]
+    assert (change.local_date, change.local_time) == (TODAY + 14 * DAY, time(7))
+    assert change.useful_until.astimezone(LONDON) == datetime.combine(TODAY + 14 * DAY, time(12), LONDON)
+    assert change.params == planned(state(TAPER))[ReminderKind.DOSE_CHANGE].params
+
+
+def test_two_days_after_a_step_down_and_three_after_the_end_it_is_asked_how_it_goes() -> None:
+    assert kinds_by_day(state(TAPER), *CHECKS) == [(ReminderKind.STEP_CHECK, 16), (ReminderKind.AFTER_END, 31)]
+    ends = planned(state(TAPER))
+    assert ends[ReminderKind.STEP_CHECK].params == {"date": str(TODAY + 14 * DAY)}, "the first lower day"
+    assert ends[ReminderKind.AFTER_END].params == {"date": str(TODAY + 27 * DAY)}, "the last day with tablets"
+
+
+def test_a_rise_is_not_asked_about() -> None:
+    rise = order("R", ([5, 5, 5], 14), ([10, 10, 10], None))
+    assert kinds_by_day(state(rise), ReminderKind.CHANGE_DAY, *CHECKS) == [(ReminderKind.CHANGE_DAY, 14)]
+
+
+@pytest.mark.parametrize(("days", "asked"), [(2, [7]), (3, [5, 8])])
+def test_a_step_that_another_follows_within_two_days_is_asked_about_with_that_one(days: int, asked: list[int]) -> None:
+    """Steps three days from now, and so many days later; the last dose goes on."""
+    steps = order("S", ([20, 20, 20], 3), ([15, 15, 15], days), ([10, 10, 10], None))
+    assert [day for _kind, day in kinds_by_day(state(steps, tablets=200), ReminderKind.STEP_CHECK)] == asked
+
+
+def test_the_question_is_still_owed_on_the_days_between_the_step_and_it_and_after_the_end() -> None:
+    for day, expected in ((15, ReminderKind.STEP_CHECK), (16, ReminderKind.STEP_CHECK), (30, ReminderKind.AFTER_END)):
+        owed = kinds_by_day(state(TAPER, today=TODAY + day * DAY), *CHECKS)
+        assert owed[0][0] is expected, day
+        message = planned(state(TAPER, today=TODAY + day * DAY))[expected]
+        assert is_still_true(expected, message.params, state(TAPER, today=TODAY + (day + 5) * DAY))
+    assert kinds_by_day(state(TAPER, today=TODAY + 32 * DAY), *CHECKS) == []
+
+
+def test_the_first_day_of_what_was_handed_over_before_it_is_told_in_the_morning() -> None:
+    later = order("L", ([10, 10, 10], None), starts_on=TODAY + 5 * DAY)
+    start = planned(state(later))[ReminderKind.START_DAY]
+    assert (start.local_date, start.local_time, start.params) == (
+        TODAY + 5 * DAY,
+        time(7),
+        {"date": str(TODAY + 5 * DAY)},
+    )
+    assert ReminderKind.START_DAY not in planned(state(MAINTENANCE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes"), [(ReminderKind.READY, 0), (ReminderKind.SUPPLY_SHORT, 0), (ReminderKind.PAPERS_CHANGED, 30)]
+)
+def test_what_stands_is_told_once_a_day_at_once_and_of_papers_after_the_time_to_reprint(
+    kind: ReminderKind, minutes: int
+) -> None:
+    since = datetime(2026, 11, 22, 10, tzinfo=LONDON)
+    (message,) = schedule_standing([Standing(since, kind), Standing(since + timedelta(hours=1), kind)], LONDON)
+    assert message.local_time == (since + timedelta(minutes=minutes)).time()
+    assert message.useful_until - since == timedelta(days=7, minutes=minutes)
 
 
 def test_a_change_of_two_strengths_adds_the_doses_of_one_time_and_names_no_tablets() -> None:
