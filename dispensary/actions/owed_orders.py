@@ -17,7 +17,7 @@ def follow_owed_order(dispense: Dispense, by: Actor, now: datetime) -> None:
     if order.source != Source.EMERGENCY:
         return
     if dispense.status == DispenseStatus.CANCELLED:
-        close_patient_work(patient_id=order.patient_id, kind=WorkKind.ORDER_OWED, by=by, now=now)
+        close_patient_work(patient_id=order.patient_id, kinds=[WorkKind.ORDER_OWED], by=by, now=now)
     elif dispense.status == DispenseStatus.COMPLETED:
         open_or_add(
             WorkKind.ORDER_OWED,
@@ -51,7 +51,7 @@ def note_owed(patient: Patient, prescriber: Prescriber) -> str:
 
 def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
     """Close the work of an owed order that has come."""
-    close_patient_work(patient_id=patient.pk, kind=WorkKind.ORDER_OWED, by=by, now=now)
+    close_patient_work(patient_id=patient.pk, kinds=[WorkKind.ORDER_OWED], by=by, now=now)
 
 
 def _describe(dispense: Dispense) -> str:

@@ -22,6 +22,7 @@ from dispensary.assessment import Assessment, assess, therapy_of
 from dispensary.errors import InvalidInput
 from dispensary.loading import OF_A_PATIENT, Record, read_record
 from dispensary.models import (
+    Awaited,
     CountedTherapy,
     FindingSeverity,
     OrderState,
@@ -35,11 +36,15 @@ from dispensary.models import (
     TherapySummary,
     Withdrawal,
     WorkKind,
+    WorklistItem,
+    WorkState,
 )
 from dispensary.models.prescription import OPEN_STATUSES
+from dispensary.models.reminders import ReminderKind
 from dispensary.record import group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
+from dispensary.reminders.schedule import Standing
 from dispensary.reminders.work import close_patient_work
 from dispensary.statements import run
 
@@ -84,15 +89,44 @@ def follow_record(
     """
     patient = record.patient
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
-    since = [bag.shelved_at for bag in record.bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
+    standing = list(_standing(record, therapy))
     reminders.plan_messages(
-        therapy=therapy, patient=patient, newest=record.plan, shelved_since=since, reason=reason, by=by, now=now
+        therapy=therapy, patient=patient, newest=record.plan, standing=standing, reason=reason, by=by, now=now
     )
     refresh_summary(patient=patient, therapy=therapy, assessments=assessments)
-    is_risk_listed = WorkKind.WITHDRAWAL_RISK in record.work and reason != Withdrawal.FACTS_CHANGED
-    if is_risk_listed and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
-        close_patient_work(patient_id=patient.pk, kind=WorkKind.WITHDRAWAL_RISK, by=by, now=now)
+    answered = set()
+    if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
+        answered.add(WorkKind.WITHDRAWAL_RISK)
+    if reason == Withdrawal.NEW_DISPENSE or not any(thread.more_needed for thread in therapy.threads):
+        answered.add(WorkKind.ORDER_REQUESTED)
+    answered &= record.work
+    if answered:
+        close_patient_work(patient_id=patient.pk, kinds=answered, by=by, now=now)
     return therapy
+
+
+_WAITS = {Awaited.PRESCRIBER: ReminderKind.PRESCRIBER_ASKED, Awaited.STOCK: ReminderKind.SUPPLY_SHORT}
+
+
+def _standing(record: Record, therapy: Therapy) -> Iterator[Standing]:
+    """Yield what the patient is told of while it lasts: bags on the shelf, orders that wait, papers that are wrong."""
+    patient = record.patient
+    names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
+    owing = {order.id for order in therapy.facts.orders if therapy.owed(order.id) is not None}
+    for bag in record.bags:
+        if bag.stage == Stage.SHELVED and bag.shelved_at is not None:
+            is_rest = names.get(bag.prescription_id) in owing
+            yield Standing(bag.shelved_at, ReminderKind.OWING_READY if is_rest else ReminderKind.READY)
+    for order in patient.prescriptions.all():
+        if order.awaiting in _WAITS and order.awaiting_since is not None:
+            yield Standing(order.awaiting_since, _WAITS[Awaited(order.awaiting)])
+    if WorkKind.PAPERS_OUTDATED not in record.work:
+        return
+    outdated = WorklistItem.objects.filter(patient=patient, kind=WorkKind.PAPERS_OUTDATED, reprinted_at=None)
+    for item in outdated.exclude(state=WorkState.RESOLVED):
+        supplied = [row.handed_over_at for row in patient.dispenses.all() if row.handed_over_at <= item.opened_at]
+        day = patient.pharmacy.local_day(max(supplied)) if supplied else None
+        yield Standing(item.opened_at, ReminderKind.PAPERS_CHANGED, day)
 
 
 def refresh_summary(

@@ -183,7 +183,7 @@ def stop(
         now=now,
     )
     follow_therapy(patient_id=patient.pk, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
-    close_patient_work(patient_id=patient.pk, kind=WorkKind.ORDER_WITHDRAWN, by=by, now=now)
+    close_patient_work(patient_id=patient.pk, kinds=[WorkKind.ORDER_WITHDRAWN], by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
         pharmacy=patient.pharmacy,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Count, Prefetch, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
@@ -36,6 +36,9 @@ from dispensary.models import (
     Prescription,
     Product,
     Stage,
+    WorkKind,
+    WorklistItem,
+    WorkState,
 )
 from dispensary.models.preparation import CHECKED_STAGES
 from dispensary.models.prescription import OPEN_STATUSES
@@ -227,7 +230,9 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
-    orders = Prescription.objects.select_related("patient", "claim")
+    requests = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.ORDER_REQUESTED)
+    asked_at = Subquery(requests.exclude(state=WorkState.RESOLVED).values("opened_at")[:1])
+    orders = Prescription.objects.select_related("patient", "claim").annotate(asked_at=asked_at)
     return waiting.prefetch_related(Prefetch("prescription", orders), "prescription__phases")
 
 
@@ -342,6 +347,9 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
         OrderState.WAITING: f"{awaited}{prescription.ended_reason}".strip(),
     }
     reason = summary.finding or reasons.get(state, "")
+    asked_at: datetime | None = getattr(prescription, "asked_at", None)
+    if asked_at is not None:
+        reason = f"Asked for by the patient on {visit.pharmacy.local_day(asked_at):%d %b %Y}. {reason}".strip()
     return Row(
         prescription,
         tone,

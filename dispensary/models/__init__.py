@@ -1,5 +1,6 @@
 """The stored rows: fields, constraints, choices. Nothing here asks the clock or writes by itself."""
 
+from dispensary.models.answers import CHECKS, Answer, AnswerSource, PatientAnswer
 from dispensary.models.audit import AuditBody, AuditCheckpoint, AuditEntry, AuditLog
 from dispensary.models.contacts import (
     Consent,
@@ -81,6 +82,7 @@ from dispensary.models.tokens import AccessToken
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
+    "CHECKS",
     "FACTOR_ROLES",
     "OPEN_STAGES",
     "SERVICE_ROLES",
@@ -89,6 +91,8 @@ __all__ = [
     "AlertContact",
     "AlertKind",
     "AlertRank",
+    "Answer",
+    "AnswerSource",
     "AuditBody",
     "AuditCheckpoint",
     "AuditEntry",
@@ -139,6 +143,7 @@ __all__ = [
     "Override",
     "OverrideState",
     "Patient",
+    "PatientAnswer",
     "PatientSearchKey",
     "Pharmacy",
     "Phase",

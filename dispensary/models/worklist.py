@@ -27,6 +27,8 @@ class WorkKind(models.TextChoices):
     PAPERS_OUTDATED = "papers-outdated", _("Papers no longer true")
     ORDER_OWED = "order-owed", _("The order for an emergency supply is owed")
     LATE_ENTRY = "late-entry", _("A hand-over recorded late, to be reviewed by a pharmacist")
+    ORDER_REQUESTED = "order-requested", _("The patient asks for the next supply")
+    NO_ANSWER = "no-answer", _("No answer to a question after a step down")
     RELATION_UNKNOWN = "relation-unknown", _("Whether supplies replace each other is not known")
 
 
@@ -63,6 +65,9 @@ class WorklistItem(models.Model):
     opened_at = models.DateTimeField()
     due_by = models.DateTimeField()
     put_off_until = models.DateField(null=True, blank=True)
+    reprinted_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when papers that were no longer true were printed again")
+    )
     resolution = models.CharField(max_length=20, choices=Resolution, blank=True)
     note = models.CharField(max_length=500, blank=True)
     resolved_by = models.CharField(max_length=64, blank=True)

@@ -58,6 +58,8 @@ class PatientCourse:
     """The days from today to the last with tablets, by month."""
     is_out: bool
     """No tablets for today, by our count."""
+    needs_more: bool
+    """The tablets end before the treatment does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def describe_course(therapy: Therapy, wording: Wording) -> PatientCourse:
         lasts=tuple(_describe_supply(therapy, language, words)),
         months=tuple((month, tuple(lines)) for month, lines in months.items()),
         is_out=bool(now.uncovered),
+        needs_more=any(thread.more_needed for thread in therapy.threads),
     )
 
 

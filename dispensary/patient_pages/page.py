@@ -6,8 +6,9 @@ GET changes nothing. Each button posts, acts at once, may be pressed twice, and 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,22 +17,24 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispensary.actions import consent, patients
+from dispensary.actions import answers, consent, patients
+from dispensary.actions.answers import ON_PAGE
 from dispensary.actors import Actor, Role
 from dispensary.assessment import therapy_of
 from dispensary.clock import read_clock
 from dispensary.conf import conf
-from dispensary.documents import DoesNotFit, taper_calendar_pdf
+from dispensary.documents import DoesNotFit, LeafletLayout, leaflet_pdf, taper_calendar_pdf
 from dispensary.documents.words import long_day, words_in
+from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import DispensaryError
 from dispensary.handover import papers_in_hand, printed_handover
-from dispensary.models import ConsentSource, ContactPoint, DetailLevel, Dispense, Language, Medium
+from dispensary.models import Answer, ConsentSource, ContactPoint, DetailLevel, Dispense, Language, Medium
 from dispensary.patient_pages.course import PatientCourse, Wording, describe_course
 from dispensary.patient_pages.feed import render_feed
 from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
 from dispensary.reminders import links, upcoming
 from dispensary.reminders.planning import manners_of
-from dispensary.reminders.texts import emergency_number, patient_page, say_date, stop_page
+from dispensary.reminders.texts import patient_page, say_date, stop_page
 
 OWN_NAMES = {
     Language.ENGLISH: "English",
@@ -39,7 +42,7 @@ OWN_NAMES = {
     Language.FRENCH: "Français",
     Language.ARABIC: "العربية",
 }
-_CONFIRMED = frozenset({"language", "plainer", "stop"})
+_CONFIRMED = frozenset({"language", "plainer", "stop", *ON_PAGE})
 
 
 @csrf_exempt  # without a session there is nothing to forge: the code is the proof, and it stands in no cookie
@@ -81,8 +84,8 @@ def show_feed(request: HttpRequest, code: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def show_paper(request: HttpRequest, code: str, pk: uuid.UUID) -> HttpResponse:
-    """Return the calendar of one supply as PDF, where the patient chose messages that name the medicine."""
+def show_paper(request: HttpRequest, code: str, pk: uuid.UUID, name: str = "calendar") -> HttpResponse:
+    """Return the calendar or a leaflet of one supply as PDF, where the patient chose messages that name the medicine."""
     now = read_clock()
     contact = _open(request, code, now)
     if isinstance(contact, HttpResponse):
@@ -91,12 +94,20 @@ def show_paper(request: HttpRequest, code: str, pk: uuid.UUID) -> HttpResponse:
     dispense = next((row for row in _papers(contact, today) if row.pk == pk), None)
     try:
         handover = None if dispense is None else printed_handover(dispense, today)
-        content = None if handover is None else taper_calendar_pdf(handover, at=now)
+        render = _RENDERERS.get(name)
+        content = None if handover is None or render is None else render(handover, at=now)
     except (DispensaryError, DoesNotFit):
         content = None
     if content is None:
         return _render_notice(request, contact, "no_paper", 404)
     return keep_private(HttpResponse(content, content_type="application/pdf"))
+
+
+_RENDERERS: dict[str, Callable[..., bytes]] = {
+    "calendar": taper_calendar_pdf,
+    "leaflet": leaflet_pdf,
+    "leaflet-large": partial(leaflet_pdf, layout=LeafletLayout.LARGE),
+}
 
 
 def _open(request: HttpRequest, code: str, now: datetime) -> ContactPoint | HttpResponse:
@@ -118,6 +129,17 @@ def _today_of(contact: ContactPoint, now: datetime) -> date:
 def _papers(contact: ContactPoint, today: date) -> list[Dispense]:
     """Return the supplies whose calendar may be opened here: medicine and dose stand on it."""
     return papers_in_hand(contact.patient, today) if contact.detail_level == DetailLevel.DETAILED else []
+
+
+def _list_papers(contact: ContactPoint, language: str, today: date) -> Iterator[tuple[str, str]]:
+    """Yield the addresses and names of the calendars, and of the leaflet of the newest supply."""
+    words, rows = patient_page(language), _papers(contact, today)
+    for row in rows:
+        address = reverse("patient_pages:paper", args=[contact.page_code, row.pk])
+        yield address, words["paper"].format(day=_day_of_supply(row, language))
+    for name in ("leaflet", "leaflet-large") if rows else ():
+        address = reverse("patient_pages:named-paper", args=[contact.page_code, rows[0].pk, name])
+        yield address, words[name.replace("-", "_")]
 
 
 def _stop_media(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
@@ -156,11 +178,18 @@ def _report_wrong_person(contact: ContactPoint, request: HttpRequest, by: Actor,
     return "wrong"
 
 
+def _record_answer(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    answer = Answer(request.POST["do"])
+    answers.answer_on_page(patient=contact.patient, answer=answer, now=now)
+    return answer.value
+
+
 _CHANGES: dict[str, Callable[[ContactPoint, HttpRequest, Actor, datetime], str]] = {
     "stop": _stop_media,
     "language": _choose_language,
     "plainer": _leave_out_medicine,
     "wrong": _report_wrong_person,
+    **dict.fromkeys(ON_PAGE, _record_answer),
 }
 
 
@@ -197,20 +226,14 @@ def _render_page(
             "emergency": emergency_number(pharmacy.phone),
         },
         "days_title": paper_words["title"],
-        "papers": [
-            (
-                reverse("patient_pages:paper", args=[contact.page_code, row.pk]),
-                words["paper"].format(day=_day_of_supply(row, page.language)),
-            )
-            for row in _papers(contact, today)
-        ],
+        "papers": list(_list_papers(contact, page.language, today)),
         "feed": f"webcal://{request.get_host()}{reverse('patient_pages:feed', args=[contact.page_code])}",
         "fetched": words["fetched"].format(
             day=say_date(today, page.language), hour=f"\u2066{now.astimezone(zone):%H:%M}\u2069"
         ),
         "intro": words["intro"].format(sender=pharmacy.name),
         "notice": words["unclear"] if is_unclear else words[f"done_{done}"] if done in _CONFIRMED else "",
-        "tone": "stop" if is_unclear else "ready",
+        "tone": "stop" if is_unclear or done == Answer.UNWELL else "ready",
         "coming": [
             {
                 "day": say_date(message.leaves_at.date(), page.language),

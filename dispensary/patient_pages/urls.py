@@ -11,4 +11,5 @@ urlpatterns = [
     path("m/<str:code>", page.show_page, name="own-page"),
     path("m/<str:code>/calendar.ics", page.show_feed, name="feed"),
     path("m/<str:code>/papers/<uuid:pk>.pdf", page.show_paper, name="paper"),
+    path("m/<str:code>/papers/<uuid:pk>/<slug:name>.pdf", page.show_paper, name="named-paper"),
 ]

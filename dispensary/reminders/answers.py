@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from django.db import connection, transaction
@@ -12,22 +13,35 @@ from django.db import connection, transaction
 from dispensary.channels import Accepted, Channel, Message, channels_in_use
 from dispensary.channels.staff import notify_staff
 from dispensary.conf import StopScope, conf
+from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import InvalidInput
-from dispensary.models import ConsentSource, ContactPoint, InboundEvent, Medium, Patient, Pharmacy, WorkKind
+from dispensary.models import (
+    Answer,
+    AnswerSource,
+    ConsentSource,
+    ContactPoint,
+    InboundEvent,
+    Medium,
+    Patient,
+    Pharmacy,
+    WorkKind,
+)
 from dispensary.models.sealed import address_digest, unseal
 from dispensary.reminders import opt_outs
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.reach import usable
 from dispensary.reminders.red_flags import find_red_flag
-from dispensary.reminders.replies import is_ordinary, is_start, is_stop, says_more
+from dispensary.reminders.replies import is_ordinary, is_start, is_stop, read_answer, says_more
 from dispensary.reminders.texts import (
-    emergency_number,
     language_for,
     red_flag_answer,
+    request_answer,
     start_confirmation,
     stop_confirmation,
+    who_answer,
     words_in,
 )
+from dispensary.reminders.two_way import describe_people, find_questions, record_answer
 from dispensary.reminders.work import ORDINARY_REPLY_WITHIN, open_or_add, open_work
 
 log = logging.getLogger(__name__)
@@ -35,10 +49,20 @@ log = logging.getLogger(__name__)
 KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
 
+MAIL = "email"
+"""The channel whose replies come from an e-mail address."""
 CONFIRM = "stopped, to confirm"
 STARTED = "started, to confirm"
 RED_FLAG = "red flag, to answer"
-_ANSWERS = {CONFIRM: "stopped", STARTED: "started", RED_FLAG: "red flag"}
+REQUESTED = "requested, to confirm"
+FOR_WHICH = "for which of several, to ask"
+_ANSWERS = {
+    CONFIRM: "stopped",
+    STARTED: "started",
+    RED_FLAG: "red flag",
+    REQUESTED: "requested",
+    FOR_WHICH: "for which of several",
+}
 """Results of replies to answer, and once their answer is no longer owed."""
 TO_ANSWER = tuple(_ANSWERS)
 """Results of replies that the next tick answers, once each."""
@@ -47,20 +71,62 @@ ANSWER_SECONDS = 10.0
 
 def act_on_reply(event: InboundEvent, now: datetime) -> str:
     """Act on a reply and return its result: what ended or began, or that a person reads it, or that an answer is owed."""
-    address, text = _normalise_number(unseal(event.facts["address"])), unseal(event.facts["text"])
+    sender, text = _sender_of(event), unseal(event.facts["text"])
     ended_or_begun = None
+    if numbered := read_answer(text):
+        return _apply_answer(sender, *numbered, text, now)
     if is_stop(text):
-        ended_or_begun = _apply_stop(event, address, now)
+        ended_or_begun = _apply_stop(event, sender, now)
     elif is_start(text):
-        ended_or_begun = _apply_start(event, address, now)
+        ended_or_begun = _apply_start(event, sender, now)
     if find_red_flag(text):  # answered also after a STOP
-        _open_reply_work(WorkKind.RED_FLAG, address, text, now)
+        _open_reply_work(WorkKind.RED_FLAG, sender, text, now)
         return RED_FLAG
     if ended_or_begun is None or says_more(text):
         within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
-        has_reader = _open_reply_work(WorkKind.REPLY, address, text, now, within)
+        has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, within)
         return ended_or_begun or ("work" if has_reader else "nobody")
     return ended_or_begun
+
+
+class Sender(NamedTuple):
+    """The address that a reply came from, in its one spelling."""
+
+    medium: Medium
+    address: str
+
+    @property
+    def digest(self) -> str:
+        return address_digest(self.medium, self.address)
+
+
+def _sender_of(event: InboundEvent) -> Sender:
+    address = unseal(event.facts["address"])
+    if event.channel == MAIL:
+        return Sender(Medium.EMAIL, address.strip())
+    return Sender(Medium.SMS, _normalise_number(address))
+
+
+def _apply_answer(sender: Sender, answer: Answer, letter: str, text: str, now: datetime) -> str:
+    """Record a numbered answer of the one patient at an address who was asked; of nobody asked a person reads it."""
+    points = _points_in_use(sender)
+    questions = find_questions(points, answer, letter, now)
+    if not questions:
+        return "work" if _open_reply_work(WorkKind.REPLY, sender, text, now) else "nobody"
+    if len(questions) > 1:
+        return FOR_WHICH
+    [question] = questions.values()
+    with transaction.atomic():
+        opt_outs.lock_patient(question.patient_id)
+        patient = Patient.objects.select_related("pharmacy").get(pk=question.patient_id)
+        record_answer(patient=patient, answer=answer, reminder=question, source=AnswerSource.REPLY, now=now)
+    return {Answer.ORDER: REQUESTED, Answer.UNWELL: RED_FLAG}.get(answer, "answered")
+
+
+def _points_in_use(sender: Sender) -> list[ContactPoint]:
+    """Return the contact points in use at an address."""
+    points = ContactPoint.objects.filter(medium=sender.medium, address_digest=sender.digest, retired_at=None)
+    return list(points.select_related("patient__pharmacy"))
 
 
 def _normalise_number(address: str) -> str:
@@ -78,16 +144,14 @@ def _normalise_number(address: str) -> str:
     return next((number for number in spellings if digests[number] in ours), spellings[0] if spellings else address)
 
 
-def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime, within: timedelta | None = None) -> int:
-    """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
+def _open_reply_work(kind: WorkKind, sender: Sender, text: str, now: datetime, within: timedelta | None = None) -> int:
+    """Open work about a reply at every pharmacy that has this address, in use or, failing that, no more.
 
     The work says whether the patient still gets messages. A number on no record is work of the pharmacy: of every one where
     the message cannot wait, else of the only one. Returns how much work there is.
     """
     points = list(
-        ContactPoint.objects.select_related("patient").filter(
-            medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address)
-        )
+        ContactPoint.objects.select_related("patient").filter(medium=sender.medium, address_digest=sender.digest)
     )
     patients = {point.patient_id: point for point in points if point.retired_at is None}
     for point in patients.values() or {point.patient_id: point for point in points}.values():
@@ -113,7 +177,7 @@ def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime, wit
                 kind,
                 pharmacy_id=pharmacy.pk,
                 patient_id=None,
-                reason=f"{address} wrote: “{' '.join(text.split())[:180]}” The number is on no record here.",
+                reason=f"{sender.address} wrote: “{' '.join(text.split())[:180]}” The number is on no record here.",
                 by=engine_actor(pharmacy.pk),
                 now=now,
                 within=within,
@@ -126,12 +190,12 @@ def _describe_messages(patient: Patient) -> str:
     return f"Messages go on by {' and '.join(media)}." if media else "Messages to this patient are now off."
 
 
-def _apply_stop(event: InboundEvent, address: str, now: datetime) -> str:
+def _apply_stop(event: InboundEvent, sender: Sender, now: datetime) -> str:
     """Stop at once. Confirmed when it is news and the provider does not do it: one answer, then silence."""
     evidence = f"reply {event.provider_event_id}"
     stopped, news = opt_outs.stop_address(
-        medium=Medium.SMS,
-        address=address,
+        medium=sender.medium,
+        address=sender.address,
         source=ConsentSource.REPLY,
         evidence=evidence,
         everything=conf().stop_scope == StopScope.ALL,
@@ -141,10 +205,10 @@ def _apply_stop(event: InboundEvent, address: str, now: datetime) -> str:
     return CONFIRM if news and stopped and channel and channel.confirms_stop else f"stopped {stopped}"
 
 
-def _apply_start(event: InboundEvent, address: str, now: datetime) -> str | None:
+def _apply_start(event: InboundEvent, sender: Sender, now: datetime) -> str | None:
     """Give back what a STOP ended. Confirmed where the provider does not do it; None: a person must ask."""
     started = opt_outs.start_address(
-        medium=Medium.SMS, address=address, evidence=f"reply {event.provider_event_id}", now=now
+        medium=sender.medium, address=sender.address, evidence=f"reply {event.provider_event_id}", now=now
     )
     if not started:
         return None
@@ -176,9 +240,8 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
     if not marked.update(processed_at=now, result=result, facts={}):
         return False
-    address, channel = _normalise_number(unseal(event.facts["address"])), _channel_of(event)
-    digest = address_digest(Medium.SMS, address)
-    points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest)
+    reader, channel = _sender_of(event), _channel_of(event)
+    points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=reader.digest)
     point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
     pharmacy = _only_pharmacy() if point is None else point.patient.pharmacy
     if is_red_flag:
@@ -193,13 +256,18 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
     if is_red_flag:
         phone = pharmacy.phone if pharmacy else ""
         words = red_flag_answer(language, sender, phone, emergency_number(phone))
+    elif event.result == REQUESTED:
+        words = request_answer(language, sender)
+    elif event.result == FOR_WHICH:
+        words = who_answer(language, sender, describe_people(_points_in_use(reader)))
     elif event.result == STARTED:
         words = start_confirmation(language, sender)
     else:
         words = stop_confirmation(language, sender, everything=conf().stop_scope == StopScope.ALL)
+    subject = words_in(language)["subject_urgent" if is_red_flag else "subject"].format(sender=sender)
     key = uuid5(NAMESPACE_OID, f"{_ANSWERS[event.result]} {event.channel} {event.provider_event_id}")
     try:
-        answer = channel.send(Message(key, address, sender, "", words, "", language=language))
+        answer = channel.send(Message(key, reader.address, sender, subject, words, "", language=language))
     finally:
         channel.close()
     if isinstance(answer, Accepted):

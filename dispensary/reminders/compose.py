@@ -17,6 +17,7 @@ from cryptography.fernet import InvalidToken
 
 from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
+from dispensary.emergency_numbers import emergency_number
 from dispensary.models.contacts import DetailLevel, Medium
 from dispensary.models.pharmacy import QuietHours, SharedNames, UsualTimes
 from dispensary.models.reminders import ReminderKind
@@ -28,6 +29,7 @@ from dispensary.reminders.texts import (
     Text,
     WayOut,
     language_for,
+    letter_of,
     medicine_in,
     name_reader,
     say_date,
@@ -92,6 +94,8 @@ class Row:
     detail_level: str | None
     page_code: str | None
     is_shared: bool
+    rank: int
+    """Of the patient among those who read at the address, from 0."""
     sent_before: Sequence[datetime]
     another_first: bool
     refused_before: bool
@@ -244,7 +248,13 @@ def words_of(row: Row, out: WayOut) -> Text:
     )
     typewritten = row.medium == Medium.SMS
     return write(
-        ReminderKind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten
+        ReminderKind(row.kind),
+        language,
+        detailed=detailed,
+        values=values,
+        way_out=out,
+        typewritten=typewritten,
+        letter=letter_of(row.rank) if row.is_shared else "",
     )
 
 
@@ -263,6 +273,7 @@ def values_of(
         "sender": sender,
         "phone": phone,
         "after_hours": after_hours,
+        "emergency": emergency_number(phone),
         "date": _date_text(params["date"], language),
     }
     if not detailed:
@@ -304,10 +315,11 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         to=habits.unseal(row.address),
         sender=row.sender,
         subject=text.subject,
-        body=f"{text.body} {page_url}".rstrip() if is_text else text.body,
+        body=" ".join(filter(None, (text.body, text.offer, page_url))) if is_text else text.body,
         opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
-        page=f"{page_words(text.language)['link']} {page_url}" if page_url and not is_text else "",
+        page_url="" if is_text else page_url,
+        page_words=page_words(text.language)["link"],
         language=text.language,
         reply_to=row.reply_to,
     )

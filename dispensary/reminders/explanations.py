@@ -165,7 +165,7 @@ def preview(
         )
         written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
         last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
-        whole = " ".join(filter(None, (written.body, sample_page_url(conf().public_url), last)))
+        whole = " ".join(filter(None, (written.body, written.offer, sample_page_url(conf().public_url), last)))
         previews.append(
             Preview(planned.kind, leaves.astimezone(zone), planned.useful_until, whole, count_segments(whole))
         )

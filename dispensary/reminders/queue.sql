@@ -46,14 +46,14 @@ RETURNING id, attempt, extract(epoch FROM started_at)::float8
 -- read_batch --
 -- Read all that decides about claimed reminders, with the first address that may be used. media, ids, token
 -- OFFSET 0 holds the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of
--- tables not counted yet it walks all patients, or all deliveries once for every row. The two kinds named are those held
+-- tables not counted yet it walks all patients, or all deliveries once for every row. The kinds named are those held
 -- back by the limits of a day and a week; only for them is looked up what was sent before. An address with a delivery
 -- refused, undelivered or bounced is not tried again for the same reminder in the same round.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names, ph.usual_times,
-       c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false),
-       CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(
+       c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false), coalesce(c.rank, 0),
+       CASE WHEN r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') THEN ARRAY(
             SELECT d.started_at
               FROM unnest(others.recent) earlier,
                    LATERAL (SELECT started_at FROM dispensary_delivery
@@ -70,13 +70,16 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
   LEFT JOIN LATERAL (
        SELECT array_agg(id) FILTER (WHERE useful_until > now() - interval '7 days') AS recent,
               bool_or(due_at <= now() AND state IN (0 /* scheduled */, 1 /* leased */)
-                      AND (kind NOT IN ('refill_due', 'refill_again') OR id < r.id)) AS go_first
+                      AND (kind NOT IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') OR id < r.id)) AS go_first
          FROM dispensary_reminder
-        WHERE r.kind IN ('refill_due', 'refill_again') AND patient_id = r.patient_id AND id <> r.id) others ON true
+        WHERE r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') AND patient_id = r.patient_id AND id <> r.id) others ON true
   LEFT JOIN LATERAL (
        SELECT point.*, EXISTS (SELECT 1 FROM dispensary_contactpoint same
                                 WHERE same.address_digest = point.address_digest AND same.patient_id <> point.patient_id
-                                  AND same.retired_at IS NULL) AS is_shared
+                                  AND same.retired_at IS NULL) AS is_shared,
+              (SELECT count(DISTINCT same.patient_id) FROM dispensary_contactpoint same
+                WHERE same.address_digest = point.address_digest AND same.patient_id < point.patient_id
+                  AND same.retired_at IS NULL) AS rank
          FROM dispensary_contactpoint point
          JOIN dispensary_consent said
            ON said.patient_id = point.patient_id AND said.medium = point.medium AND said.answer = 'yes'

@@ -9,9 +9,12 @@ import re
 import unicodedata
 from functools import cache
 
+from dispensary.models.answers import Answer
 from dispensary.reminders.texts import LANGUAGES, words_in
 
 _STRETCH = "\u0640"  # draws an Arabic word out
+_ANSWER = re.compile(r"(?P<before>[a-h])?\s*(?P<number>\d)\s*(?P<after>[a-h])?\s*[.!)]?")
+_ANSWERS = tuple(Answer)
 _CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
 
 
@@ -74,3 +77,11 @@ def says_more(reply: str) -> bool:
 def is_ordinary(reply: str) -> bool:
     """Return whether a reply says nothing but yes, thanks or "collected": every clause is of the list, so it may wait hours."""
     return _phrases("ordinary_phrases").issuperset(_clauses(reply))
+
+
+def read_answer(reply: str) -> tuple[Answer, str] | None:
+    """Return the numbered answer that is all of a reply, and the letter of its patient or ""; None where it is none."""
+    parts = _ANSWER.fullmatch(fold(reply).strip())
+    if parts is None or not 1 <= int(parts["number"]) <= len(_ANSWERS):
+        return None
+    return _ANSWERS[int(parts["number"]) - 1], (parts["before"] or parts["after"] or "").upper()

@@ -14,7 +14,6 @@ import string
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,11 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import phonenumbers
 from django.utils import dateformat, translation
 
 from baclofen_rules.text import format_amount
-from dispensary.conf import conf
 from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.segments import fold_for_texts
@@ -37,13 +34,23 @@ _FOLDER = Path(__file__).parent / "languages"
 LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 DEFAULT_LANGUAGE = "en"
 RIGHT_TO_LEFT = frozenset({"ar"})
-PLAIN_VARIABLES = frozenset({"sender", "phone", "date", "after_hours"})
+PLAIN_VARIABLES = frozenset({"sender", "phone", "date", "after_hours", "emergency"})
 DETAILED_VARIABLES = PLAIN_VARIABLES | {"medicine", "before", "after", "tablets", "strength"}
-_ASKS_TO_CALL = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
+_ASKS_TO_CALL = frozenset(
+    {
+        ReminderKind.REFILL_AGAIN,
+        ReminderKind.RUN_OUT,
+        ReminderKind.MISSED_COLLECTION,
+        ReminderKind.STEP_CHECK,
+        ReminderKind.AFTER_END,
+        ReminderKind.PAPERS_CHANGED,
+    }
+)
 """Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
-_URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
+_URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION, ReminderKind.PAPERS_CHANGED})
 """Kinds whose subject in an e-mail asks for a call."""
 _HALF = Decimal("0.5")
+_LETTERS = "ABCDEFGH"
 _FROM_THE_RIGHT = "\u200f"
 _LEFT_TO_RIGHT, _AS_IT_BEGINS, _END = "\u2066", "\u2068", "\u2069"
 _TYPEWRITTEN = str.maketrans(
@@ -63,10 +70,14 @@ class WayOut(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to send: ``subject`` for e-mail, ``body`` without its opt-out line, the language and the words' version."""
+    """A text to send: ``subject`` for e-mail, ``body`` without its opt-out line, the language and the words' version.
+
+    ``offer`` says which replies are understood; empty where none are, or replies are not read.
+    """
 
     subject: str
     body: str
+    offer: str
     opt_out: str
     language: str
     version: str
@@ -137,8 +148,9 @@ def write(
     values: Mapping[str, str],
     way_out: WayOut = WayOut.REPLY,
     typewritten: bool = True,
+    letter: str = "",
 ) -> Text:
-    """Fill the words of one kind, ``typewritten`` for a text message. Raises ``KeyError`` for a variable that is missing."""
+    """Fill the words of one kind, ``typewritten`` for a text message; ``letter`` says who of several patients replies. Raises ``KeyError`` for a variable that is missing."""
     words = words_in(language)
     entry = words[kind.value]
     allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
@@ -153,6 +165,7 @@ def write(
     return Text(
         subject=words["subject_urgent" if kind in _URGENT else "subject"].format(sender=variables["sender"]),
         body=_fill(body, language, variables),
+        offer=words["offers"].get(kind.value, "").format(letter=letter) if way_out is WayOut.REPLY else "",
         opt_out=words["opt_out"][way_out],
         language=language,
         version=version_of(language),
@@ -166,9 +179,19 @@ def _without_phone(body: str, questions: str) -> str:
 
 def name_reader(sender: str, language: str, given_name: str, family_name: str, names: SharedNames) -> str:
     """Return the sender with whom a message is for, where several patients read at one address: "City Pharmacy for A.C."."""
-    name = given_name if names is SharedNames.FIRST_NAME and given_name else ""
-    name = name or "".join(f"{part[0]}." for part in (given_name, family_name) if part)
+    name = short_name(given_name, family_name, names)
     return str(words_in(language)["for_whom"]).format(sender=sender, name=name)
+
+
+def short_name(given_name: str, family_name: str, names: SharedNames) -> str:
+    """Return initials or, where the pharmacy chose that, the first name."""
+    name = given_name if names is SharedNames.FIRST_NAME and given_name else ""
+    return name or "".join(f"{part[0]}." for part in (given_name, family_name) if part)
+
+
+def letter_of(rank: int) -> str:
+    """Return the letter by which replies name one of several patients at an address, by rank from 0; "" for one too many."""
+    return _LETTERS[rank] if rank < len(_LETTERS) else ""
 
 
 def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:
@@ -186,30 +209,22 @@ def start_confirmation(language: str, sender: str) -> str:
     return f"{_fill(words['started'], language, {'sender': fold_for_texts(sender.translate(_TYPEWRITTEN))})} {words['opt_out']['reply']}"
 
 
+def request_answer(language: str, sender: str) -> str:
+    """The single message that answers a request for the next supply."""
+    return _fill(words_in(language)["asked"], language, {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN))})
+
+
+def who_answer(language: str, sender: str, people: str) -> str:
+    """The single message that asks which of several patients at one number a reply is about."""
+    values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "people": fold_for_texts(people)}
+    return _fill(words_in(language)["for_which"], language, values)
+
+
 def red_flag_answer(language: str, sender: str, phone: str, emergency: str) -> str:
     """The single message that answers a reply that cannot wait; it does not say that anybody has read it."""
     words = words_in(language)
     values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "phone": phone, "emergency": emergency}
     return _fill(words["red_flag"] if phone else words["red_flag_without_phone"], language, values)
-
-
-@cache
-def _emergency_numbers() -> dict[str, str]:
-    with (_FOLDER.parent / "emergency_numbers.toml").open("rb") as file:
-        return {region: number for number, regions in tomllib.load(file).items() for region in regions}
-
-
-def emergency_number(phone: str) -> str:
-    """The number of the ambulance in the country of a pharmacy's telephone, or where it names none in that of the setting."""
-    region: str | None = conf().phone_region
-    if phone:
-        with suppress(phonenumbers.NumberParseException):
-            region = phonenumbers.region_code_for_number(phonenumbers.parse(phone, region)) or region
-    return _emergency_numbers().get(region or "", _GSM_EMERGENCY)
-
-
-_GSM_EMERGENCY = "112"
-"""Answered from a mobile telephone nearly everywhere (3GPP TS 22.101)."""
 
 
 def stop_page(language: str) -> dict[str, str]:
@@ -225,7 +240,7 @@ def _fill(body: str, language: str, variables: Mapping[str, str]) -> str:
 
 
 def _isolated(name: str, value: str, from_right: bool) -> str:
-    if name in {"phone", "after_hours"}:
+    if name in {"phone", "after_hours", "emergency"}:
         return f"{_LEFT_TO_RIGHT}{value}{_END}" if from_right else value
     if name == "sender" and (from_right or any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in value)):
         return f"{_AS_IT_BEGINS}{value}{_END}"

@@ -108,7 +108,7 @@ def _as_they_will_read(
             detailed=detailed,
         )
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
-        whole = " ".join(filter(None, (text.body, sample_page_url(conf().public_url), text.opt_out)))
+        whole = " ".join(filter(None, (text.body, text.offer, sample_page_url(conf().public_url), text.opt_out)))
         length = count_segments(whole).count if typewritten else 0
         messages.append(
             Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,6 +25,8 @@ DUE_WITHIN = {
     WorkKind.PAPERS_OUTDATED: timedelta(hours=4),
     WorkKind.ORDER_OWED: timedelta(hours=72),
     WorkKind.LATE_ENTRY: timedelta(hours=24),
+    WorkKind.ORDER_REQUESTED: timedelta(hours=8),
+    WorkKind.NO_ANSWER: timedelta(hours=4),
     WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
 """[D]"""
@@ -94,19 +97,27 @@ def open_or_add(
         return open_work(
             kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now, within=within
         )
-    if reason in item.reason:  # the same news, acted on twice at once
+    is_said = reason in item.reason
+    if is_said and item.reprinted_at is None:  # the same news, acted on twice at once
         return False
-    item.reason = f"{reason} Before that: {item.reason}"[:300]
+    item.reason = item.reason if is_said else f"{reason} Before that: {item.reason}"[:300]
     due_by = now + (DUE_WITHIN[kind] if within is None else within)
     item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, due_by)
-    item.save(update_fields=["reason", "state", "put_off_until", "due_by"])
+    if kind is WorkKind.PAPERS_OUTDATED:  # what was printed since is outdated, too, and the patient hears of it again
+        item.opened_at, item.reprinted_at = now, None
+    item.save(update_fields=["reason", "state", "put_off_until", "due_by", "opened_at", "reprinted_at"])
     record_step(audit.Event.WORKLIST_ANSWERED, item, by, now, "news", {"reason": reason})
     return False
 
 
 def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
-    """Close the work about one reminder that what has happened since has answered. Call inside a transaction."""
-    _close(WorklistItem.objects.filter(reminder_id=reminder_id), by, now)
+    """Close the work about one reminder that its arrival has answered: not that of its reader's silence. Call inside a transaction."""
+    _close(WorklistItem.objects.filter(reminder_id=reminder_id).exclude(kind=WorkKind.NO_ANSWER), by, now)
+
+
+def close_work_of_kind(*, reminder_id: int, kind: WorkKind, by: Actor, now: datetime) -> None:
+    """Close the work of a kind about one reminder. Call inside a transaction."""
+    _close(WorklistItem.objects.filter(reminder_id=reminder_id, kind=kind), by, now)
 
 
 def close_answered(patient_id: UUID, *, by: Actor, now: datetime) -> None:
@@ -115,9 +126,9 @@ def close_answered(patient_id: UUID, *, by: Actor, now: datetime) -> None:
     _close(unreachable.filter(Q(reminder__isnull=True) | Q(reminder__state=ReminderState.SCHEDULED)), by, now)
 
 
-def close_patient_work(*, patient_id: UUID, kind: WorkKind, by: Actor, now: datetime) -> None:
-    """Close the work of a kind about a patient that what has happened since has answered. Call inside a transaction."""
-    _close(WorklistItem.objects.filter(patient_id=patient_id, kind=kind), by, now)
+def close_patient_work(*, patient_id: UUID, kinds: Iterable[WorkKind], by: Actor, now: datetime) -> None:
+    """Close the work of some kinds about a patient that what has happened since has answered. Call inside a transaction."""
+    _close(WorklistItem.objects.filter(patient_id=patient_id, kind__in=kinds), by, now)
 
 
 def _close(items: QuerySet[WorklistItem], by: Actor, now: datetime) -> None:

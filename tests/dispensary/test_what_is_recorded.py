@@ -35,6 +35,7 @@ from dispensary.models import (
     AlertKind,
     AuditEntry,
     AuditLog,
+    ContactPoint,
     Dispense,
     Override,
     Pharmacy,
@@ -541,6 +542,10 @@ def test_reminders_planned_sent_failed_delivered_withdrawn(house: House, client:
         assert house.pharmacist.post(where + "consents/", {"medium": medium, "answer": "yes"}).status_code == 204
     taken = house.taken_in(patient={"id": str(patient.pk)})
     house.handed_over(taken["id"])
+    code = ContactPoint.objects.get(patient=patient).page_code
+    assert client.post(f"/m/{code}", {"do": "well"}).status_code == 302
+    line = house.newest(Event.PATIENT_ANSWERED)
+    assert "kafor" not in line.sentence and line.entry.actor == "patient"
     first, second, third = Reminder.objects.order_by("due_at")[:3]
 
     house.pharmacist.post(f"reminders/{first.public_id}/send/", {"despite_quiet_hours": True})

@@ -105,6 +105,7 @@ class Event(StrEnum):
     REMINDER_DELIVERED = "reminder.delivered", "{by} learnt that {subject} reached {patient}."
     CONSENT_CHANGED = "consent.changed", "{by} changed what {patient} agreed to be sent."
     CONTACT_CHANGED = "contact.changed", "{by} changed how {patient} can be reached."
+    PATIENT_ANSWERED = "patient.answered", "{patient} answered a question of a message or of the page."
     WORKLIST_OPENED = "worklist.opened", "{by} put {patient} on the worklist."
     WORKLIST_ANSWERED = "worklist.answered", "{by} worked on {subject} of {patient}."
     WORKLIST_CLOSED = "worklist.closed", "{by} closed {subject} of {patient}."

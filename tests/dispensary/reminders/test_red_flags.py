@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dispensary.emergency_numbers import emergency_number
 from dispensary.reminders.red_flags import find_red_flag
 from dispensary.reminders.segments import count_segments
-from dispensary.reminders.texts import LANGUAGES, emergency_number, red_flag_answer
+from dispensary.reminders.texts import LANGUAGES, red_flag_answer
 
 HERE = Path(__file__).parent
 

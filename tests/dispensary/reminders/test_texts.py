@@ -33,6 +33,7 @@ VALUES = {
     "after": "27182",
     "tablets": "CANARYTABLETS",
     "strength": "16180",
+    "emergency": "999",
 }
 CANARIES = ["CANARY", "31415", "27182", "16180"]
 TELLING = ["baclofen", "lioresal", "mg", "ملغ", "dose", "dosis", "tablet", "comprim", "spas", "withdrawal"]
@@ -109,7 +110,14 @@ def test_each_way_out_says_only_what_can_be_done(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("detailed", [False, True])
 def test_what_asks_to_call_at_once_says_whom_while_the_pharmacy_is_closed(language, detailed):
-    urgent = {ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION}
+    urgent = {
+        ReminderKind.REFILL_AGAIN,
+        ReminderKind.RUN_OUT,
+        ReminderKind.MISSED_COLLECTION,
+        ReminderKind.STEP_CHECK,
+        ReminderKind.AFTER_END,
+        ReminderKind.PAPERS_CHANGED,
+    }
     named = {kind for kind in ReminderKind if "111" in text(kind, language, detailed=detailed, after_hours="111").body}
     assert named == urgent
     assert "after" not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
@@ -118,7 +126,8 @@ def test_what_asks_to_call_at_once_says_whom_while_the_pharmacy_is_closed(langua
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_subject_of_a_letter_says_only_whether_a_call_is_urgent(language):
     subjects = {kind: text(kind, language, detailed=True).subject for kind in ReminderKind}
-    urgent = {subjects[ReminderKind.RUN_OUT], subjects[ReminderKind.MISSED_COLLECTION]}
+    kinds = (ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION, ReminderKind.PAPERS_CHANGED)
+    urgent = {subjects[kind] for kind in kinds}
     assert len(urgent) == 1 and len(set(subjects.values())) == 2
     assert all("City Pharmacy" in subject for subject in subjects.values())
 
@@ -153,7 +162,14 @@ def test_no_day_of_the_year_makes_a_plain_text_message_longer(language, kind):
 
 
 def test_in_french_a_day_has_its_article():
-    for kind in set(ReminderKind) - {ReminderKind.READY}:
+    undated = {kind for kind in ReminderKind if "{date}" not in words_in("fr")[kind.value]["plain"]}
+    assert undated == {
+        ReminderKind.READY,
+        ReminderKind.OWING_READY,
+        ReminderKind.PRESCRIBER_ASKED,
+        ReminderKind.SUPPLY_SHORT,
+    }
+    for kind in set(ReminderKind) - undated:
         for detailed in (True, False):
             assert " le jeudi" in (body := text(kind, "fr", detailed=detailed).body) or "du jeudi" in body
 
@@ -246,7 +262,7 @@ def test_the_language_falls_back_from_region_to_language_to_the_pharmacys(wanted
 def test_a_pharmacy_without_a_number_sends_no_sentence_that_ends_in_nothing(language, kind, detailed):
     values = {
         "sender": "City Pharmacy", "phone": "", "date": "6 December", "medicine": "baclofen", "before": "30",
-        "after": "25", "tablets": "2 tablets", "strength": "10",
+        "after": "25", "tablets": "2 tablets", "strength": "10", "emergency": "999",
     }  # fmt: skip
     body = write(kind, language, detailed=detailed, values=values).body
     assert not re.search(r"[:،؟]\s*[.\u2069]|\s\.|: *$", body), body
