@@ -66,6 +66,9 @@ class Conf:
     staff_alerts: tuple[
         str, ...
     ] = ()  # apprise addresses: told at once of a message that cannot wait, once a day of old work
+    receipt_hours: Mapping[str, int] = field(
+        default_factory=dict
+    )  # channel: hours after which a message that matters for safety goes to the next address without a receipt
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 

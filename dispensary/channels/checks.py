@@ -12,7 +12,7 @@ _MEDIA = ("email", "sms")
 
 
 def check_channels() -> list[CheckMessage]:
-    """Return an error for each channel in the settings that cannot be made or is for an unknown medium."""
+    """Return an error for each channel in the settings that cannot be made or is for an unknown medium, and for wrong terms."""
     try:
         channels = conf().channels
     except ImproperlyConfigured as error:
@@ -30,6 +30,14 @@ def check_channels() -> list[CheckMessage]:
         except ImproperlyConfigured as error:
             hint = "Nothing leaves by any channel until this is right: dispensary/channels/SETTINGS.md has its options."
             messages.append(Error(str(error), hint=hint, id="dispensary.E005"))
+    messages += [
+        Error(
+            f"DISPENSARY['receipt_hours'] has {name!r}: {hours!r}; expected a channel in use and 1 to 47 hours",
+            id="dispensary.E004",
+        )
+        for name, hours in conf().receipt_hours.items()
+        if name not in channels.values() or not isinstance(hours, int) or not 1 <= hours <= 47
+    ]
     return messages
 
 

@@ -21,7 +21,18 @@ from dispensary.channels.staff import notify_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
-from dispensary.reminders import answers, compose, health, outcomes, queue, receipts, risk_list, time_zones, two_way
+from dispensary.reminders import (
+    answers,
+    compose,
+    health,
+    outcomes,
+    queue,
+    receipts,
+    risk_list,
+    time_zones,
+    two_way,
+    unread,
+)
 from dispensary.reminders.breaker import Breaker
 from dispensary.reminders.compose import Ready, recheck_before_send, wait_for_provider
 from dispensary.reminders.queue import count, take_turn
@@ -83,6 +94,7 @@ def tick() -> Ticked:
     count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
     if take_turn(RISK, RISK_EVERY):
         ticked.work_opened = _part("risk", lambda: risk_list.open_risk_work(now=now))
+        _part("silent", lambda: unread.give_up_waiting(now=now))
         ticked.work_opened += _part("unanswered", lambda: two_way.open_unanswered(now=now))
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
     _part("answers", lambda: answers.answer_replies(now=now))

@@ -184,7 +184,7 @@ WORDS: dict[str, str] = {
     "workers-died": "The programs that tried to send it broke down.",
     Reason.TOO_LATE: "It could not leave before it stopped being true.",
     Reason.NO_ADDRESS: "There is no address that the patient has allowed.",
-    Reason.ALL_REFUSED: "Every address that the patient has allowed refuses messages.",
+    Reason.ALL_REFUSED: "Every address that the patient has allowed refuses messages, or no receipt says that they arrive.",
     Reason.ENOUGH_TODAY: "The patient has had as many messages as we send.",
     Reason.WORDS: "Its text could not be written.",
     Reason.ADDRESS: "The address was sealed with a key that this site no longer has; record it anew.",

@@ -32,8 +32,10 @@ EARLY = time(7)
 """The wall time of what is said on the morning of a day before its first dose; in quiet hours their end. [D]"""
 STANDING_FOR = timedelta(days=7)
 """The time after which nobody is told any more of a bag on the shelf, an order that waits, or papers that are wrong. [D]"""
-REPRINT_WITHIN = timedelta(minutes=30)
-"""The time in which papers are put right at the counter, before their reader is told not to use them. [D]"""
+GRACE = timedelta(minutes=30)
+"""The time in which papers are put right, or an order released, at the counter before the patient is told. [D]"""
+_AT_ONCE = frozenset({ReminderKind.READY, ReminderKind.OWING_READY})
+"""Standing kinds that are told without it."""
 STEP_CHECK_DAYS = 2
 """Days after the first lower day on which the patient is asked how it goes. [D]"""
 END_CHECK_DAYS = 3
@@ -82,10 +84,10 @@ class Standing(NamedTuple):
 
 
 def schedule_standing(facts: Iterable[Standing], zone: tzinfo) -> list[Planned]:
-    """Return the messages about states of affairs: one of a kind a day, at once; about papers when there was time to reprint."""
+    """Return the messages about states of affairs: one of a kind a day, at once or after the grace of its kind."""
     first: dict[tuple[ReminderKind, date], Planned] = {}
     for fact in sorted(facts, key=lambda fact: fact.since):
-        leaves_at = fact.since + (REPRINT_WITHIN if fact.kind is ReminderKind.PAPERS_CHANGED else timedelta(0))
+        leaves_at = fact.since + (timedelta(0) if fact.kind in _AT_ONCE else GRACE)
         local = leaves_at.astimezone(zone)
         message = Planned(
             fact.kind,

@@ -9,6 +9,8 @@ from django.db import transaction
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
+from dispensary.channels import channels_in_use
+from dispensary.conf import conf
 from dispensary.models import (
     CHECKS,
     Answer,
@@ -32,6 +34,8 @@ ANSWERED_WITHIN = timedelta(hours=24)
 """The time after which no answer to a question about a step down is followed up. [D]"""
 OPEN_FOR = timedelta(days=7)
 """The time after which an answer is to nothing that was asked. [D]"""
+SAME_WITHIN = timedelta(hours=1)
+"""The time in which the same answer again is a button pressed twice. [D]"""
 _LEFT = (ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)
 _WORK: Mapping[Answer, tuple[WorkKind, str]] = {
     Answer.CALL: (WorkKind.REPLY, "The patient asks to be called about the next supply."),
@@ -77,7 +81,13 @@ def describe_people(points: list[ContactPoint]) -> str:
 def record_answer(
     *, patient: Patient, answer: Answer, reminder: Reminder | None, source: AnswerSource, now: datetime
 ) -> PatientAnswer:
-    """Store an answer with its audit entry, and open the work that it makes. Call inside a transaction."""
+    """Store an answer with its audit entry, and open the work that it makes; twice in an hour is once.
+
+    Call inside a transaction, with the patient locked.
+    """
+    same = patient.answers.filter(answer=answer, reminder=reminder, answered_at__gt=now - SAME_WITHIN).first()
+    if same is not None:
+        return same
     by = Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
     row = PatientAnswer.objects.create(
         pharmacy_id=patient.pharmacy_id,
@@ -131,7 +141,12 @@ def _describe_request(patient: Patient) -> str:
 
 
 def open_unanswered(*, now: datetime) -> int:
-    """Turn questions about a step down or an end that nobody answered into work. Returns how much is new."""
+    """Turn questions about a step down or an end that nobody answered into work. Returns how much is new.
+
+    Where neither a reply nor a page can answer, silence says nothing.
+    """
+    if not conf().public_url and not any(channel.takes_replies for channel in channels_in_use().values()):
+        return 0
     asked = Reminder.objects.filter(
         pharmacy__in=list(Pharmacy.objects.values_list("pk", flat=True)),
         due_at__range=(now - ANSWERED_WITHIN - OPEN_FOR, now - ANSWERED_WITHIN),

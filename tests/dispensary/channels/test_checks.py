@@ -49,3 +49,16 @@ def test_letters_without_one_click_are_warned_of(site, address, error_text):
 def test_who_sends_no_letters_needs_no_address_for_them(site):
     site(channels={}, public_url="")
     assert check_public_address() == []
+
+
+@pytest.mark.parametrize("hours", [{"sink": 1}, {"sink": 47}])
+def test_a_term_for_receipts_of_a_channel_in_use_is_right(site, tmp_path, hours):
+    site(channels={"sms": "sink"}, channel_options={"sink": {"file": str(tmp_path / "sent")}}, receipt_hours=hours)
+    assert check_channels() == []
+
+
+@pytest.mark.parametrize("hours", [{"sink": 0}, {"sink": 48}, {"sink": "4"}, {"pigeon": 4}])
+def test_a_term_for_receipts_that_fits_no_channel_is_named(site, tmp_path, hours):
+    site(channels={"sms": "sink"}, channel_options={"sink": {"file": str(tmp_path / "sent")}}, receipt_hours=hours)
+    [wrong] = check_channels()
+    assert "receipt_hours" in wrong.msg and wrong.id == "dispensary.E004"

@@ -59,8 +59,9 @@ def test_it_says_what_to_do_and_whom_to_call() -> None:
         "Stopping suddenly can make you very ill",
         "Get help at once: call 999",
         "Do not drink alcohol",
-        "Before an operation".replace("Before", "before"),
-        "Questions? Call us: 01865 496 000.",
+        "before an operation",
+        "Questions? Call us:",
+        "01865 496 000",
         "Riverside Pharmacy",
     ):
         assert expected_words in page
@@ -72,9 +73,14 @@ def test_large_print_is_eighteen_points_and_loses_no_word(language: str) -> None
     pages = PdfReader(io.BytesIO(pdf)).pages
     assert len(pages) >= 2
     sizes: set[float] = set()
+
+    def note_size(text: str, _matrix: object, text_matrix: list[float], _font: object, size: float) -> None:
+        if text.strip():
+            sizes.add(round(abs(size * text_matrix[3]), 1))
+
     for page in pages:
-        page.extract_text(visitor_text=lambda text, _cm, tm, _font, size: sizes.add(round(abs(size * tm[3]), 1)))
-    assert min(size for size in sizes if size) >= 17.9
+        page.extract_text(visitor_text=note_size)
+    assert min(sizes) >= 18
     if language != "ar":
         assert len(" ".join(words_of(pdf)).split()) == len(" ".join(words_of(leaflet(language))).split())
 

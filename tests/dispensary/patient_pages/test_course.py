@@ -118,15 +118,18 @@ def test_a_detailed_page_names_the_medicine_and_offers_the_calendar_as_pdf(clien
     make.change_past_actions(type(email.patient.pharmacy).objects.all(), address="12 Mill Lane")
     page = page_of(email, client)
     assert "1 tablet of baclofen 10" in section(page, "today")
-    [address] = re.findall(r'href="(/m/[^"]+\.pdf)"', page)
-    paper = client.get(address)
-    assert (
-        paper.content.startswith(b"%PDF")
-        and paper["X-Robots-Tag"] == "noindex"
-        and "no-store" in paper["Cache-Control"]
-    )
+    addresses = re.findall(r'href="(/m/[^"]+\.pdf)"', page)
+    assert [address.rpartition("/")[2] for address in addresses[1:]] == ["leaflet.pdf", "leaflet-large.pdf"]
+    for address in addresses:
+        paper = client.get(address)
+        assert (
+            paper.content.startswith(b"%PDF")
+            and paper["X-Robots-Tag"] == "noindex"
+            and "no-store" in paper["Cache-Control"]
+        )
+    assert client.get(addresses[1].replace("leaflet", "secrets")).status_code == 404
     ContactPoint.objects.update(detail_level=DetailLevel.PLAIN)
-    assert client.get(address).status_code == 404 and ".pdf" not in page_of(email, client)
+    assert {client.get(address).status_code for address in addresses} == {404} and ".pdf" not in page_of(email, client)
 
 
 def test_two_strengths_are_told_apart_even_where_the_medicine_is_not_named(client: Client) -> None:

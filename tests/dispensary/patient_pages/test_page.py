@@ -12,8 +12,10 @@ from dispensary.actions import consent
 from dispensary.models import (
     Consent,
     ConsentEvent,
+    ConsentSource,
     ContactPoint,
     DetailLevel,
+    Medium,
     Patient,
     PatientAnswer,
     Reminder,
@@ -384,7 +386,11 @@ def test_an_answer_that_the_page_does_not_offer_is_refused(client, email, button
 def test_in_french_a_colon_has_its_blank(client, patient, email):
     make.change_past_actions(Patient.objects.filter(pk=patient.pk), language="fr")
     consent.stop_media(
-        patient=patient, media=["sms"], source="counter", by=making.pharmacist(patient.pharmacy), now=timezone.now()
+        patient=patient,
+        media=[Medium.SMS],
+        source=ConsentSource.COUNTER,
+        by=making.pharmacist(patient.pharmacy),
+        now=timezone.now(),
     )
     page = re.sub(r"<[^>]+>", "", unescape(words_on(client.get(link(email)))))
     assert not re.search(r"[^\W\d]:\s", page), re.findall(r".{20}[^\W\d]:\s", page)

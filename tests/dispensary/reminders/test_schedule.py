@@ -144,9 +144,16 @@ def test_the_first_day_of_what_was_handed_over_before_it_is_told_in_the_morning(
 
 
 @pytest.mark.parametrize(
-    ("kind", "minutes"), [(ReminderKind.READY, 0), (ReminderKind.SUPPLY_SHORT, 0), (ReminderKind.PAPERS_CHANGED, 30)]
+    ("kind", "minutes"),
+    [
+        (ReminderKind.READY, 0),
+        (ReminderKind.OWING_READY, 0),
+        (ReminderKind.SUPPLY_SHORT, 30),
+        (ReminderKind.PRESCRIBER_ASKED, 30),
+        (ReminderKind.PAPERS_CHANGED, 30),
+    ],
 )
-def test_what_stands_is_told_once_a_day_at_once_and_of_papers_after_the_time_to_reprint(
+def test_what_stands_is_told_once_a_day_and_what_may_be_put_right_at_the_counter_after_half_an_hour(
     kind: ReminderKind, minutes: int
 ) -> None:
     since = datetime(2026, 11, 22, 10, tzinfo=LONDON)

@@ -50,7 +50,7 @@ def told(kind: ReminderKind) -> list[Reminder]:
 @pytest.mark.parametrize(
     ("awaiting", "kind"), [("prescriber", ReminderKind.PRESCRIBER_ASKED), ("stock", ReminderKind.SUPPLY_SHORT)]
 )
-def test_who_waits_for_the_prescriber_or_for_stock_hears_it_at_once_and_no_more_when_it_is_there(
+def test_who_waits_for_the_prescriber_or_for_stock_hears_it_in_half_an_hour_and_not_when_it_is_there(
     shop: Pharmacy, pharmacist: Actor, awaiting: str, kind: ReminderKind
 ) -> None:
     patient = make.patient(shop, now=MORNING)
@@ -58,7 +58,7 @@ def test_who_waits_for_the_prescriber_or_for_stock_hears_it_at_once_and_no_more_
     order = make.prescription(patient, now=MORNING)
     order_states.hold(prescription=order, awaiting=awaiting, by=pharmacist, now=MORNING + HOUR)
     (message,) = told(kind)
-    assert (message.due_at, message.state) == (MORNING + HOUR, ReminderState.SCHEDULED)
+    assert (message.due_at, message.state) == (MORNING + HOUR + HOUR / 2, ReminderState.SCHEDULED)
     order.refresh_from_db()
     order_states.resume(prescription=order, by=pharmacist, now=MORNING + 2 * HOUR)
     message.refresh_from_db()

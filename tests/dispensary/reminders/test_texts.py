@@ -15,11 +15,13 @@ from dispensary.reminders.texts import (
     PLAIN_VARIABLES,
     WayOut,
     language_for,
+    request_answer,
     say_date,
     say_number,
     say_tablets,
     stop_confirmation,
     variables_of,
+    who_answer,
     words_in,
     write,
 )
@@ -40,7 +42,7 @@ TELLING = ["baclofen", "lioresal", "mg", "ملغ", "dose", "dosis", "tablet", "c
 
 
 def text(kind, language, *, detailed, day=date(2026, 12, 3), **more):
-    ways = {name: more.pop(name) for name in ("way_out", "typewritten") if name in more}
+    ways = {name: more.pop(name) for name in ("way_out", "typewritten", "letter") if name in more}
     values = {**VALUES, "date": say_date(day, language), **more}
     return write(kind, language, detailed=detailed, values=values, **ways)
 
@@ -79,6 +81,34 @@ def test_a_plain_text_message_fits_one_segment_and_in_arabic_three(language, kin
     counted = count_segments(f"{written.body} {written.opt_out}")
     most, alphabet = (3, "UCS-2") if language == "ar" else (1, "GSM-7")
     assert counted.count <= most and counted.alphabet == alphabet
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_with_its_link_and_the_replies_it_takes_a_plain_text_message_fits_two_segments_and_in_arabic_four(
+    language, kind
+):
+    written = text(kind, language, detailed=False, day=date(2026, 9, 23), letter="B")
+    link = "https://rx.harbour.example/m/AbCdEfGhIjKl"
+    counted = count_segments(" ".join(filter(None, (written.body, written.offer, link, written.opt_out))))
+    most, alphabet = (4, "UCS-2") if language == "ar" else (2, "GSM-7")
+    assert counted.count <= most and counted.alphabet == alphabet
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr"])
+def test_the_answers_to_requests_cost_no_more_for_their_accents(language):
+    for answer in (request_answer(language, "City Pharmacy"), who_answer(language, "City Pharmacy", "A A.C., B B.C.")):
+        counted = count_segments(answer)
+        assert (counted.count, counted.alphabet) == (1, "GSM-7")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_replies_are_offered_only_where_they_are_read(language):
+    for kind in ReminderKind:
+        assert not text(kind, language, detailed=False, way_out=WayOut.CALL).offer
+    offers = {kind for kind in ReminderKind if text(kind, language, detailed=False).offer}
+    assert offers == {
+        ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN, ReminderKind.CHANGE_DAY, ReminderKind.STEP_CHECK, ReminderKind.AFTER_END,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("language", "kind"), [each for each in EVERY if each[0] != "ar"])

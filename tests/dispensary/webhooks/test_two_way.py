@@ -110,7 +110,7 @@ def test_a_request_is_work_that_says_which_supply_and_what_the_rules_say_and_is_
     [text] = texts(gateway)
     assert "we have your request" in text
     reply(client, "1", "r2")
-    assert WorklistItem.objects.filter(kind=WorkKind.ORDER_REQUESTED).count() == 1
+    assert WorklistItem.objects.filter(kind=WorkKind.ORDER_REQUESTED).count() == PatientAnswer.objects.count() == 1
 
 
 def test_the_request_is_over_when_a_supply_was_handed_over(client: Client, asked: Callable[..., Reminder]) -> None:
@@ -206,6 +206,15 @@ def test_a_late_answer_closes_the_work(client: Client, asked: Callable[..., Remi
     reply(client, "6")
     assert WorklistItem.objects.get(kind=WorkKind.NO_ANSWER).resolution == "by-event"
     assert open_unanswered(now=reminder.due_at + 26 * HOUR) == 0
+
+
+def test_where_nothing_can_answer_silence_is_no_work(asked: Callable[..., Reminder], settings: Any) -> None:
+    reminder = asked("step_check")
+    options = {"gateway": {**settings.DISPENSARY["channel_options"]["gateway"], "takes_replies": False}}
+    settings.DISPENSARY = {
+        **settings.DISPENSARY, "channel_options": options, "channels": {"sms": "gateway"}, "public_url": "",
+    }  # fmt: skip
+    assert open_unanswered(now=reminder.due_at + 25 * HOUR) == 0
 
 
 def test_other_kinds_are_not_missed(asked: Callable[..., Reminder]) -> None:

@@ -33,6 +33,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
+from dispensary.reminders.unread import give_up_waiting
 from dispensary.webhooks.views import receive_events
 from tests.dispensary.channels.providers import NhsNotify, Twilio, Vonage, private_key
 from tests.dispensary.channels.servers import http_gateway
@@ -192,6 +193,41 @@ def test_what_did_not_arrive_is_a_persons_work_when_there_is_no_other_address(cl
     reminders.drain()
     sent.reminder.refresh_from_db()
     assert sent.reminder.state == ReminderState.FAILED and WorklistItem.objects.get().kind == "unreachable"
+
+
+@pytest.mark.parametrize(("hours", "given_up"), [(3.9, 0), (4.1, 1)])
+def test_what_no_receipt_says_arrived_goes_to_the_next_address_after_the_channels_hours(
+    client, sent, settings, hours, given_up
+):
+    settings.DISPENSARY = {**settings.DISPENSARY, "receipt_hours": {"gateway": 4}}
+    making.reachable(sent.reminder.patient, "email", address="ann@example.org")
+    now = sent.started_at + timedelta(hours=hours)
+    Reminder.objects.filter(pk=sent.reminder_id).update(useful_until=now + timedelta(hours=1))
+    assert give_up_waiting(now=now) == given_up
+    reminders.act_on_events(now=now)
+    sent.reminder.refresh_from_db()
+    assert sent.reminder.state == (ReminderState.SCHEDULED if given_up else ReminderState.SENT)
+    assert give_up_waiting(now=now) == 0, "once"
+    reminders.drain()
+    assert [d.medium for d in Delivery.objects.order_by("pk")] == ["sms", "email"][: given_up + 1]
+
+
+def test_without_receipts_and_without_another_address_a_person_hears_of_it(client, sent, settings):
+    settings.DISPENSARY = {**settings.DISPENSARY, "receipt_hours": {"gateway": 4}}
+    now = sent.started_at + timedelta(hours=5)
+    Reminder.objects.filter(pk=sent.reminder_id).update(useful_until=now + timedelta(hours=1))
+    give_up_waiting(now=now)
+    reminders.act_on_events(now=now)
+    reminders.drain()
+    assert "no receipt says" in WorklistItem.objects.get(kind="unreachable").reason
+
+
+@pytest.mark.parametrize("kind", ["refill_due", "ready"])
+def test_a_nudge_is_not_sent_again_for_want_of_a_receipt(client, sent, settings, kind):
+    settings.DISPENSARY = {**settings.DISPENSARY, "receipt_hours": {"gateway": 4}}
+    now = sent.started_at + timedelta(hours=5)
+    Reminder.objects.filter(pk=sent.reminder_id).update(kind=kind, useful_until=now + timedelta(hours=1))
+    assert give_up_waiting(now=now) == 0
 
 
 def test_a_complaint_stops_everything_to_that_address(client, sent):
