@@ -24,7 +24,7 @@ from dispensary.assessment import therapy_of
 from dispensary.clock import read_clock
 from dispensary.conf import conf
 from dispensary.documents import DoesNotFit, LeafletLayout, leaflet_pdf, taper_calendar_pdf
-from dispensary.documents.words import long_day, words_in
+from dispensary.documents.words import NB, long_day, words_in
 from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import DispensaryError
 from dispensary.handover import papers_in_hand, printed_handover
@@ -222,7 +222,7 @@ def _render_page(
             "title": paper_words["how_bold"],
             "how": paper_words["how"],
             "help_title": paper_words["help_bold"],
-            "help": paper_words["help"].format(phone=phone),
+            "help": paper_words["help"].format(phone=f"\u2068{phone.replace(' ', NB)}\u2069"),
             "emergency": emergency_number(pharmacy.phone),
         },
         "days_title": paper_words["title"],

@@ -177,7 +177,7 @@ def _open_reply_work(kind: WorkKind, sender: Sender, text: str, now: datetime, w
                 kind,
                 pharmacy_id=pharmacy.pk,
                 patient_id=None,
-                reason=f"{sender.address} wrote: “{' '.join(text.split())[:180]}” The number is on no record here.",
+                reason=f"{sender.address} wrote: “{' '.join(text.split())[:180]}” The {'number' if sender.medium is Medium.SMS else 'address'} is on no record here.",
                 by=engine_actor(pharmacy.pk),
                 now=now,
                 within=within,
