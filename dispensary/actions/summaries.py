@@ -94,12 +94,13 @@ def follow_record(
         therapy=therapy, patient=patient, newest=record.plan, standing=standing, reason=reason, by=by, now=now
     )
     refresh_summary(patient=patient, therapy=therapy, assessments=assessments)
-    answered = set()
-    if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
-        answered.add(WorkKind.WITHDRAWAL_RISK)
-    if reason == Withdrawal.NEW_DISPENSE or not any(thread.more_needed for thread in therapy.threads):
-        answered.add(WorkKind.ORDER_REQUESTED)
-    answered &= record.work
+    answered = []
+    is_risk_listed = WorkKind.WITHDRAWAL_RISK in record.work and reason != Withdrawal.FACTS_CHANGED
+    if is_risk_listed and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
+        answered.append(WorkKind.WITHDRAWAL_RISK)
+    is_supplied = reason == Withdrawal.NEW_DISPENSE or not any(thread.more_needed for thread in therapy.threads)
+    if WorkKind.ORDER_REQUESTED in record.work and is_supplied:
+        answered.append(WorkKind.ORDER_REQUESTED)
     if answered:
         close_patient_work(patient_id=patient.pk, kinds=answered, by=by, now=now)
     return therapy
@@ -111,12 +112,14 @@ _WAITS = {Awaited.PRESCRIBER: ReminderKind.PRESCRIBER_ASKED, Awaited.STOCK: Remi
 def _standing(record: Record, therapy: Therapy) -> Iterator[Standing]:
     """Yield what the patient is told of while it lasts: bags on the shelf, orders that wait, papers that are wrong."""
     patient = record.patient
-    names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
-    owing = {order.id for order in therapy.facts.orders if therapy.owed(order.id) is not None}
-    for bag in record.bags:
-        if bag.stage == Stage.SHELVED and bag.shelved_at is not None:
-            is_rest = names.get(bag.prescription_id) in owing
-            yield Standing(bag.shelved_at, ReminderKind.OWING_READY if is_rest else ReminderKind.READY)
+    shelved = [bag for bag in record.bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
+    orders = group_orders(patient.prescriptions.all()) if shelved else []
+    owing = {order.id for order in therapy.facts.orders if shelved and therapy.owed(order.id) is not None}
+    rests = {row.pk for order in orders if order_id(order) in owing for row in order}
+    for bag in shelved:
+        assert bag.shelved_at is not None
+        kind = ReminderKind.OWING_READY if bag.prescription_id in rests else ReminderKind.READY
+        yield Standing(bag.shelved_at, kind)
     for order in patient.prescriptions.all():
         if order.awaiting in _WAITS and order.awaiting_since is not None:
             yield Standing(order.awaiting_since, _WAITS[Awaited(order.awaiting)])
