@@ -31,6 +31,11 @@ def elements(node: Any) -> list[str]:
     return [*([str(node["/S"])] if "/S" in node else []), *elements(node.get("/K", []))]
 
 
+def letters_of(pdf: bytes) -> str:
+    """The text without white space, which differs with the ends of lines."""
+    return "".join("".join(words_of(pdf)).split())
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("layout", "width"), [(LeafletLayout.A4, 595), (LeafletLayout.A5, 420)])
 def test_it_fits_one_page_of_its_paper_in_every_language(language: str, layout: LeafletLayout, width: int) -> None:
@@ -82,7 +87,7 @@ def test_large_print_is_eighteen_points_and_loses_no_word(language: str) -> None
         page.extract_text(visitor_text=note_size)
     assert min(sizes) >= 18
     if language != "ar":
-        assert len(" ".join(words_of(pdf)).split()) == len(" ".join(words_of(leaflet(language))).split())
+        assert letters_of(pdf) == letters_of(leaflet(language))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
