@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0043_times_of_day_and_labels'),
+        ('dispensary', "0045_long_exports_of_the_log"),
     ]
 
     operations = [

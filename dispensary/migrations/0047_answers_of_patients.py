@@ -8,14 +8,14 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0044_kinds_of_messages'),
+        ('dispensary', '0046_kinds_of_messages'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='worklistitem',
             name='kind',
-            field=models.CharField(choices=[('red-flag', 'A message that cannot wait'), ('withdrawal-risk', 'Supply ends or has ended, nothing collected'), ('unreachable', 'No address that a message may go to'), ('failed', 'A message could not be sent'), ('maybe-sent', 'A message may or may not have been sent'), ('expired', 'A message was not sent in time'), ('reply', 'The patient answered a message'), ('wrong-person', 'An address belongs to somebody else'), ('order-withdrawn', 'An order was withdrawn after a supply'), ('papers-outdated', 'Papers no longer true'), ('order-owed', 'The order for an emergency supply is owed'), ('order-requested', 'The patient asks for the next supply'), ('no-answer', 'No answer to a question after a step down'), ('relation-unknown', 'Whether supplies replace each other is not known')], max_length=16),
+            field=models.CharField(choices=[('red-flag', 'A message that cannot wait'), ('withdrawal-risk', 'Supply ends or has ended, nothing collected'), ('unreachable', 'No address that a message may go to'), ('failed', 'A message could not be sent'), ('maybe-sent', 'A message may or may not have been sent'), ('expired', 'A message was not sent in time'), ('reply', 'The patient answered a message'), ('wrong-person', 'An address belongs to somebody else'), ('order-withdrawn', 'An order was withdrawn after a supply'), ('papers-outdated', 'Papers no longer true'), ('order-owed', 'The order for an emergency supply is owed'), ('late-entry', 'A hand-over recorded late, to be reviewed by a pharmacist'), ('order-requested', 'The patient asks for the next supply'), ('no-answer', 'No answer to a question after a step down'), ('relation-unknown', 'Whether supplies replace each other is not known')], max_length=16),
         ),
         migrations.CreateModel(
             name='PatientAnswer',
