@@ -33,10 +33,12 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.is_continuing or t.latest is None:
         return CLEAR
+    # Anew: of an unknown age one maximum may be reached by both doses, and another by the new one alone.
+    most = maxima.verdict(lambda limit: min(t.first_mg, t.previous_low_mg) >= limit, t.age)
+    if most is None:
+        return CLEAR
     if isinstance(most, Missing):
         return (most,)
-    if t.previous_low_mg < most:
-        return CLEAR
     days_before = t.held_days - (t.case.on - t.latest.dispensed_on).days
     if not days_before < limits.after_days <= t.held_days:
         return CLEAR
