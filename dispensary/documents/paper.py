@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from dispensary.models.pharmacy import LabelLayout
@@ -51,7 +51,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The phases that the patient takes, day by day."""
+    """The phases that the patient takes, day by day. Between two of them may be days without tablets."""
 
     stretches: tuple[Stretch, ...]
     then_stop: bool = False
@@ -69,8 +69,8 @@ class Course:
         if not self.stretches:
             raise ValueError("a course needs at least one stretch")
         for earlier, later in zip(self.stretches, self.stretches[1:], strict=False):
-            if earlier.last_on is None or later.first_on != earlier.last_on + timedelta(days=1):
-                raise ValueError("each stretch must begin the day after the one before it ends")
+            if earlier.last_on is None or later.first_on <= earlier.last_on:
+                raise ValueError("each stretch must begin after the one before it ends")
 
 
 @dataclass(frozen=True, slots=True)
