@@ -13,7 +13,7 @@ from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation, Therapy
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.bags import bag_problems, end_bag, note_bag
+from dispensary.actions.bags import bag_problems, end_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
@@ -28,7 +28,7 @@ from dispensary.actions.handover_problems import (
     key_in_use,
     list_gtins,
 )
-from dispensary.actions.handover_review import ATC, assess_items, find_products, log_dispense
+from dispensary.actions.handover_review import ATC, assess_items, build_dispense, find_products, log_dispense
 from dispensary.actions.locks import lock, lock_record
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.owed_orders import follow_owed_order
@@ -257,28 +257,16 @@ class _Handover:
         days = after.supply(HAND_OVER)
         starts_on = next((row.starts_on for row in decisions if row.order_id == order.pk and row.starts_on), None)
         dispenses = [
-            Dispense(
-                pharmacy_id=order.pharmacy_id,
-                patient_id=order.patient_id,
-                prescription=item.prescription,
+            build_dispense(
+                item,
+                product,
+                days=days,
+                relation=relation,
+                bag=self._bag,
+                at=self.now,
                 review=frozen_reviews[number][0],
                 number=len(handed_over_on(item.prescription)) + 1,
-                quantity=item.quantity,
-                product=product,
-                strength_mg=product.strength_mg,
-                lot=clean_line(item.pack.lot, "pack.lot", longest=20, required=False),
-                expiry=item.pack.expiry,
-                serial=clean_line(item.pack.serial, "pack.serial", longest=20, required=False),
-                further_packs=[counted.to_json() for counted in item.further],
-                starts_on=days.starts_on,
-                days_supply=days.days,
-                run_out_on=days.run_out_on,
-                relation=relation.relation.value,
-                relation_how="" if relation.how is None else relation.how.value,
-                relation_to=list(relation.to),
                 relation_starts_on=starts_on,
-                **note_bag(self._bag, self.now),
-                handed_over_at=self.now,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
                 key=self.key if number == 0 else f"{self.key}+{number}"[:64],

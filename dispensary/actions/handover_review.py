@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from baclofen_rules.therapy import OrderRelation, Relation, SupplyDays
 from dispensary import audit
+from dispensary.actions.bags import note_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import Item, find_item_product, list_gtins
 from dispensary.actors import Actor
@@ -21,7 +23,8 @@ from dispensary.assessment import (
 )
 from dispensary.audit import Event
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Decision, Dispense, Override, Product
+from dispensary.models import Decision, Dispense, Override, Preparation, Product
+from dispensary.text import clean_line
 
 ATC = "M03BX01"
 """Baclofen, as the log files it."""
@@ -87,6 +90,41 @@ def _facts_of_then(facts: Mapping[str, Any], on: date) -> dict[str, Any]:
         "recorded_on": facts.get("recorded_on")
         and {name: min(day, then) for name, day in facts["recorded_on"].items()},
     }
+
+
+def build_dispense(
+    item: Item,
+    product: Product,
+    *,
+    days: SupplyDays,
+    relation: OrderRelation | None,
+    bag: Preparation | None,
+    at: datetime,
+    **own: Any,
+) -> Dispense:
+    """Return the row of a hand-over at a time, not stored yet. `own`: review, number, key and people; other columns of the caller's."""
+    order = item.prescription
+    return Dispense(
+        pharmacy_id=order.pharmacy_id,
+        patient_id=order.patient_id,
+        prescription=order,
+        quantity=item.quantity,
+        product=product,
+        strength_mg=product.strength_mg,
+        lot=clean_line(item.pack.lot, "pack.lot", longest=20, required=False),
+        expiry=item.pack.expiry,
+        serial=clean_line(item.pack.serial, "pack.serial", longest=20, required=False),
+        further_packs=[counted.to_json() for counted in item.further],
+        starts_on=days.starts_on,
+        days_supply=days.days,
+        run_out_on=days.run_out_on,
+        relation=(Relation.UNKNOWN if relation is None else relation.relation).value,
+        relation_how="" if relation is None or relation.how is None else relation.how.value,
+        relation_to=[] if relation is None else list(relation.to),
+        **note_bag(bag, at),
+        handed_over_at=at,
+        **own,
+    )
 
 
 def log_dispense(

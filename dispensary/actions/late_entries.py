@@ -17,7 +17,7 @@ from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation, SupplyDays
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.bags import end_bag, find_open_bag, note_bag
+from dispensary.actions.bags import end_bag, find_open_bag
 from dispensary.actions.dispenses import end_replaced
 from dispensary.actions.handover_problems import (
     CountedPack,
@@ -27,7 +27,13 @@ from dispensary.actions.handover_problems import (
     key_in_use,
     packs_problems,
 )
-from dispensary.actions.handover_review import assess_items, assess_items_of_then, find_products, log_dispense
+from dispensary.actions.handover_review import (
+    assess_items,
+    assess_items_of_then,
+    build_dispense,
+    find_products,
+    log_dispense,
+)
 from dispensary.actions.locks import lock
 from dispensary.actions.owed_orders import follow_owed_order
 from dispensary.actions.papers import open_work_on_late_entry
@@ -186,27 +192,15 @@ class _LateEntry:
     ) -> list[Dispense]:
         members = StaffMember.objects.filter(pharmacy_id=self.order.pharmacy_id, display_name__iexact=self.person)[:2]
         return [
-            Dispense(
-                pharmacy_id=item.prescription.pharmacy_id,
-                patient_id=item.prescription.patient_id,
-                prescription=item.prescription,
+            build_dispense(
+                item,
+                product,
+                days=days,
+                relation=relation,
+                bag=bag,
+                at=self.at,
                 review=frozen_reviews[number],
                 number=item.prescription.dispenses.count() + 1,
-                quantity=item.quantity,
-                product=product,
-                strength_mg=product.strength_mg,
-                lot=clean_line(item.pack.lot, "pack.lot", longest=20, required=False),
-                expiry=item.pack.expiry,
-                serial=clean_line(item.pack.serial, "pack.serial", longest=20, required=False),
-                further_packs=[counted.to_json() for counted in item.further],
-                starts_on=days.starts_on,
-                days_supply=days.days,
-                run_out_on=days.run_out_on,
-                relation=(Relation.UNKNOWN if relation is None else relation.relation).value,
-                relation_how="" if relation is None or relation.how is None else relation.how.value,
-                relation_to=[] if relation is None else list(relation.to),
-                **note_bag(bag, self.at),
-                handed_over_at=self.at,
                 dispensed_by=members[0].actor().name if len(members) == 1 else "",
                 dispenser_name=self.person,
                 key=self.key if number == 0 else f"{self.key}+{number}"[:64],
