@@ -96,8 +96,9 @@ def follow_ups(therapy: Therapy, *, step_check: int, end_check: int) -> list[Due
     due = [DueMessage(day, MessageKind.START_DAY, course) for day, course in _starts(therapy) if day >= today]
     changes = therapy.announced_changes(after=today - (step_check + 1) * _DAY)
     down = [day for day in changes if is_step_down(therapy, day)]
+    handed_over = {supply.on for supply in therapy.facts.supplies if supply.status is SupplyStatus.GIVEN}
     for day in changes:
-        if therapy.day(day).mg:
+        if therapy.day(day).mg and day not in handed_over:  # who gets tablets on the day hears it with them
             due.append(DueMessage(day, MessageKind.CHANGE_DAY, therapy.day(day).running[0]))
     for day in down:
         on = day + step_check * _DAY

@@ -201,7 +201,7 @@ CASES = [
         (5, 28),
         "FF",
         {5: 40, 32: 40, 33: None},
-        {("dose_change", 4), *calls(33, 26)},
+        {("dose_change", 4), ("change_day", 5), *calls(33, 26)},
     ),
     Case(
         "a taper to nothing in the place of a higher dose",
@@ -218,7 +218,10 @@ CASES = [
         (0, 21),
         "FF",
         {0: 25, 6: 25, 7: 15, 13: 15, 14: 10, 20: 10, 21: None},
-        {("dose_change", 6), ("dose_change", 13), ("last_day", 20)},
+        {
+            ("dose_change", 6), ("change_day", 7), ("dose_change", 13), ("change_day", 14), ("last_day", 20),
+            *(("step_check", day + 2) for day in (0, 7, 14)), ("after_end", 24),
+        },  # fmt: skip
         answers=[answer("replaces", "B", "A")],
     ),
     Case(
@@ -247,7 +250,7 @@ CASES = [
         (0, 28),
         "FF",
         {0: 25, 27: 25, 28: None},
-        calls(28, 21),
+        {("step_check", 2), *calls(28, 21)},
         answers=[answer("replaces", "B", "A")],
     ),
     Case(

@@ -268,7 +268,7 @@ def test_the_guards_name_every_column_of_the_tables(database: Database, db: None
 
     migration: Any = import_module("dispensary.migrations.0016_log_answers_for_itself")
     with database.connect("owner") as owner:
-        opened_since = {"prescription": ("awaiting",)}
+        opened_since = {"prescription": ("awaiting", "awaiting_since")}
         for table, first_open in migration.OPEN.items():
             open_columns = {*first_open, *opened_since.get(table, ())}
             row = owner.execute(

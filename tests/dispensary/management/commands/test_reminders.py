@@ -161,4 +161,12 @@ def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):
     person = making.patient(awake, language="fr")
     dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True), at=database_now())
     output = run(capsys, "preview", dispense.pk, "--detailed")
-    assert output.count("text message") == 4 and "un demi-comprimé" in output and "GSM-7" in output
+    for words, count in (
+        ("the dose changes tomorrow", 3),
+        ("the dose changes today", 3),
+        ("question two days after a step down", 3),
+        ("last day of the course", 1),
+        ("question three days after the end", 1),
+    ):
+        assert output.count(words) == count, words
+    assert output.count("text message") == 11 and "un demi-comprimé" in output and "GSM-7" in output
