@@ -219,9 +219,12 @@ CASES = [
         "FF",
         {0: 25, 6: 25, 7: 15, 13: 15, 14: 10, 20: 10, 21: None},
         {
-            ("dose_change", 6), ("change_day", 7), ("dose_change", 13), ("change_day", 14), ("last_day", 20),
-            *(("step_check", day + 2) for day in (0, 7, 14)), ("after_end", 24),
-        },  # fmt: skip
+            *(("dose_change", day) for day in (6, 13)),
+            *(("change_day", day) for day in (7, 14)),
+            *(("step_check", day) for day in (2, 9, 16)),
+            ("last_day", 20),
+            ("after_end", 24),
+        },
         answers=[answer("replaces", "B", "A")],
     ),
     Case(

@@ -126,8 +126,8 @@ def test_the_log_holds_refusal_answer_and_stop_of_the_supply(counter: Client, su
     answer = Override.objects.get(prior_supply=supply)
     assert (answer.code, answer.signature, answer.prescription_id) == ("abrupt-stop", "password", None)
     assert Review.objects.filter(prior_supply=supply, reason="stop").exists()
-    stopped = AuditEntry.objects.get(action="prescription.stopped")
-    assert (stopped.subject_type, stopped.subject_id) == ("priorsupply", str(supply.pk))
+    stopped = AuditEntry.objects.get(action="prescription.stopped", subject_id=str(supply.pk))
+    assert stopped.subject_type == "priorsupply"
     assert stopped.patient_ref == str(supply.patient_id)
     flush_links()
     assert [orphan for orphan in reconcile() if orphan.table in ("override", "review")] == []
@@ -189,7 +189,9 @@ def test_the_stop_by_rest_asks_first_and_answers_with_what_is_taken(
     where = f"patients/{supply.patient_id}/supplies/{supply.pk}/stop/"
     refused = problem(caller.post(where, {"words": "no longer needed"}), 409)
     assert [finding["code"] for finding in refused["findings"]] == ["abrupt-stop"]
-    assert AuditEntry.objects.get(action="prescription.stop_refused").subject_type == "priorsupply"
+    assert AuditEntry.objects.get(
+        action="prescription.stop_refused", subject_id=str(supply.pk), subject_type="priorsupply"
+    )
     answer = ANSWER | {"finding": "abrupt-stop"}
     done = caller.sign(where, {"words": "no longer needed", "overrides": [answer]})
     assert done.status_code == 200, done.content
