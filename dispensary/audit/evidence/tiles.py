@@ -67,8 +67,8 @@ def write_tiles(
 ) -> int:
     """Write what the newest checkpoint covers into a folder, the checkpoint last; return its size, 0 without one.
 
-    Goes on from the checkpoint that is there. The hashes are computed from the columns. Raises Conflict when they do not give the
-    root that was signed: then no hash tile and no checkpoint is written.
+    Goes on from the checkpoint that is there. The hashes are computed from the columns. Raises Conflict when entries are
+    missing or do not give the root that was signed: then no hash tile and no checkpoint is written.
     """
     published = _read_published(folder / "checkpoint")
     before = published.size if published else 0
@@ -85,6 +85,8 @@ def write_tiles(
             if with_entries:
                 content = b"".join(len(header).to_bytes(2, "big") + header for header, _ in bundle)
                 _write(folder / tile_path("entries", index, len(bundle)), content)
+        if (present := before // WIDTH * WIDTH + len(leaves)) < size:
+            raise Conflict(f"{log.origin} has {present} entries, and {size} were signed; nothing was published.")
         files = _hash_tiles(folder, before, leaves)
 
         def read(path: str) -> bytes:

@@ -124,19 +124,25 @@ def _add_tiles_arguments(parser: ArgumentParser) -> None:
 
 def _tiles(command: BaseCommand, options: Options) -> int:
     connection = raw_connection(sealer_alias())
-    remote = remote_witness()
+    remote, refused = remote_witness(), []
     for log in open_logs(connection):
-        size = tiles.write_tiles(
-            connection, log, options["folder"] / tiles.folder_name(log.origin),
-            with_entries=not options["hashes_only"], witnesses=remote.names if remote else (),
-        )  # fmt: skip
-        command.stdout.write(f"{log.origin}: {size:,} entries")
+        try:
+            size = tiles.write_tiles(
+                connection, log, options["folder"] / tiles.folder_name(log.origin),
+                with_entries=not options["hashes_only"], witnesses=remote.names if remote else (),
+            )  # fmt: skip
+        except Conflict as error:  # the other logs are written
+            refused.append(str(error))
+        else:
+            command.stdout.write(f"{log.origin}: {size:,} entries")
+    if refused:
+        raise Conflict("\n".join(refused))
     return 0
 
 
 TILES = Verb(
     "Write every log as static files to be watched from outside (C2SP tlog-tiles): checkpoint, hash tiles, headers of entries. "
-    "Only what is new is written. Exit 0: written; 1: a log does not give the root that was signed.",
+    "Only what is new is written. Exit 0: written; 1: a log lacks entries or does not give the root that was signed; the others are written.",
     _add_tiles_arguments,
     _tiles,
     {Conflict: 1, OSError: 2, ImproperlyConfigured: 2},

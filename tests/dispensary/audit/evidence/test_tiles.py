@@ -22,6 +22,7 @@ from dispensary.audit.evidence import tiles, verify
 from dispensary.audit.log.database import all_logs, raw_connection
 from dispensary.audit.sealing import merkle, service
 from dispensary.models import Pharmacy
+from tests.dispensary import make
 from tests.dispensary.audit.logs import SIGNER, Log
 from tests.site import Database
 
@@ -130,8 +131,22 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
         attack = Attack(connection, row.log_id)
         attack.set_entry(270, "actor = 'user:66'")
         attack.relink(270)
-    with pytest.raises(CommandError, match="does not give the root"):
+    with pytest.raises(CommandError, match=f"{sealed.pk} does not give the root"):
         call_command("audit", "tiles", str(tmp_path / "elsewhere"), stdout=StringIO())
+
+
+def test_a_log_that_lost_entries_is_not_published_and_holds_up_no_other(
+    sealed: Pharmacy, database: Database, tmp_path: Path
+) -> None:
+    other = make.pharmacy("Hill Pharmacy")
+    service.seal_round(service.make_sealer(), timezone.now(), pharmacy=other.pk)
+    row = all_logs(raw_connection("sealer"), sealed.pk)[0]
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, row.log_id).cut(13)
+    with pytest.raises(CommandError, match=f"{sealed.pk} has 12 entries, and 13 were signed; nothing was published"):
+        call_command("audit", "tiles", str(tmp_path), stdout=StringIO())
+    assert not (tmp_path / str(sealed.pk) / "checkpoint").exists()
+    assert (tmp_path / str(other.pk) / "checkpoint").exists()
 
 
 def test_a_forked_log_is_told_from_one_that_grew(sealed: Pharmacy, published: tuple[Path, str], tmp_path: Path) -> None:
