@@ -96,7 +96,7 @@ def test_the_log_marks_it_and_says_the_same_as_the_row(order, by):
     assert "recorded late that" in line.sentence
     assert line.body["handed_over_at"].startswith("2026-11-21T10:00:00")
     assert (line.entry.actor, line.entry.patient_ref) == (by.name, str(order.patient_id))
-    assert list(reconcile()) == []
+    assert [orphan for orphan in reconcile() if orphan.id == str(done.pk)] == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_changed_column_is_named_by_the_nightly_comparison(order, by, column, 
     flush_links()
     make.let_rows_change("dispensary_dispense")
     make.change_past_actions(Dispense.objects.filter(pk=done.pk), **{column: value})
-    assert [orphan.detail.split(" is ")[0] for orphan in reconcile()] == [column]
+    assert [orphan.detail.split(" is ")[0] for orphan in reconcile() if orphan.id == str(done.pk)] == [column]
 
 
 def test_a_hand_over_of_the_counter_made_a_late_one_is_an_entry_without_its_row(order, shop):
@@ -118,7 +118,8 @@ def test_a_hand_over_of_the_counter_made_a_late_one_is_an_entry_without_its_row(
     make.change_past_actions(
         Dispense.objects.filter(pk=done.pk), recorded_at=NOW, recorded_by="user:1", recorder_name="Somebody"
     )
-    assert {orphan.kind.value for orphan in reconcile()} >= {"row without entry", "entry without row"}
+    kinds = {orphan.kind.value for orphan in reconcile() if orphan.id == str(done.pk)}
+    assert kinds >= {"row without entry", "entry without row"}
 
 
 def test_therapy_and_messages_count_from_the_true_time(order, by):
