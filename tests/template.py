@@ -3,6 +3,7 @@
 It is kept in pytest's cache, under the digest of everything that decides what is in it. `pytest --cache-clear` forgets it.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -55,22 +56,31 @@ class Template:
         return True
 
     def keep(self, server: Postgres) -> None:
-        """Keep the data of a running server, which stops for that and starts again at its address; forget older templates."""
-        if "FAKETIME" in os.environ or self.folder.exists():
+        """Keep the data of a running server, which stops for that and starts again at its address; forget older templates.
+
+        One process at a time: what another one is writing would be forgotten as an older template.
+        """
+        if "FAKETIME" in os.environ:
             return
-        port = server.port
-        server.stop()
+        with self.folder.with_name("lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.folder.exists():
+                port = server.port
+                server.stop()
+                self._store(server)
+                server.start(port)
+
+    def _store(self, server: Postgres) -> None:
+        for older in self.folder.parent.iterdir():
+            if older.is_dir():
+                shutil.rmtree(older, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(dir=self.folder.parent))
         try:
             _copy(server.data, unfinished / "data")
             (unfinished / "password").write_text(server.password, encoding="utf-8")
-            for older in self.folder.parent.iterdir():
-                if older not in (unfinished, self.folder):
-                    shutil.rmtree(older, ignore_errors=True)
             unfinished.rename(self.folder)
-        except (OSError, subprocess.CalledProcessError):  # another process was faster, or there is no room
+        except (OSError, subprocess.CalledProcessError):  # there is no room
             shutil.rmtree(unfinished, ignore_errors=True)
-        server.start(port)
 
 
 def _copy(data: Path, to: Path) -> None:
