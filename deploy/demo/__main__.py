@@ -122,7 +122,9 @@ def invite(site: DemoSite) -> None:
     """Say where it is and what to try."""
     from deploy.demo import people
 
-    print(f"\nDispensary is open at {site.address}  (password of every account: {people.PASSWORD})")
+    print(
+        f"\nDispensary is open at {site.address}  (password of every account, without the quotes: “{people.PASSWORD}”)"
+    )
     for account in people.ACCOUNTS:
         print(f"  {account.username:6}{account.role.label:12}{account.pharmacy:18}{account.invitation}")
     print(
