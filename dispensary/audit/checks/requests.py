@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from dispensary.audit.checks.verification import Evidence, verify_logs
 from dispensary.audit.evidence import verify
+from dispensary.audit.log.background import BackgroundRunner
 from dispensary.audit.sealing.keys import KeyTrouble
 from dispensary.models import CheckResult, LogCheck
 
@@ -27,31 +27,25 @@ _RESULTS = {
 """Exit status -> result, the worst first."""
 
 
-class CheckRunner:
+class CheckRunner(BackgroundRunner):
     """Runs requested checks one after another in a thread, so that sealing goes on meanwhile."""
 
     def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
+        super().__init__(
+            "requested checks",
+            _run_all,
+            "a requested check of the audit log was not finished; it is begun again",
+        )
 
     def poll(self, now: dt.datetime) -> None:
         """Start the thread where a check waits and none is running."""
-        if (self.thread is None or not self.thread.is_alive()) and _waiting(now).exists():
-            self.thread = threading.Thread(target=self._run, name="requested checks", daemon=True)
-            self.thread.start()
+        if not self.is_running and _waiting(now).exists():
+            self.start()
 
-    def wait(self) -> None:
-        """Wait until the checks that were begun are finished."""
-        if self.thread is not None:
-            self.thread.join()
 
-    def _run(self) -> None:
-        try:
-            while run_next(timezone.now()):
-                pass
-        except Exception:
-            log.exception("a requested check of the audit log was not finished; it is begun again")
-        finally:
-            connections.close_all()
+def _run_all() -> None:
+    while run_next(timezone.now()):
+        pass
 
 
 def run_next(now: dt.datetime) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 from pathlib import Path
 
-from django.db import connections
-
 from dispensary.audit.evidence.tiles import folder_name, write_tiles
+from dispensary.audit.log.background import BackgroundRunner
 from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
 from dispensary.audit.sealing.cosigning import WitnessSilent, ask_witness, remote_witness
 from dispensary.conf import conf
@@ -20,34 +18,19 @@ log = logging.getLogger(__name__)
 INTERVAL = dt.timedelta(minutes=1)
 
 
-class Publisher:
+class Publisher(BackgroundRunner):
     """Publishes once in INTERVAL in a thread of its own: a witness that hangs holds up no signature."""
 
     def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
+        super().__init__("publication of the audit log", publish, "the audit log was not published; it is tried again")
         self.began_at: dt.datetime | None = None
 
     def poll(self, now: dt.datetime) -> None:
         """Start the thread where it is time, something is set to be published, and none is running."""
         is_due = self.began_at is None or now - self.began_at >= INTERVAL
-        is_running = self.thread is not None and self.thread.is_alive()
-        if is_due and not is_running and (conf().audit_witness_url or conf().audit_tiles_folder):
+        if is_due and not self.is_running and (conf().audit_witness_url or conf().audit_tiles_folder):
             self.began_at = now
-            self.thread = threading.Thread(target=self._run, name="publication of the audit log", daemon=True)
-            self.thread.start()
-
-    def wait(self) -> None:
-        """Wait until what was begun is finished."""
-        if self.thread is not None:
-            self.thread.join()
-
-    def _run(self) -> None:
-        try:
-            publish()
-        except Exception:
-            log.exception("the audit log was not published; it is tried again")
-        finally:
-            connections.close_all()
+            self.start()
 
 
 def publish() -> None:
