@@ -16,11 +16,11 @@ demo: install-run styles ## start real servers and do the main job before your e
 	@ONCE=$(ONCE) $(BIN)/python -m deploy.demo
 
 test: install-test styles browser lint ## check everything: style, types, layers, and every test, on servers of its own
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=10 -m "not faults"
+	@$(BIN)/pytest -n 2 --dist loadgroup --durations=10 -m "not faults"
 	@$(BIN)/pytest --durations=10 -m faults  # one after the other, on servers of its own: it kills, and measures how long things take
 
 check: install-test styles lint ## style, types, layers and every test that is quick, in parallel; a tenth of the random examples
-	@EXAMPLES_PERCENT=10 $(BIN)/pytest -q -p no:schemathesis -n 2 --dist loadgroup --no-loadscope-reorder --durations=10 -m "not slow and not faults and not browser"
+	@EXAMPLES_PERCENT=10 $(BIN)/pytest -q -p no:schemathesis -n 2 --dist loadgroup --durations=10 -m "not slow and not faults and not browser"
 
 test-random: install-test ## the rule book's tests with random examples instead of the same ones each time (SEED=1 TIMES=20)
 	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)); for turn in $$(seq $(or $(TIMES),1)); do \
