@@ -127,6 +127,21 @@ def build_dispense(
     )
 
 
+def preview_dispense(item: Item, product: Product, at: datetime) -> Dispense:
+    """Return the row of a hand-over that has not happened, with what its label reads of it; never stored."""
+    order = item.prescription
+    return Dispense(
+        pharmacy=order.pharmacy,
+        patient=order.patient,
+        prescription=order,
+        product=product,
+        strength_mg=product.strength_mg,
+        quantity=item.quantity,
+        further_packs=[counted.to_json() for counted in item.further],
+        handed_over_at=at,
+    )
+
+
 def log_dispense(
     dispense: Dispense, assessment: Assessment, used: Sequence[Override], in_vain: Sequence[str], by: Actor
 ) -> audit.Prepared:

@@ -21,7 +21,7 @@ from dispensary.actions.handover_problems import (
     expiry_problems,
     items_problems,
 )
-from dispensary.actions.handover_review import assess_items, find_products
+from dispensary.actions.handover_review import assess_items, find_products, preview_dispense
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.refusals import Refused, refuse
@@ -271,19 +271,7 @@ def _values_to_print(preparation: Preparation, by: Actor, now: datetime) -> tupl
     after = assess_items(items, products, today).after_hand_over() if len(products) == len(items) else None
     if after is None or not after.label(HAND_OVER):
         raise Conflict("Nobody can say yet how these tablets are taken: the label is printed after the check.")
-    dispenses_to_come = [
-        Dispense(
-            pharmacy=item.prescription.pharmacy,
-            patient=item.prescription.patient,
-            prescription=item.prescription,
-            product=product,
-            strength_mg=product.strength_mg,
-            quantity=item.quantity,
-            further_packs=[counted.to_json() for counted in item.further],
-            handed_over_at=now,
-        )
-        for item, product in zip(items, products, strict=True)
-    ]
+    dispenses_to_come = [preview_dispense(item, product, now) for item, product in zip(items, products, strict=True)]
     try:
         return row, label_values(dispenses_to_come, after)
     except DoesNotFit as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dispensary.actions.handover_problems import Item
+from dispensary.actions.handover_review import preview_dispense
 from dispensary.counter.reviewing import Reviewed
 from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.handover import try_labels
-from dispensary.models import Dispense
 
 
 def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) -> str:
@@ -18,19 +18,7 @@ def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) 
     products = [line.product for line in reviewed.lines if line.product is not None]
     if after is None or len(products) < len(given):
         return ""
-    rows = [
-        Dispense(
-            pharmacy=visit.pharmacy,
-            patient=item.prescription.patient,
-            prescription=item.prescription,
-            product=product,
-            strength_mg=product.strength_mg,
-            quantity=item.quantity,
-            further_packs=[counted.to_json() for counted in item.further],
-            handed_over_at=visit.now,
-        )
-        for item, product in zip(given, products, strict=True)
-    ]
+    rows = [preview_dispense(item, product, visit.now) for item, product in zip(given, products, strict=True)]
     try:
         try_labels(rows, after)
     except DoesNotFit as error:
