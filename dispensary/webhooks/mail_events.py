@@ -36,12 +36,7 @@ _QUOTE = re.compile(
 
 def receive_tracking(sender: Any, event: Any, esp_name: str = "", **_: Any) -> None:
     """Receive `anymail.signals.tracking`; queued, opened and clicked are ignored."""
-    receipt = parse_receipt(event)
-    if receipt is None:
-        return
-    now = read_clock()
-    reminders.keep(channel="email", events=[receipt], now=now)
-    reminders.act_on_events(now=now, limit=50)
+    _keep_and_act(parse_receipt(event))
 
 
 def receive_inbound(sender: Any, event: Any, esp_name: str = "", **_: Any) -> None:
@@ -49,11 +44,14 @@ def receive_inbound(sender: Any, event: Any, esp_name: str = "", **_: Any) -> No
 
     What a program wrote (RFC 3834) is ignored.
     """
-    reply = parse_reply(event)
-    if reply is None:
+    _keep_and_act(parse_reply(event))
+
+
+def _keep_and_act(event: Receipt | Reply | None) -> None:
+    if event is None:
         return
     now = read_clock()
-    reminders.keep(channel="email", events=[reply], now=now)
+    reminders.keep(channel="email", events=[event], now=now)
     reminders.act_on_events(now=now, limit=50)
 
 
