@@ -45,13 +45,15 @@ def name_contacts(*, pharmacy: Pharmacy, chosen: Mapping[AlertRank, Chosen], by:
         problem = Problem(f"{AlertRank.DEPUTY.name.lower()}.member", "the same person", "another person")
         raise InvalidInput("The deputy is the named person.", problem)
     before, after = ({rank: _log_form(row) for rank, row in group.items()} for group in (rows, named))
-    kept = {rank for rank in named if rank in rows and _spell(rows[rank]) == _spell(named[rank])}
-    if len(kept) == len(rows) == len(named):
+    unchanged_ranks = {rank for rank in named if rank in rows and _spell(rows[rank]) == _spell(named[rank])}
+    if len(unchanged_ranks) == len(rows) == len(named):
         return
-    contacts.exclude(rank__in=kept).delete()
-    AlertContact.objects.bulk_create(contact for rank, contact in named.items() if rank not in kept)
+    contacts.exclude(rank__in=unchanged_ranks).delete()
+    AlertContact.objects.bulk_create(contact for rank, contact in named.items() if rank not in unchanged_ranks)
     changes = {
-        rank.name.lower(): {"from": before.get(rank), "to": after.get(rank)} for rank in AlertRank if rank not in kept
+        rank.name.lower(): {"from": before.get(rank), "to": after.get(rank)}
+        for rank in AlertRank
+        if rank not in unchanged_ranks
     }
     audit.record(
         Event.ALERT_CONTACT_CHANGED, pharmacy=pharmacy, by=by, now=now, subject=pharmacy, body={"changed": changes}

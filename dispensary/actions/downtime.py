@@ -145,8 +145,8 @@ def _say_dose(dose: Dose) -> str:
         most = f", at most {mg(sum(amounts, Decimal(0)))} a day"
         return f"when needed up to {len(amounts)} doses of at most {mg(max(amounts))}{most}{tablets}"
     if times and all(times) and len(times) == len(amounts):
-        said = [f"{mg(amount)} {hour_in_words(time or '')}" for amount, time in zip(amounts, times, strict=True)]
-        return f"{', '.join(said)}{tablets}"
+        doses = [f"{mg(amount)} {hour_in_words(time or '')}" for amount, time in zip(amounts, times, strict=True)]
+        return f"{', '.join(doses)}{tablets}"
     directions = say_directions(Regimen((Phase(amounts, None),)))
     return f"{directions.removeprefix('Take ').removesuffix('.')}{tablets}"
 

@@ -95,7 +95,7 @@ def record_late(
             check_quantity(number)
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     person = clean_line(handed_over_by, "handed_over_by", longest=120)
-    said = clean_words(words, "words", longest=2000, required=False)
+    note = clean_words(words, "words", longest=2000, required=False)
     with transaction.atomic():
         items = [item._replace(prescription=lock(item.prescription)) for item in items]
         order = items[0].prescription
@@ -108,7 +108,7 @@ def record_late(
         if problems:
             raise InvalidInput("This cannot have been handed over so.", *problems)
         _refuse_recorded(items, handed_over_at)
-        return _LateEntry(items, products, handed_over_at, person, said, name, by, now).write()
+        return _LateEntry(items, products, handed_over_at, person, note, name, by, now).write()
 
 
 @dataclass(frozen=True, slots=True)

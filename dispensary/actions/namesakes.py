@@ -90,19 +90,19 @@ def answer_namesake(
         return _part(question, explanation, by, now)
     first, second = (lock_patient(record) for record in sorted([question.patient, question.other], key=lambda r: r.pk))
     question.answer, question.answered_at, question.answered_by = answer, now, by.name
-    said = {"words": explanation} if explanation else {}
+    words_body = {"words": explanation} if explanation else {}
     if answer == NamesakeAnswer.OTHER:
         question.save()
-        _record_answer(first, answer, {"other": second.pk} | said, by, now)
-        _record_answer(second, answer, {"other": first.pk} | said, by, now)
+        _record_answer(first, answer, {"other": second.pk} | words_body, by, now)
+        _record_answer(second, answer, {"other": first.pk} | words_body, by, now)
         return first if first.pk == patient.pk else second
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
     joined, kept_record = _choose_joined(newer, older)
     body, question.moved = _join(joined, kept_record, now)
     question.save()
     noticed = notice(patient=kept_record, by=by, now=now)
-    _record_answer(kept_record, answer, body | noticed | said, by, now)
-    _record_answer(joined, answer, {"joined_to": kept_record.pk} | said, by, now)
+    _record_answer(kept_record, answer, body | noticed | words_body, by, now)
+    _record_answer(joined, answer, {"joined_to": kept_record.pk} | words_body, by, now)
     _follow([kept_record, joined], body["prescriptions"], by, now)
     return kept_record
 

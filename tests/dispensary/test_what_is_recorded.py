@@ -705,8 +705,8 @@ def test_alerts_of_the_staff(house: House) -> None:
     house.wrote(Event.ALERT_OPENED)
     house.wrote(Event.ALERT_TOLD)
     alert = StaffAlert.objects.get(pharmacy=house.shop, kind=AlertKind.RED_FLAG)
-    told = [line.body for line in audit.history(alert, pharmacy=house.shop) if line.entry.action == Event.ALERT_TOLD]
-    assert told[0] is not None and told[0]["told"][0]["answer"] == "accepted"
+    notices = [line.body for line in audit.history(alert, pharmacy=house.shop) if line.entry.action == Event.ALERT_TOLD]
+    assert notices[0] is not None and notices[0]["told"][0]["answer"] == "accepted"
     answered = desk.post(reverse("counter:answer-alert", args=[alert.pk]), {"words": "I ring them"})
     assert answered.status_code == 302
     assert house.wrote(Event.ALERT_ANSWERED, by=StaffRole.MANAGER)["words"] == "I ring them"

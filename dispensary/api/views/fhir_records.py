@@ -129,8 +129,10 @@ def version_headers(resource: Mapping[str, Any], changed_at: datetime | None) ->
 def render_version(request: Request, resource: dict[str, Any], changed_at: datetime | None) -> Response:
     """Return a resource with its version; 304 without it where the caller has this version."""
     headers = version_headers(resource, changed_at)
-    held = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
-    return Response(status=304, headers=headers) if headers["ETag"] in held else Response(resource, headers=headers)
+    known_tags = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
+    return (
+        Response(status=304, headers=headers) if headers["ETag"] in known_tags else Response(resource, headers=headers)
+    )
 
 
 def searchset(

@@ -156,8 +156,8 @@ def submit(url: str, request: str) -> str:
     if status == HTTPStatus.OK:
         return text
     if status == HTTPStatus.CONFLICT and text.strip().isdecimal():
-        seen = int(text.strip()[:19])
-        raise CosignRefused(f"it has seen {seen} entries", HTTPStatus.CONFLICT, seen)
+        seen_size = int(text.strip()[:19])
+        raise CosignRefused(f"it has seen {seen_size} entries", HTTPStatus.CONFLICT, seen_size)
     if 400 <= status < 500 and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
         raise CosignRefused(f"status {status}, {text.strip()[:200]!r}")
     raise WitnessSilent(f"{url} answers with status {status}")

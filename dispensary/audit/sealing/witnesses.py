@@ -78,14 +78,13 @@ class Witness:
         """Return the newest checkpoint of a log that this witness signed. Raises CosignRefused where the file is damaged."""
         path = self.path(origin)
         try:
-            seen = Checkpoint.parse(split(path.read_text(encoding="utf-8"))[0])
+            return Checkpoint.parse(split(path.read_text(encoding="utf-8"))[0])
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise CosignRefused(
                 f"my memory of {origin} cannot be read: restore {path}", HTTPStatus.INTERNAL_SERVER_ERROR
             ) from error
-        return seen
 
     def path(self, origin: str) -> Path:
         """Return the file that holds the newest checkpoint of a log."""

@@ -79,8 +79,8 @@ class Caller:
         address, action = path.removesuffix("/").rsplit("/", 1)
         signature: dict[str, Any] = {"overrides": body.get("overrides", [body]), "stop": action == "stop"}
         if action == "dispenses":
-            kept = body.keys() - {"overrides", "acknowledged"}
-            signature["handover"] = {name: body[name] for name in kept}
+            handover_fields = body.keys() - {"overrides", "acknowledged"}
+            signature["handover"] = {name: body[name] for name in handover_fields}
         begun = self.post(f"{address}/signatures/", signature)
         if begun.status_code != 200:
             return begun

@@ -21,7 +21,7 @@ def test_ten_milligrams_three_times_a_day_are_read(system: str) -> None:
     prescription = order.prescription
     assert (prescription["form"], prescription["route"], prescription["strength_mg"]) == ("tablet", "oral", 10)
     directions = read_directions(prescription["directions"], 10)
-    assert [phase.doses for phase in directions.regimen.phases] == [(Decimal(10),) * 3]  # type: ignore[union-attr]
+    assert [phase.doses for phase in directions.regimen.phases] == [(Decimal(10),) * 3]  # type: ignore[union-attr]  # what is read has a regimen
     assert {tuple(phase["doses"]) for phase in prescription.get("phases", [])} <= {(Decimal(10),) * 3}
 
 
