@@ -68,13 +68,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     pytest-django does so with those of Django's kind only: some commit past it, or in a fixture of their file. In parallel a file's tests stay
     in one process, those that commit apart from the others, so that a process begins with them only when the others are given out.
     """
-    committing = {"transactional_db", "live_server", "django_db_blocker", "database", "site"}
     last = set()
     for item in items:
         marker = item.get_closest_marker("django_db")
-        commits = not committing.isdisjoint(getattr(item, "fixturenames", ())) or (
-            marker is not None and marker.kwargs.get("transaction")
-        )
+        commits = _commits_by_fixture(item) or (marker is not None and marker.kwargs.get("transaction"))
         file = item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(f"{file} that commits" if commits else file))
         if is_slow(item.path):
@@ -82,6 +79,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if commits:
             last.add(item)
     items.sort(key=last.__contains__)
+
+
+def _commits_by_fixture(item: pytest.Item) -> bool:
+    """Whether a test, or a fixture of the tests, has a way into the database past Django's transaction.
+
+    All tests of the database have those ways among the fixtures of their fixtures: the set-up of the database uses them.
+    """
+    if not isinstance(item, pytest.Function):
+        return False
+    definitions = [overriding[-1] for overriding in item._fixtureinfo.name2fixturedefs.values()]
+    of_tests = [
+        definition.argnames
+        for definition in definitions
+        if definition.func.__module__.startswith("tests.") and definition.func.__module__ != __name__
+    ]
+    if not {"transactional_db", "live_server"}.isdisjoint(item.fixturenames):
+        return True
+    ways = {"django_db_blocker", "database", "site"}
+    return any(not ways.isdisjoint(names) for names in (item._fixtureinfo.argnames, *of_tests))
 
 
 def pytest_collection_finish() -> None:
