@@ -33,6 +33,7 @@ def choose_password(window: BrowserWindow, link: str, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(make.PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
 
 
 def test_first_run_to_first_dispense_without_a_shell(browser: Browser, live_server: LiveServer, settings) -> None:
