@@ -1,6 +1,7 @@
 """Long exports of answers: a worker writes the table page by page, in slices, and a link shows it for some days.
 
-The table ends at the moment it was asked for, so that what is recorded meanwhile changes nothing.
+The table ends at the moment it was asked for, so that what is recorded meanwhile changes nothing. An erasure removes all exports of its
+pharmacy (`audit.erase`): what is erased may stand in them.
 """
 
 from __future__ import annotations
@@ -73,15 +74,22 @@ def prepare_next(read_clock: Callable[[], datetime], is_over: Callable[[], bool]
         LogExport.objects.filter(pk=export.pk).update(seen_at=now)
     filters = _read_filters(export)
     while not is_over():
-        if _write_page(export, filters, read_clock()):
-            return True
+        try:
+            if _write_page(export, filters, read_clock()):
+                return True
+        except LogExport.DoesNotExist:
+            return False
     LogExport.objects.filter(pk=export.pk).update(seen_at=None)
     return False
 
 
 @transaction.atomic
 def _write_page(export: LogExport, filters: Filters, now: datetime) -> bool:
-    """Store the next page of the table; after the last one finish the export and return True."""
+    """Store the next page of the table; after the last one finish the export and return True.
+
+    Raises LogExport.DoesNotExist where an erasure removed it. Until the page is stored an erasure waits.
+    """
+    LogExport.objects.select_for_update().only("pk").get(pk=export.pk)
     page = searching.search([export.pharmacy_id], filters, cursor=export.cursor, limit=searching.MAX_PAGE)
     lines = reader.recheck(audit.lines(page.entries, export.pharmacy_id))
     rows = answers.make_rows(lines, export.pharmacy)
@@ -113,7 +121,7 @@ def find_export(*, export_id: UUID, by: Actor) -> LogExport:
     policies.require(policies.may_read_log(by), by, "export the audit log", "an auditor or manager")
     export = LogExport.objects.filter(pk=export_id, pharmacy=by.pharmacy_id).first()
     if export is None:
-        raise NotFound("There is no such export here.")
+        raise NotFound("There is no such export here, or it was removed when details in the log were erased.")
     return export
 
 

@@ -23,7 +23,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, log_of, raw_connection
 from dispensary.audit.sealing import service
 from dispensary.audit.sealing.state import StateFolder
-from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
+from dispensary.models import AuditEntry, LogExport, LogExportPart, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.signing import RETENTION, sign_file, trust_signers
 from tests.site import Database
@@ -101,6 +101,24 @@ def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(house: House)
     entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
     assert erased_by == {entry.seq}
     assert (entry.actor, entry.second_actor) == (f"user:{house.manager.user_id}", f"user:{house.pharmacist.user_id}")
+
+
+def test_an_erasure_removes_the_exports_of_its_pharmacy_and_of_no_other(house: House) -> None:
+    now = timezone.now()
+    other = make.pharmacy()
+    for pharmacy, finished_at in ((house.pharmacy, now), (house.pharmacy, None), (other, now)):
+        export = LogExport.objects.create(
+            pharmacy=pharmacy, requested_by="Aude Itor", requested_at=now, filters={}, finished_at=finished_at
+        )
+        export.parts.create(number=0, content=b"patient-2")
+    erase(house, patient="patient-2", yes=False)
+    assert LogExport.objects.count() == 3
+    erase(house, patient="patient-2")
+    assert [part.export.pharmacy for part in LogExportPart.objects.all()] == [other]
+    assert [export.pharmacy for export in LogExport.objects.all()] == [other]
+    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
+    (line,) = audit.lines([entry], house.pharmacy)
+    assert line.body and line.body["exports"] == 2
 
 
 def test_the_same_bodies_deleted_without_an_entry_are_tampering(house: House, database: Database) -> None:

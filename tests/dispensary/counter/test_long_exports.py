@@ -18,7 +18,7 @@ from django.utils import timezone
 from dispensary import audit
 from dispensary.actions import log_exports, long_exports, retention
 from dispensary.audit.log import search
-from dispensary.models import AuditEntry, LogExport, Override, Patient, Pharmacy, StaffMember, StaffRole
+from dispensary.models import AuditEntry, LogExport, LogExportPart, Override, Patient, Pharmacy, StaffMember, StaffRole
 from dispensary.tasks import prepare_exports
 from tests.dispensary import make
 from tests.dispensary.audit.linking import flush_links
@@ -145,6 +145,20 @@ def test_a_worker_that_died_is_followed_by_another(desk: Client, shop: Pharmacy)
     LogExport.objects.update(seen_at=now)
     assert not long_exports.prepare_next(lambda: now)
     assert long_exports.prepare_next(lambda: now + long_exports.ABANDONED + timedelta(seconds=1))
+
+
+def test_an_export_that_an_erasure_removed_meanwhile_is_not_gone_on_with(desk: Client, shop: Pharmacy) -> None:
+    ask(desk)
+    export = LogExport.objects.get()
+
+    def remove_after_a_page() -> bool:
+        LogExport.objects.filter(rows__gt=0).delete()
+        return False
+
+    assert not long_exports.prepare_next(timezone.now, remove_after_a_page)
+    assert not LogExport.objects.exists() and not LogExportPart.objects.exists()
+    gone = desk.get(reverse("counter:audit-export-file", args=[export.pk]))
+    assert gone.status_code == 404 and "removed when details in the log were erased" in gone.content.decode()
 
 
 def test_one_at_a_time_and_the_next_when_it_is_finished(desk: Client, shop: Pharmacy) -> None:

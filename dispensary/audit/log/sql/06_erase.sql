@@ -1,7 +1,8 @@
 -- Delete bodies for a reason that two people stand for, and say so in the log in the same transaction. The headers, their
 -- order and the tree stay whole; without the salt nothing can be guessed from a commitment. A closed log takes no entries:
 -- for its bodies the log that continues it says so, and names it. `p_authority` is the statement that the two signed: this
--- function cannot check it, and a verifier counts no erasure without it.
+-- function cannot check it, and a verifier counts no erasure without it. Prepared exports of the pharmacy go as well: a table
+-- of answers may hold what is erased here. A worker that is preparing one holds the row for one page, and then finds it gone.
 DROP FUNCTION IF EXISTS audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz);
 CREATE OR REPLACE FUNCTION audit.erase(
     p_log uuid, p_seqs bigint[], p_basis text, p_actor text, p_actor_role text, p_second_actor text, p_name text,
@@ -16,6 +17,7 @@ DECLARE
     wanted bigint;
     ranges_ text;
     problem text;
+    exports_ uuid[] := '{}';
     entry_ uuid;
 BEGIN
     SELECT pharmacy, lane INTO pharmacy_, lane_ FROM audit.log WHERE log_id = p_log;
@@ -44,10 +46,15 @@ BEGIN
             SELECT s, s - row_number() OVER (ORDER BY s) AS island FROM (SELECT DISTINCT unnest(p_seqs) AS s) AS named
         ) AS numbered GROUP BY island
     ) AS islands;
+    IF to_regclass('public.dispensary_logexport') IS NOT NULL THEN -- a database with the log alone has none
+        exports_ := ARRAY(SELECT id FROM public.dispensary_logexport WHERE pharmacy_id = pharmacy_ FOR UPDATE);
+        DELETE FROM public.dispensary_logexportpart WHERE export_id = ANY (exports_);
+        DELETE FROM public.dispensary_logexport WHERE id = ANY (exports_);
+    END IF;
     entry_ := audit.append(
         pharmacy_, origin_, 'audit.erased', 'success', p_actor, p_actor_role, p_occurred_at, 'log', p_log::text,
         '{' || coalesce('"authority":' || to_json(p_authority)::text || ',', '') || '"basis":' || to_json(p_basis)::text || ',"by":' || to_json(p_name)::text || ',"count":' || wanted
-            || CASE WHEN open_ <> p_log THEN ',"log":"' || p_log || '"' ELSE '' END || ',"ranges":' || ranges_ || '}',
+            || ',"exports":' || cardinality(exports_) || CASE WHEN open_ <> p_log THEN ',"log":"' || p_log || '"' ELSE '' END || ',"ranges":' || ranges_ || '}',
         p_second_actor => p_second_actor);
     INSERT INTO audit.erasure (entry_id, recorded_at, erasure_entry_id)
         SELECT entry_id, recorded_at, entry_ FROM audit.link WHERE log_id = p_log AND seq = ANY (p_seqs);
