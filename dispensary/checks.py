@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from baclofen_rules import InvalidProfile, list_profiles, load_profile
 from dispensary.actions.retention import KINDS
+from dispensary.api.cds_hooks.site_settings import find_faults
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 from dispensary.conf import conf
@@ -92,6 +93,19 @@ def retention_terms(**_: Any) -> list[CheckMessage]:
         )
         for name, days in conf().keep_days.items()
         if name not in kinds or type(days) is not int or days < 1
+    ]
+
+
+@register()
+def cds_settings(**_: Any) -> list[CheckMessage]:
+    """Return E010 for each setting of CDS Hooks that cannot be used."""
+    return [
+        Error(
+            f"DISPENSARY['{name}'] {text}",
+            hint="dispensary/api/cds_hooks/README.md has an example.",
+            id="dispensary.E010",
+        )
+        for name, text in find_faults()
     ]
 
 

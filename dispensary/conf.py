@@ -40,6 +40,11 @@ class Conf:
         default_factory=dict
     )  # CDS Hooks: issuer: its user and key set
     cds_origins: tuple[str, ...] = ()  # web pages that may call the CDS service, as https://host
+    cds_fhir_servers: tuple[
+        str, ...
+    ] = ()  # FHIR servers of CDS clients that may be asked for what a call lacks: base addresses
+    cds_private_networks: tuple[str, ...] = ()  # private networks that such a server may be in, such as 10.20.0.0/16
+    cds_fetch_milliseconds: int = 300  # for all that one call has us ask such a server; what comes later is not known
     keep_days: Mapping[str, int] = field(default_factory=dict)  # kind of working data: days, see `manage.py retention`
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
     digest_secret: str = ""  # keys the digests of addresses, and stays as it is; none: the oldest of address_secrets

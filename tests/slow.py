@@ -56,6 +56,7 @@ _SLOW_FILES = {
         "deploy/test_accounts.py",
         "deploy/test_openid.py",
         "dispensary/api/test_bad_input.py",
+        "dispensary/api/cds_hooks",
         "dispensary/api/test_cds_hooks.py",
         "dispensary/api/test_fhir.py",
         "dispensary/api/test_fhir_review.py",

@@ -14,10 +14,11 @@ from uuid import UUID, uuid4
 
 from baclofen_rules.medicines import names_own_medicine
 from baclofen_rules.products import Identity, identify
-from dispensary.api.cds_hooks.services import Service
+from dispensary.api.cds_hooks.fetching import NotFetched, fetch, fill_template
+from dispensary.api.cds_hooks.services import PREFETCH, RESULTS, Service
 from dispensary.api.cds_hooks.supplies import read_supplies
 from dispensary.api.fhir import Order, examine_order
-from dispensary.api.fhir.elements import Inquiry, as_object, as_text
+from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text
 from dispensary.api.fhir.facts import (
     Medications,
     Resources,
@@ -85,21 +86,22 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
         raise _refuse("context.patientId", patient_id, "the id of the patient, without a resource type")
     prefetch = _mapping(envelope.get("prefetch") or {}, "prefetch", "an object")
     inquiry = Inquiry(on, zone)
+    supplied = _select_usable(dict(prefetch) | _fetch_missing(envelope, prefetch, patient_id, inquiry), inquiry)
     resources = {
         key: [
             (path, thing)
-            for path, thing in _list_resources(prefetch[key], f"prefetch.{key}", inquiry)
+            for path, thing in _list_resources(value, f"prefetch.{key}", inquiry)
             if is_about(thing, path, inquiry, lambda reference: reference.rpartition("/")[2] == patient_id)
         ]
-        for key in prefetch
+        for key, value in supplied.items()
     }
     patients = [pair for pair in resources.get("patient", ()) if pair[1].get("resourceType") == "Patient"]
     if len(patients) != 1:
         problem = Problem(
             "prefetch.patient",
-            "nothing" if "patient" not in prefetch else f"{len(patients)} patients",
+            "nothing" if "patient" not in supplied else f"{len(patients)} patients",
             f"Patient/{patient_id}",
-            "Resolve the prefetch template `patient` and call again.",
+            " ".join(["Resolve the prefetch template `patient` and call again.", *inquiry.notes]),
         )
         raise MissingPrefetch("The patient was not sent along.", problem)
     in_context = _list_context(context, inquiry)
@@ -123,6 +125,60 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
         inquiry.notes,
         inquiry.problems,
     )
+
+
+def _fetch_missing(
+    envelope: Mapping[str, Any], prefetch: Mapping[str, Any], patient_id: str, inquiry: Inquiry
+) -> dict[str, Any]:
+    """Return what the client's FHIR server says of the keys that were not sent along; what it does not say is noted."""
+    server, queries = envelope.get("fhirServer"), {key: PREFETCH[key] for key in PREFETCH if key not in prefetch}
+    if not server or not queries:
+        return {}
+    if not isinstance(server, str):
+        raise _refuse("fhirServer", server, "the address of a FHIR server")
+    authorization = _mapping(envelope.get("fhirAuthorization") or {}, "fhirAuthorization", "an object")
+    fetched: dict[str, Any] = {}
+    filled = {key: fill_template(template, patient_id) for key, template in queries.items()}
+    for key, answer in fetch(filled, server, authorization).items():
+        if isinstance(answer, NotFetched):
+            inquiry.note(f"prefetch.{key}", f"was not sent along, and the FHIR server {answer}")
+        else:
+            fetched[key] = answer
+    return fetched
+
+
+def _select_usable(prefetch: Mapping[str, Any], inquiry: Inquiry) -> dict[str, Any]:
+    """Return the values of a prefetch that answer their query; any other is noted, and as unknown as one that is absent."""
+    usable: dict[str, Any] = {}
+    for key, value in prefetch.items():
+        path = f"prefetch.{key}"[:80]
+        if value is None or key not in PREFETCH:
+            usable[key] = value
+        elif reason := _find_fault(value, RESULTS[key], path):
+            inquiry.note(path, f"{reason}; what it would say is not known")
+        else:
+            usable[key] = value
+            links = as_objects(value.get("link"), f"{path}.link", inquiry)
+            if "_count" not in PREFETCH[key] and any(link.get("relation") == "next" for _, link in links):
+                inquiry.ask(path, "the first page of a longer list", "the whole list", "Send the further pages along.")
+    return usable
+
+
+def _find_fault(value: Any, kinds: frozenset[str], path: str) -> str:
+    """Return why a value is no result of a query for resources of these kinds; empty where it is one."""
+    if not isinstance(value, Mapping) or value.get("resourceType") not in {*kinds, "Bundle", "OperationOutcome"}:
+        return f"is neither {' nor '.join(sorted(kinds))} nor a Bundle"
+    things = [thing for _, thing in _list_resources(value, path, Inquiry())]
+    outcomes = [thing for thing in things if thing.get("resourceType") == "OperationOutcome"]
+    if value in outcomes or any(_is_failure(outcome) for outcome in outcomes):
+        return "is the failure of its query"
+    others = {thing.get("resourceType") for thing in things} - {"OperationOutcome", "Medication"}
+    return "is the answer to another query" if others and others.isdisjoint(kinds) else ""
+
+
+def _is_failure(outcome: Mapping[str, Any]) -> bool:
+    issues = as_objects(outcome.get("issue"), "", Inquiry())
+    return any(issue.get("severity") in {"fatal", "error"} for _, issue in issues)
 
 
 def _read_patient(pair: tuple[str, Mapping[str, Any]], inquiry: Inquiry) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from baclofen_rules.findings import Finding
@@ -35,6 +35,13 @@ _REASONS: Final = [
 _ASKS: Final = frozenset({FindingSeverity.OVERRIDE, FindingSeverity.ACKNOWLEDGE})
 
 
+class Link(NamedTuple):
+    """A page of ours, for whoever may sign in here."""
+
+    label: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A card, and what is kept of it."""
@@ -48,6 +55,7 @@ class Card:
     topic: str = ""
     """A code of v3-ActCode."""
     suggestions: Sequence[Mapping[str, Any]] = ()
+    link: Link | None = None
     id: UUID = field(default_factory=uuid7)
 
     def to_json(self, profile: str) -> dict[str, Any]:
@@ -60,8 +68,9 @@ class Card:
             "summary": _cut(self.summary),
             "indicator": self.indicator,
             "source": source,
-            "detail": self.detail,
+            "detail": _escape(self.detail),
             "suggestions": list(self.suggestions),
+            "links": [] if self.link is None else [self.link._asdict() | {"type": "absolute"}],
         }
         if self.suggestions:
             card["selectionBehavior"] = "at-most-one"
@@ -132,6 +141,11 @@ def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any
 def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     action = {"type": kind, "description": label, "resource": dict(resource)}
     return {"label": label, "uuid": str(uuid7()), "actions": [action]}
+
+
+def _escape(words: str) -> str:
+    """Return words as Markdown without markup: parts of them were sent with the order."""
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
 
 
 def _cut(words: str) -> str:

@@ -71,10 +71,15 @@ class HookAuthentication(BaseAuthentication):
         return SCHEME
 
 
-def _find_key(client: Mapping[str, Any], key_id: str) -> jwt.PyJWK:
+def read_keys(client: Mapping[str, Any]) -> list[jwt.PyJWK]:
+    """Return the public keys of an entry of `cds_clients`."""
     keys = client["keys"]
     key_set = json.loads(Path(keys).read_text()) if isinstance(keys, str | Path) else keys
-    for key in jwt.PyJWKSet.from_dict(dict(key_set)).keys:
+    return jwt.PyJWKSet.from_dict(dict(key_set)).keys
+
+
+def _find_key(client: Mapping[str, Any], key_id: str) -> jwt.PyJWK:
+    for key in read_keys(client):
         if key.key_id == key_id:
             return key
     raise AuthenticationFailed("The token names no key of its client.")

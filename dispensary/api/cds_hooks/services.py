@@ -27,6 +27,13 @@ PREFETCH: Final[Mapping[str, str]] = {
     "pregnancy": _newest(PREGNANCY),
 }
 """FHIR queries by key. A key that is left out is "not supplied": what it would say is then not known."""
+RESULTS: Final[Mapping[str, frozenset[str]]] = {
+    key: frozenset(
+        {query.partition("?")[0].partition("/")[0], *(["MedicationStatement"] if key == "medications" else [])}
+    )
+    for key, query in PREFETCH.items()
+}
+"""The types of the resources that each query answers with; medicines that a patient takes may be statements, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class Service:
             "description": self.description,
             "prefetch": dict(PREFETCH),
             "usageRequirements": "Orders for oral baclofen are reviewed; about other medicines nothing is said. "
-            "`patient` is required, and what else is not supplied is named in a card as not assessed.",
+            "`patient` is required, and what else is not supplied is named in a card as not assessed. What is not sent along is "
+            "asked at `fhirServer`, where it is listed here.",
         }
 
 

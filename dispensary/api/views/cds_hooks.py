@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -20,16 +22,17 @@ from dispensary.actions import hook_cards, patients
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.identity import find_surely
+from dispensary.actions.sender_status import find_by_identifiers
 from dispensary.api.authentication import TokenAuthentication
 from dispensary.api.cds_hooks.calls import Call, Draft, read_call
-from dispensary.api.cds_hooks.cards import cards_of_draft, notes_card, question_card
+from dispensary.api.cds_hooks.cards import Link, cards_of_draft, notes_card, question_card
 from dispensary.api.cds_hooks.jwt import HookAuthentication
 from dispensary.api.cds_hooks.services import SERVICES, Service
 from dispensary.api.views.base import BaseView, Policy
 from dispensary.api.wire import StrictJSONParser
 from dispensary.assessment import Assessment
 from dispensary.conf import conf
-from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import CardOutcome, Patient
 
 _CALL: tuple[Policy, str, str] = (policies.may_see_patients, "have an order reviewed", "staff of the pharmacy")
@@ -92,7 +95,9 @@ class ServiceView(HookView):
         notes = [*call.notes]
         for draft in call.drafts:
             assessment, problems = self._assess(draft, call, patient)
-            cards += [*cards_of_draft(draft, assessment), *map(question_card, problems)]
+            link = self._link_to(draft, patient)
+            about_draft = [*cards_of_draft(draft, assessment), *map(question_card, problems)]
+            cards += [replace(card, link=link) for card in about_draft]
             notes += draft.order.notes
         if notes:
             cards.append(notes_card(notes))
@@ -118,6 +123,19 @@ class ServiceView(HookView):
         except InvalidInput as error:
             return None, () if draft.order.problems else error.problems
         return assessment, ()
+
+    def _link_to(self, draft: Draft, patient: Patient | None) -> Link | None:
+        """Return the page where the order is checked here, if it was sent here too; else that of its patient, if known."""
+        base = conf().public_url or self.request.build_absolute_uri("/").rstrip("/")
+        try:
+            order = find_by_identifiers(self.pharmacy, draft.order.identifiers)
+        except Conflict:  # the identifiers of several orders
+            order = None
+        if order is not None:
+            return Link("Open the check at the pharmacy", f"{base}{reverse('counter:check', args=[order.pk])}")
+        if patient is not None:
+            return Link("Open the patient at the pharmacy", f"{base}{reverse('counter:patient', args=[patient.pk])}")
+        return None
 
 
 class ReasonIn(serializers.Serializer[Any]):

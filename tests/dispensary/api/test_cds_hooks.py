@@ -311,6 +311,40 @@ def test_supplies_that_came_along_are_what_the_patient_takes(system: Caller) -> 
     assert codes() & {"dose-change", "titration-step"}
 
 
+_FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+_WARNED = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "incomplete"}]}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_answer"),
+    [
+        (bundle(), True),
+        (bundle(_WARNED), True),
+        (bundle(_FAILED), False),
+        (_FAILED, False),
+        (_WARNED, False),
+        ({}, False),
+        ([], False),
+        ("nothing", False),
+        ({"resourceType": "Patient", "id": ID}, False),
+        (bundle({"resourceType": "Observation"}), False),
+    ],
+)
+def test_a_prefetch_that_is_no_answer_to_its_query_is_not_taken_for_nothing(
+    system: Caller, value: Any, is_answer: bool
+) -> None:
+    cards = cards_of(system.post(SIGN, call(prefetch={"conditions": value})))
+    [card] = [card for card in cards if "not assessed" in card["summary"]]
+    assert ("patient.conditions" not in card["detail"]) is is_answer
+    assert ("what it would say is not known" in cards[-1]["detail"]) is not is_answer
+
+
+def test_the_first_page_of_a_longer_list_is_asked_about(system: Caller) -> None:
+    page = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}
+    assert "first page of a longer list" in summaries(system.post(SIGN, call(prefetch={"conditions": page})))
+    assert "first page" not in summaries(system.post(SIGN, call(prefetch={"egfr": page})))
+
+
 def test_a_supply_that_cannot_be_counted_is_noted(system: Caller) -> None:
     supply = {
         "resourceType": "MedicationDispense", "status": "completed",
@@ -328,6 +362,32 @@ def test_a_wrong_quantity_comes_with_the_right_one_as_a_suggestion(system: Calle
     assert action["resource"]["dispenseRequest"]["quantity"]["value"] == 84
     changed = draft(**{"dispenseRequest": action["resource"]["dispenseRequest"]})
     assert "tablets are fewer" not in summaries(system.post(SIGN, call(changed)))
+
+
+def links_of(response: HttpResponse) -> set[str]:
+    return {link["url"] for card in cards_of(response) for link in card.get("links", ()) if link["type"] == "absolute"}
+
+
+def test_a_card_links_to_the_check_of_an_order_that_is_here_and_else_to_a_patient_who_is(
+    system: Caller, shop: Pharmacy, known: dict[str, Any], settings: Any
+) -> None:
+    patient = shop.patients.get(identifier="P-9")
+    numbered = draft(identifier=[{"system": "urn:rx", "value": "7"}])
+    assert links_of(system.post(SIGN, call(numbered))) == {f"http://testserver/patients/{patient.pk}/"}
+    order = make.prescription(patient, now=timezone.now())
+    order.identifiers.create(pharmacy=shop, system="urn:rx", value="7")
+    settings.DISPENSARY = settings.DISPENSARY | {"public_url": "https://rx.example"}
+    assert links_of(system.post(SIGN, call(numbered))) == {f"https://rx.example/prescriptions/{order.pk}/"}
+    stranger = PATIENT | {"identifier": [{"value": "P-10"}]}
+    assert links_of(system.post(SIGN, call(draft(), prefetch={"patient": stranger}))) == set()
+
+
+def test_markup_in_the_words_of_an_order_is_shown_as_words(system: Caller) -> None:
+    words = "<img src=x onerror=alert(1)> [click](https://evil.example)"
+    cards = cards_of(system.post(SIGN, call(draft(note=[{"text": words}]))))
+    text = " ".join(card["detail"] for card in cards)
+    assert "onerror" in text
+    assert "<img" not in text and "](" not in text
 
 
 @pytest.mark.parametrize(
