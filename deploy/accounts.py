@@ -1,10 +1,18 @@
-"""Account adapter: a manager makes accounts, sign-up is closed."""
+"""Account adapter and pages: a manager makes accounts, sign-up is closed; a locked counter opens no account."""
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+
+from dispensary.clock import read_clock
+from dispensary.idle_lock import lock_when_idle
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no annotations
@@ -15,6 +23,26 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave wrong passwords to axes, which counts by name and address; allauth would count by name alone."""
+
+
+class AccountPagesMiddleware:
+    """Keeps the account's pages out of caches, and behind the lock of a counter: whoever finds it could add a factor of their own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request; those of other pages as they are."""
+        if not request.path.startswith("/accounts/"):
+            return self._get_response(request)
+        is_leaving = request.path == reverse("account_logout")
+        if request.user.is_authenticated and not is_leaving and lock_when_idle(request, read_clock()):
+            address = request.path if request.method == "GET" else reverse("counter:queue")
+            response: HttpResponseBase = redirect(f"{reverse('counter:unlock')}?{urlencode({'next': address})}")
+        else:
+            response = self._get_response(request)
+        patch_cache_control(response, no_store=True, private=True)
+        return response
 
 
 def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:

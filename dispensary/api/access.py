@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
@@ -14,7 +15,9 @@ from dispensary.actions import tokens
 from dispensary.actors import Actor, Scope
 from dispensary.clock import clock_expression, refuse_skew
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
+from dispensary.idle_lock import lock_when_idle
 from dispensary.models import AccessToken, Pharmacy, StaffMember
+from dispensary.proof import lacks_factor
 
 STATION = "api"
 
@@ -85,13 +88,31 @@ class Caller:
 
 
 def _read_members(request: Request) -> tuple[list[StaffMember], datetime | None]:
-    """Return the memberships of who is signed in, and the present time; None without a membership."""
+    """Return the memberships of who is signed in, and the present time; None without a membership.
+
+    Raises `NotAllowed` for a session that is locked, and for a person whose time to add a second factor is over.
+    """
     rows = list(
         StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
         .select_related("pharmacy")
         .annotate(moment=clock_expression())
     )
-    return list(rows), rows[0].moment if rows else None
+    if not rows or not is_session(request):
+        return rows, rows[0].moment if rows else None
+    now = rows[0].moment
+    if lock_when_idle(request._request, now):
+        problem = Problem("", "a locked session", "an open one", "Unlock it at the counter, by its person.")
+        raise NotAllowed("This session is locked.", problem)
+    members = [row for row in rows if not lacks_factor(row, request.user, now)]
+    if not members:
+        problem = Problem("", "a person without a second factor", "one with a second factor", "Add one first.")
+        raise NotAllowed("The time to add a second factor is over.", problem)
+    return members, now
+
+
+def is_session(request: Request) -> bool:
+    """Return whether the caller is signed in by a browser's session."""
+    return isinstance(request.successful_authenticator, SessionAuthentication)
 
 
 def _uuid(text: str, field: str) -> UUID | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rest_framework.authentication import SessionAuthentication
-
 from dispensary.actions import idempotency, signatures
 from dispensary.actors import Actor
+from dispensary.api.access import is_session
 from dispensary.api.views.base import BaseView
 from dispensary.models import SignatureMethod
 from dispensary.models.review import Reviewed
@@ -23,8 +22,7 @@ def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed, by: 
     """
     evidence: dict[str, Any] | None = body.pop("proof", None)
     if evidence is None:
-        is_session = isinstance(view.request.successful_authenticator, SessionAuthentication)
-        return {"signature": SignatureMethod.SIGNED_IN if is_session else SignatureMethod.TOKEN}
+        return {"signature": SignatureMethod.SIGNED_IN if is_session(view.request) else SignatureMethod.TOKEN}
     digest, nonce = evidence["digest"], evidence["nonce"]
     if idempotency.is_answered(by=by, key=view.request.headers.get("Idempotency-Key", "")):
         return {"signature": SignatureMethod.PASSWORD, "digest": digest}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -23,23 +22,19 @@ from django.utils.cache import patch_cache_control
 from dispensary import policies
 from dispensary.actors import Actor
 from dispensary.clock import clock_expression, refuse_skew
-from dispensary.conf import conf
 from dispensary.counter.outage import render_outage
 from dispensary.counter.pages import keep_typed, render_error, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
+from dispensary.idle_lock import lock_when_idle
 from dispensary.models import StaffMember
 from dispensary.outages import find_outage
 from dispensary.proof import person_proof
 from dispensary.request_limit import MINUTE, is_too_often
 
 PHARMACY_KEY = "dispensary_pharmacy"
-LOCKED_KEY = "dispensary_locked"
 OPEN_WORK_KEY = "dispensary_open_work"
 """What somebody who left the counter had open, with their pharmacy, for the next person of that pharmacy."""
-SEEN_KEY = "dispensary_seen"
-SEEN_EVERY = timedelta(seconds=30)
-"""How exactly the last request is kept in the session."""
 
 View = Callable[..., HttpResponseBase]
 
@@ -108,7 +103,7 @@ def find_visit(request: HttpRequest) -> Visit | None:
     member = next((m for m in members if str(m.pharmacy_id) == pharmacy_id), only_member)
     if member is None:
         return None
-    lock_when_idle(request, member.moment)
+    is_locked = lock_when_idle(request, member.moment, asks_by_itself=request.path == reverse("counter:queue-news"))
     pharmacy_of_work, open_work = request.session.pop(OPEN_WORK_KEY, ("", {}))
     if pharmacy_of_work == str(member.pharmacy_id):
         request.session.update(open_work)
@@ -119,19 +114,9 @@ def find_visit(request: HttpRequest) -> Visit | None:
         by,
         member.moment,
         request.path,
-        is_locked=bool(request.session.get(LOCKED_KEY)),
+        is_locked=is_locked,
         lacks_factor=member.factor_due_at is not None and not person_proof().has_second_factor(request.user),
     )
-
-
-def lock_when_idle(request: HttpRequest, now: datetime) -> None:
-    """Lock the counter after some minutes without a request of its own; the queue, which asks for news by itself, is none."""
-    last_seen = request.session.get(SEEN_KEY)
-    since = now - datetime.fromisoformat(last_seen) if last_seen else timedelta()
-    if since > timedelta(minutes=conf().idle_minutes):
-        request.session[LOCKED_KEY] = True
-    elif (not last_seen or since > SEEN_EVERY) and request.path != reverse("counter:queue-news"):
-        request.session[SEEN_KEY] = now.isoformat()
 
 
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:

@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from dispensary import idle_lock
 from dispensary.counter import drafts
-from dispensary.counter.access import LOCKED_KEY, OPEN_WORK_KEY, PHARMACY_KEY, SEEN_KEY, at_counter, find_visit
+from dispensary.counter.access import OPEN_WORK_KEY, PHARMACY_KEY, at_counter, find_visit
 from dispensary.counter.forms import NOT_RECOGNISED
 from dispensary.counter.pages import (
     TYPED_KEY,
@@ -51,7 +52,7 @@ def lock(request: HttpRequest) -> HttpResponse:
     """Lock the counter until the same person types their password; the page's fields are saved."""
     address = next_address(request)
     if request.user.is_authenticated:
-        request.session[LOCKED_KEY] = True
+        idle_lock.lock(request)
         save_typed_fields(request, address, request.POST.get("typed", ""))
     return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': address})}")
 
@@ -124,8 +125,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
     form = UnlockForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         if is_own_password(request, form.cleaned_data["password"]):
-            request.session.pop(LOCKED_KEY, None)
-            request.session.pop(SEEN_KEY, None)
+            idle_lock.unlock(request)
             return redirect(next_address(request))
         form.add_error("password", NOT_RECOGNISED)
     context = {"form": form, "next": next_address(request)}

@@ -24,6 +24,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
+from dispensary.idle_lock import lock_when_idle
 from dispensary.models import Medium, Pharmacy, SettingsChange
 from dispensary.profiles import profile_differences
 
@@ -165,6 +166,8 @@ def open_pharmacy(request: HttpRequest) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     user = request.user
     now = read_clock()
+    if lock_when_idle(request, now):
+        return redirect("counter:unlock")
     form = OpeningForm(
         request.POST if request.method == "POST" else None, pharmacy=Pharmacy(profile=conf().default_profile)
     )
