@@ -10,4 +10,6 @@ class DeployConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from deploy import checks  # noqa: F401  (importing registers them)
+        from deploy import checks, signals  # noqa: F401  (importing registers the checks)
+
+        signals.connect()

@@ -154,8 +154,10 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False  # a counter is a shared machine
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # password or factor again, before somebody changes how they sign in
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # a manager lets people in; who was invited by e-mail must be able to add a factor
 MFA_TOTP_ISSUER = "Dispensary"
 USERSESSIONS_TRACK_ACTIVITY = True
 # Sign-in by an organisation's own OpenID provider, where one is named. It opens accounts that a manager has made, and makes none.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.http import HttpRequest
@@ -27,7 +26,7 @@ class JoiningTokens(PasswordResetTokenGenerator):
     def _now(self) -> datetime:
         return read_clock().replace(tzinfo=None)
 
-    def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         members = StaffMember.objects.filter(user_id=user.pk, active=True).order_by("pharmacy_id")
         places = members.values_list("pharmacy_id", flat=True)
         return f"{super()._make_hash_value(user, timestamp)} {' '.join(map(str, places))}"

@@ -119,11 +119,16 @@ def choose_password(*, user: User, password: str, now: datetime) -> None:
         raise InvalidInput(" ".join(error.messages), problem) from error
     user.set_password(password)
     user.save(update_fields=["password"])
+    record_own_change(user=user, what=CHOSEN, now=now)
+
+
+@transaction.atomic
+def record_own_change(*, user: User, what: str, now: datetime) -> None:
+    """Record that a person changed how they sign in, at each pharmacy where they work; of somebody without one in the site's log."""
     members = StaffMember.objects.filter(user=user, active=True).order_by("pharmacy_id")
-    for member in members:
-        _record(Event.SIGN_IN_CHANGED, user, member.actor(), {"what": CHOSEN}, now)
-    if not members:
-        _record(Event.SIGN_IN_CHANGED, user, Actor.system("accounts", SITE), {"what": CHOSEN}, now)
+    actors = [member.actor() for member in members] or [Actor.system("accounts", SITE)]
+    for actor in actors:
+        _record(Event.SIGN_IN_CHANGED, user, actor, {"what": what}, now)
 
 
 def _new_user(username: str, email: str) -> User:

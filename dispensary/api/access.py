@@ -98,7 +98,7 @@ def _read_members(request: Request) -> tuple[list[StaffMember], datetime | None]
         .annotate(moment=clock_expression())
     )
     if not rows or not is_session(request):
-        return rows, rows[0].moment if rows else None
+        return list(rows), rows[0].moment if rows else None
     now = rows[0].moment
     if lock_when_idle(request._request, now):
         problem = Problem("", "a locked session", "an open one", "Unlock it at the counter, by its person.")
@@ -107,7 +107,7 @@ def _read_members(request: Request) -> tuple[list[StaffMember], datetime | None]
     if not members:
         problem = Problem("", "a person without a second factor", "one with a second factor", "Add one first.")
         raise NotAllowed("The time to add a second factor is over.", problem)
-    return members, now
+    return list(members), now
 
 
 def is_session(request: Request) -> bool:

@@ -15,6 +15,7 @@ from oidc_provider_mock import run_server_in_thread
 
 from deploy.checks import check_provider
 from deploy.openid_settings import openid_providers, provider_origins
+from dispensary import audit
 from dispensary.models import AuditEntry, StaffMember
 from tests.dispensary import make
 
@@ -88,7 +89,12 @@ def test_a_person_links_their_account_once_while_signed_in(configured: str, memb
     client = Client()
     client.post("/accounts/login/", {"login": member.user.get_username(), "password": make.PASSWORD})
     sign_in_there(client, configured, "s-2", process="connect")
+    assert not SocialAccount.objects.exists(), "whoever finds the counter open links nothing"
+    client.post("/accounts/reauthenticate/", {"password": make.PASSWORD})
+    sign_in_there(client, configured, "s-2", process="connect")
     assert SocialAccount.objects.get(uid="s-2").user == member.user
+    entries = audit.history(audit.Subject("account", f"user:{member.user_id}"), pharmacy=member.pharmacy)
+    assert "an account of the organisation linked" in [(line.body or {}).get("what") for line in entries]
     later = Client()
     sign_in_there(later, configured, "s-2")
     assert later.session["_auth_user_id"] == str(member.user_id)

@@ -19,6 +19,7 @@ from dispensary import audit
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor
 from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
+from tests.deploy.test_accounts import code_of
 from tests.dispensary import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine_clock")]
@@ -73,6 +74,25 @@ def test_a_link_works_once_and_a_forged_one_never(manager: StaffMember, at_work:
     assert visitor.get(link).status_code == 410
     assert sign_in("paul", PASSWORD["password"]).get(reverse("counter:queue")).status_code == 200
     assert changes(paul.pharmacy, paul.user_id) == [(f"user:{paul.user_id}", "the password, by a link")]
+
+
+def test_a_link_ends_when_its_person_works_elsewhere_too_or_no_longer(here: Pharmacy, at_work: Client) -> None:
+    def new_link(member: StaffMember) -> str:
+        page = at_work.post(reverse("counter:person", args=[member.pk]), {"do": "link"}).content.decode()
+        (link,) = re.findall(r"(/join/[^<]+)<", page)
+        return str(link)
+
+    now = timezone.now()
+    both, ended = make.staff(here, now=now), make.staff(here, now=now)
+    links = [new_link(both), new_link(ended)]
+    assert [Client().get(link).status_code for link in links] == [200, 200]
+    elsewhere = make.pharmacy("Elsewhere")
+    pharmacies.grant_access(
+        user=both.user, pharmacy=elsewhere, role=StaffRole.PHARMACIST, display_name="Also there",
+        by=Actor.system("setup", elsewhere.pk), now=now,
+    )  # fmt: skip
+    pharmacies.end_access(member=ended, by=Actor.system("setup", here.pk), now=now)
+    assert [Client().get(link).status_code for link in links] == [410, 410]
 
 
 def test_an_invitation_goes_by_e_mail_where_there_is_an_address(at_work: Client) -> None:
@@ -274,3 +294,82 @@ def test_an_idle_counter_is_locked_by_the_server_too(here: Pharmacy) -> None:
     assert client.get(queue).status_code == 200
     assert client.post(reverse("counter:stay")).status_code == 204
     assert Client().post(reverse("counter:stay"))["Location"].startswith("/accounts/login/")
+
+
+OF_THE_ACCOUNT = ("/accounts/sessions/", "/accounts/2fa/", "/accounts/2fa/webauthn/add/", "/accounts/password/change/")
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_locked_counter_opens_neither_the_api_nor_the_account(here: Pharmacy, idle: bool) -> None:
+    make.patient(here, now=timezone.now())
+    client = sign_in(make.staff(here, now=timezone.now()).user.get_username())
+    assert client.get("/api/v1/patients/").json()["results"] and client.get("/accounts/sessions/").status_code == 200
+    if idle:
+        session = client.session
+        session["dispensary_seen"] = (timezone.now() - timedelta(minutes=16)).isoformat()
+        session.save()
+    else:
+        client.post(reverse("counter:lock"))
+    for answer in (client.get("/api/v1/patients/"), client.post("/api/v1/patients/", {}, "application/json")):
+        assert answer.status_code == 403 and "locked" in answer.json()["detail"]
+    for page in (*OF_THE_ACCOUNT, reverse("counter:open-pharmacy")):
+        for answer in (client.get(page), client.post(page)):
+            assert answer["Location"].startswith(reverse("counter:unlock")), page
+    client.post(reverse("counter:unlock"), {"password": make.PASSWORD})
+    assert client.get("/api/v1/patients/").json()["results"] and client.get("/accounts/sessions/").status_code == 200
+
+
+def test_a_locked_counter_is_left_by_its_accounts_own_sign_out(here: Pharmacy) -> None:
+    client = sign_in(make.staff(here, now=timezone.now()).user.get_username())
+    client.post(reverse("counter:lock"))
+    assert client.post("/accounts/logout/")["Location"] == "/accounts/login/"
+    assert "/accounts/login/" in client.get(reverse("counter:queue"))["Location"]
+
+
+def test_who_owes_a_second_factor_does_nothing_by_the_api_either(here: Pharmacy) -> None:
+    overdue = make.staff(here, now=timezone.now() - timedelta(days=14))
+    client = sign_in(overdue.user.get_username())
+    answer = client.get("/api/v1/patients/")
+    assert answer.status_code == 403 and "second factor" in answer.json()["detail"]
+    TOTP.activate(overdue.user, generate_totp_secret())
+    assert client.get("/api/v1/patients/").status_code == 200
+
+
+def test_no_page_of_the_account_is_kept_by_a_cache(here: Pharmacy) -> None:
+    client = sign_in(make.staff(here, now=timezone.now()).user.get_username())
+    for page in ("/accounts/login/", *OF_THE_ACCOUNT):
+        assert "no-store" in client.get(page)["Cache-Control"], page
+
+
+def test_what_somebody_changes_in_their_own_account_stands_in_the_log(
+    here: Pharmacy, django_capture_on_commit_callbacks: Any
+) -> None:
+    member = make.staff(here, now=timezone.now())
+    client = sign_in(member.user.get_username())
+    new = "four quiet brown bottles"
+    refused = client.post("/accounts/2fa/totp/activate/", {"code": "000000"})
+    assert "/reauthenticate/" in refused["Location"], "an open counter is not enough"
+    client.post("/accounts/reauthenticate/", {"password": make.PASSWORD})
+    page = client.get("/accounts/2fa/totp/activate/")
+    code = code_of(page.context["form"].secret)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post("/accounts/2fa/totp/activate/", {"code": code}).status_code == 302
+    client.post("/accounts/password/change/", {"oldpassword": make.PASSWORD, "password1": new, "password2": new})
+    own = [what for by, what in changes(here, member.user_id) if by == f"user:{member.user_id}"]
+    assert set(own) >= {"a second factor added: TOTP Authenticator", "the password"}
+
+
+def test_who_was_invited_by_e_mail_adds_a_second_factor_and_an_open_counter_changes_no_address(at_work: Client) -> None:
+    page = at_work.post(reverse("counter:people"), NEW | {"email": "paul@example.org"}).content.decode()
+    (link,) = re.findall(r"(/join/[^<]+)<", page)
+    Client().post(link, PASSWORD)
+    client = sign_in("paul", PASSWORD["password"])
+    refused = client.post("/accounts/email/", {"action_add": "", "email": "evil@example.org"})
+    assert "/reauthenticate/" in refused["Location"], "an open counter is not enough"
+    client.get("/accounts/email/")
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD["password"]})
+    page = client.get("/accounts/2fa/totp/activate/")
+    assert (
+        client.post("/accounts/2fa/totp/activate/", {"code": code_of(page.context["form"].secret)}).status_code == 302
+    )
+    assert Authenticator.objects.filter(user__username="paul", type="totp").exists()
