@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -25,8 +26,9 @@ from dispensary.assessment import assess_document, profile_of
 from dispensary.audit import Event
 from dispensary.audit.evidence import export
 from dispensary.audit.evidence.bundle import Entry
+from dispensary.audit.log import reader
 from dispensary.errors import Conflict, DispensaryError, InvalidInput, Problem
-from dispensary.models import AuditLog, LimitTrial, Pharmacy
+from dispensary.models import LimitTrial, Pharmacy
 from dispensary.profiles import LimitLine, with_value
 
 CHUNK = 2000
@@ -117,9 +119,26 @@ def run_next(read_clock: Callable[[], datetime], is_over: Callable[[], bool] = l
         LimitTrial.objects.filter(pk=trial.pk).update(finished_at=read_clock(), result=result)
         audit.record(
             Event.DECISIONS_REPLAYED, pharmacy=trial.pharmacy, by=Actor.system("desk", trial.pharmacy_id),
-            now=read_clock(), subject=trial, body={name: result[name] for name in result if name != "cases"},
+            now=read_clock(), subject=trial, body=_log_form(result),
         )  # fmt: skip
     return True
+
+
+def _log_form(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result as its entry has it: of the cases the SHA-256."""
+    cases = json.dumps(result.get("cases"), sort_keys=True).encode()
+    return {name: result[name] for name in result if name != "cases"} | {"cases_sha256": sha256(cases).hexdigest()}
+
+
+def is_as_logged(trial: LimitTrial) -> bool:
+    """Return whether an entry that fits its hash has the result of a finished trial."""
+    result = _log_form(trial.result)
+    return any(
+        line.entry.action == Event.DECISIONS_REPLAYED.value
+        and not line.doubt
+        and result.items() <= (line.body or {}).items()
+        for line in reader.recheck(audit.history(trial, pharmacy=trial.pharmacy_id))
+    )
 
 
 @dataclass
@@ -208,9 +227,10 @@ def _run(trial: LimitTrial, read_clock: Callable[[], datetime], is_over: Callabl
         raise InvalidInput("The pharmacy's profile has changed since; ask again.")
     base = profile_of(pharmacy, asked_on)
     changed = with_value(base, line, trial.value)
-    log = AuditLog.objects.filter(pharmacy=trial.pharmacy_id, closed_at=None).get()
+    period = pharmacy.span_of(trial.since, trial.until)
+    log = export.find_log_of_period(pharmacy.pk, *period)
     if not trial.last:
-        scope = export.find_period(log.log_id, *pharmacy.span_of(trial.since, trial.until))
+        scope = export.find_period(log.log_id, *period)
         trial.reached, trial.last = scope.first - 1, scope.last or 0
     totals = Totals.from_state(trial.result)
     while trial.reached < trial.last:

@@ -190,5 +190,5 @@ def _count_day(pharmacy: Pharmacy, day: date, now: datetime) -> Day:
 
 
 def _find_signature(pharmacy: Pharmacy, day: date) -> audit.Line | None:
-    history = audit.history(Subject("day", day.isoformat()), pharmacy=pharmacy)
+    history = reader.recheck(audit.history(Subject("day", day.isoformat()), pharmacy=pharmacy))
     return next((line for line in history if line.entry.action == Event.DAY_SIGNED.value), None)

@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from dispensary import audit, policies
 from dispensary.actors import Actor
-from dispensary.audit import Event, Subject
+from dispensary.audit import Event
 from dispensary.audit.evidence import answers
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
@@ -106,10 +106,10 @@ def _write_page(export: LogExport, filters: Filters, now: datetime) -> bool:
         export.sha256, export.finished_at = digest.hexdigest(), now
         by = Actor.system("desk", export.pharmacy_id)
         audit.record(
-            Event.LOG_EXPORTED, pharmacy=export.pharmacy, by=by, now=now, subject=Subject("log", str(export.pharmacy_id)),
+            Event.LOG_EXPORTED, pharmacy=export.pharmacy, by=by, now=now, subject=export,
             body={
                 "shape": "answers", "filters": filters.as_body(), "rows": export.rows, "columns": answers.VERSION,
-                "sha256": export.sha256, "reason": export.purpose or None, "requested_by": export.requested_by,
+                "sha256": export.sha256, "sentence": export.sentence, "reason": export.purpose or None, "requested_by": export.requested_by,
             },
         )  # fmt: skip
     export.save(update_fields=["rows", "cursor", "seen_at", "reached", "sha256", "finished_at"])
@@ -132,20 +132,40 @@ def list_exports(pharmacy: Pharmacy, now: datetime) -> list[LogExport]:
 
 @transaction.atomic
 def open_export(*, export_id: UUID, by: Actor, now: datetime) -> IO[bytes]:
-    """Return the zip file of a prepared export; opening it is recorded. Raises NotFound, and Conflict where it is not there (any more)."""
+    """Return the zip file of a prepared export; opening it is recorded.
+
+    Raises NotFound, and Conflict where it is not there (any more) or is not what the log says.
+    """
     export = find_export(export_id=export_id, by=by)
     if export.finished_at is None:
         raise Conflict("This export is not ready yet.")
     if export.finished_at <= now - KEPT:
         problem = Problem("", "an old link", f"one of the last {KEPT.days} days", "Ask for the export again.")
         raise Conflict("The file of this export is gone.", problem)
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (whoever sends it closes it)
+    digest = answers.write_archive(
+        file, _chunks(export), rows=export.rows, sentence=export.sentence, now=export.finished_at
+    )
+    if not _is_as_logged(export, digest):
+        file.close()
+        problem = Problem(
+            "", "another SHA-256", "that of the log", "Have the log verified, and ask for the export again."
+        )
+        raise Conflict("The file of this export is not the one that was prepared.", problem)
     audit.record(
         Event.RECORD_READ, pharmacy=export.pharmacy_id, by=by, now=now, subject=export, body={"part": "file"}
     )  # fmt: skip
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (whoever sends it closes it)
-    answers.write_archive(file, _chunks(export), rows=export.rows, sentence=export.sentence, now=export.finished_at)
     file.seek(0)
     return file
+
+
+def _is_as_logged(export: LogExport, digest: str) -> bool:
+    """Return whether an entry that fits its hash names this export with this SHA-256 and these words."""
+    values = {"sha256": digest, "rows": export.rows, "sentence": export.sentence}
+    return any(
+        line.entry.action == Event.LOG_EXPORTED.value and not line.doubt and values.items() <= (line.body or {}).items()
+        for line in reader.recheck(audit.history(export, pharmacy=export.pharmacy_id))
+    )
 
 
 def _chunks(export: LogExport) -> Iterator[bytes]:

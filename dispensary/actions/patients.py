@@ -351,9 +351,12 @@ def _is_recorded(row: PriorSupply) -> bool:
 
 def _supply_body(row: PriorSupply) -> dict[str, Any]:
     return {
+        "id": row.pk,
         "dispensed_on": row.dispensed_on,
         "doses": list(row.doses),
+        "strength_mg": row.strength_mg,
         "days_supply": row.days_supply,
+        "dose_since": row.dose_since,
         "relation": row.relation,
     }
 

@@ -18,9 +18,10 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event, Line, Subject
+from dispensary.audit.evidence import export
 from dispensary.audit.log import reader
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import AuditCheckpoint, AuditEntry, AuditLog, Pharmacy, SecondSignature
+from dispensary.models import AuditCheckpoint, AuditEntry, Pharmacy, SecondSignature
 from dispensary.models.keys import uuid7
 from dispensary.text import clean_words
 
@@ -47,6 +48,8 @@ class Judged:
     name: str
     at: datetime
     is_own: bool
+    doubt: str
+    """What does not fit its hash, in words; then `words` are not to be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Sample:
     id: str
     drawn: Line
     overrides: list[Sampled]
+    lines: list[Line]
+    """Its entries: the draw, and the judgements."""
 
 
 @transaction.atomic
@@ -87,7 +92,7 @@ def draw_sample(*, pharmacy: Pharmacy, since: date, until: date, number: int, by
             "This period ends before it begins.", Problem("since", str(since), "a day up to the last one")
         )
     begin, end = pharmacy.span_of(since, until)
-    log = AuditLog.objects.filter(pharmacy=pharmacy.pk, closed_at=None).get()
+    log = export.find_log_of_period(pharmacy.pk, begin, end)
     frame = list(
         AuditEntry.objects.filter(
             log_id=log.log_id, action=Event.OVERRIDE_SIGNED.value, recorded_at__gte=begin, recorded_at__lt=end
@@ -123,7 +128,7 @@ def list_samples(*, pharmacy: Pharmacy, by: Actor, limit: int = 20) -> list[Line
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
     entries = AuditEntry.objects.filter(pharmacy=pharmacy.pk, action=Event.REVIEW_SAMPLED.value)
-    return audit.lines(entries.order_by("-recorded_at")[:limit], pharmacy)
+    return reader.recheck(audit.lines(entries.order_by("-recorded_at")[:limit], pharmacy))
 
 
 @transaction.atomic
@@ -175,7 +180,7 @@ def _find_own(entries: Sequence[AuditEntry], by: Actor) -> set[UUID]:
 
 
 def _read_sample(pharmacy: Pharmacy, sample: str, by: Actor) -> Sample:
-    lines = audit.history(Subject(_SAMPLE, sample), pharmacy=pharmacy, limit=_MOST_JUDGEMENTS)
+    lines = reader.recheck(audit.history(Subject(_SAMPLE, sample), pharmacy=pharmacy, limit=_MOST_JUDGEMENTS))
     drawn = next((line for line in lines if line.entry.action == Event.REVIEW_SAMPLED.value), None)
     if drawn is None:
         raise NotFound("There is no such sample here.")
@@ -197,6 +202,7 @@ def _read_sample(pharmacy: Pharmacy, sample: str, by: Actor) -> Sample:
                     name=body.get("by") or line.entry.actor,
                     at=line.entry.recorded_at,
                     is_own=line.entry.actor == by.name,
+                    doubt=line.doubt,
                 )
             )
-    return Sample(sample, drawn, [overrides[key] for key in ids if key in overrides])
+    return Sample(sample, drawn, [overrides[key] for key in ids if key in overrides], lines)

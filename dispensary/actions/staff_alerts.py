@@ -304,7 +304,8 @@ def _store_answer(key: UUID, words: str, by: Actor, now: datetime) -> StaffAlert
     alert = StaffAlert.objects.select_for_update().filter(pk=key, answered_at=None).first()
     if alert is None:
         return None
-    alert.answered_at, alert.answered_by, alert.answerer_name, alert.words = now, by.name, by.display, words
+    alert.answered_at, alert.answered_by, alert.words = now, by.name, words
+    alert.answerer_name = by.display or by.name
     alert.save(update_fields=["answered_at", "answered_by", "answerer_name", "words"])
     audit.record(
         Event.ALERT_ANSWERED, pharmacy=alert.pharmacy_id, by=by, now=now, subject=alert, reason_code=alert.kind,

@@ -88,6 +88,7 @@ def trial(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             case | {"gained": _findings(case["gained"]), "lost": _findings(case["lost"])}
             for case in result.get("cases", ())
         ],
+        "is_altered": row.finished_at is not None and not limit_trials.is_as_logged(row),
         "standing": read_standing(visit),
     }
     return render_page(request, visit, "audit_trial.html", context)

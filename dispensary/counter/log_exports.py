@@ -23,7 +23,6 @@ from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import OverridesForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
-from dispensary.models import AuditLog
 
 SHAPES = (
     ("answers", "Overrides as a table for an inspector (CSV with its dictionary)"),
@@ -146,7 +145,7 @@ def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
 
 def _find_scope(visit: Visit, form: ExportForm) -> Scope:
     since, until = form.moments()
-    log = AuditLog.objects.filter(pharmacy=visit.pharmacy.pk, closed_at=None).get()
+    log = export.find_log_of_period(visit.pharmacy.pk, since, until)
     return export.find_period(log.log_id, since, until)
 
 

@@ -64,6 +64,7 @@ def samples(request: HttpRequest, visit: Visit) -> HttpResponse:
                 errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
             else:
                 return redirect("counter:audit-sample", key)
+    lines = peer_review.list_samples(pharmacy=visit.pharmacy, by=visit.by)
     rows = [
         SampleRow(
             key=line.entry.subject_id,
@@ -73,9 +74,9 @@ def samples(request: HttpRequest, visit: Visit) -> HttpResponse:
             until=(line.body or {}).get("until", ""),
             size=len((line.body or {}).get("overrides", ())),
         )
-        for line in peer_review.list_samples(pharmacy=visit.pharmacy, by=visit.by)
+        for line in lines
     ]
-    context = {"form": form, "rows": rows, "standing": read_standing(visit)}
+    context = {"form": form, "rows": rows, "standing": read_standing(visit, lines)}
     return render_page(request, visit, "audit_samples.html", context, errors=errors, status=422 if errors else 200)
 
 
@@ -127,7 +128,7 @@ def sample(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "rows": rows,
         "judged": sum(bool(row.sampled.judged) for row in rows),
         "discussed": sum(any(judged.judgement is Judgement.DISCUSS for judged in row.sampled.judged) for row in rows),
-        "standing": read_standing(visit, [row.sampled.line for row in rows]),
+        "standing": read_standing(visit, [*opened.lines, *(row.sampled.line for row in rows)]),
     }
     return render_page(request, visit, "audit_sample.html", context, errors=errors, status=status)
 

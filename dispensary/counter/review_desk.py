@@ -243,13 +243,8 @@ def _render_day(request: HttpRequest, visit: Visit, text: str, errors: Iterable[
     chosen = _parse_day(text, visit)
     file = log_review.open_day(pharmacy=visit.pharmacy, day=chosen, by=visit.by, now=visit.now)
     names = {m.actor().name: m.display_name for m in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
-    entries = {
-        entry.seq: entry.entry_id
-        for entry in reader.entries_by_number(visit.pharmacy.pk, [p.seq for p in file.counted.points])
-    }
     context = {
         "file": file,
-        "points": [(point, entries.get(point.seq)) for point in file.counted.points],
         "counts": sorted(file.counted.counts.items()),
         "total": sum(file.counted.counts.values()),
         "overrides": [(names.get(actor, actor), actor, number) for actor, number in file.counted.overrides.items()],
@@ -257,7 +252,7 @@ def _render_day(request: HttpRequest, visit: Visit, text: str, errors: Iterable[
         "after": chosen + timedelta(days=1) if chosen + timedelta(days=1) < visit.today else None,
         "seen": request.POST.getlist("seen"),
         "words": request.POST.get("words", ""),
-        "standing": read_standing(visit),
+        "standing": read_standing(visit, [file.signed] if file.signed else ()),
     }
     return render_page(request, visit, "audit_day.html", context, errors=errors, status=422 if errors else 200)
 

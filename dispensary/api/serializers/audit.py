@@ -102,7 +102,7 @@ class LogOut(serializers.ModelSerializer[Any]):
 
 
 class EntryOut(serializers.Serializer[Any]):
-    """One entry with its sentence. Everything but the sentence is hashed into the leaf."""
+    """One entry with its sentence. Everything but the sentence and the doubt is hashed into the leaf."""
 
     id = serializers.UUIDField(source="entry.entry_id")
     pharmacy = serializers.UUIDField(source="entry.pharmacy")
@@ -111,6 +111,7 @@ class EntryOut(serializers.Serializer[Any]):
     leaf = serializers.SerializerMethodField(help_text="hexadecimal")
     receipt = serializers.SerializerMethodField(help_text="number and leaf, as printed on a label")
     sentence = serializers.CharField()
+    doubt = serializers.CharField(help_text="what does not fit its hash, in words; empty: nothing")
     recorded_at = serializers.DateTimeField(source="entry.recorded_at")
     occurred_at = serializers.DateTimeField(source="entry.occurred_at")
     action = serializers.CharField(source="entry.action")

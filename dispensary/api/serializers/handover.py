@@ -175,3 +175,4 @@ class TrailLine(serializers.Serializer[Any]):
     outcome = serializers.CharField(source="entry.outcome")
     by = serializers.CharField(source="entry.actor")
     sentence = serializers.CharField()
+    doubt = serializers.CharField(help_text="what does not fit its hash, in words; empty: nothing")

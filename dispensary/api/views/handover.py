@@ -28,6 +28,7 @@ from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, END, BaseView, etag_header, read_if_match, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer, pdf_response
+from dispensary.audit.log import reader
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.handover import order_number, select_dispenses
 from dispensary.models import Dispense, Prescription, Product
@@ -206,4 +207,5 @@ class TrailView(BaseView):
     def get(self, request: Request, pk: UUID) -> Response:
         dispense = self.get_own(Dispense.objects.select_related("patient"), pk)
         self.record_reading(dispense.patient, dispense)
-        return Response(shapes.TrailLine(audit.history(dispense, pharmacy=dispense.pharmacy_id), many=True).data)
+        lines = reader.recheck(audit.history(dispense, pharmacy=dispense.pharmacy_id))
+        return Response(shapes.TrailLine(lines, many=True).data)

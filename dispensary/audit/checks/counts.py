@@ -146,7 +146,7 @@ def _replace(
 def count_missing_days(now: dt.datetime, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[tuple[Pharmacy, dt.date, int]]:
     """Count each day of each open log that is over and was not counted, each in a transaction; yield it with its entries."""
     pharmacies = {pharmacy.pk: pharmacy for pharmacy in Pharmacy.objects.using(using).all()}
-    for log in AuditLog.objects.using(using).filter(closed_at=None, pharmacy__in=list(pharmacies)):
+    for log in AuditLog.objects.using(using).filter(pharmacy__in=list(pharmacies)):
         pharmacy = pharmacies[log.pharmacy]
         for day in _missing_days(log, pharmacy, now, using):
             with transaction.atomic(using=using):
@@ -159,7 +159,8 @@ def _missing_days(log: AuditLog, pharmacy: Pharmacy, now: dt.datetime, using: st
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT day FROM desk.made WHERE log_id = %s AND day >= %s", [log.log_id, begin])
         made = {day for (day,) in cursor.fetchall()}
-    days = (begin + dt.timedelta(days=number) for number in range((today - begin).days))
+    end = min(today, pharmacy.local_day(log.closed_at) + dt.timedelta(days=1)) if log.closed_at else today
+    days = (begin + dt.timedelta(days=number) for number in range((end - begin).days))
     return [day for day in days if day not in made]
 
 

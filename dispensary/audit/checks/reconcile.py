@@ -20,6 +20,7 @@ from dispensary.audit.log.reader import reading
 from dispensary.audit.log.signed import COLUMNS, PATIENT_JSON
 from dispensary.audit.log.writer import SITE
 from dispensary.models import (
+    AccessToken,
     Consent,
     ConsentEvent,
     Decision,
@@ -29,11 +30,14 @@ from dispensary.models import (
     Override,
     OverrideState,
     Patient,
+    PatientAnswer,
     Pharmacy,
     Phase,
     Prescription,
+    PriorSupply,
     Review,
     SecondSignature,
+    StaffAlert,
     StaffMember,
 )
 
@@ -86,6 +90,9 @@ PAIRS = (
     Pair(SecondSignature, (Event.OVERRIDE_SECONDED, Event.OVERRIDE_ALONE)),
     Pair(Prescription, (Event.PRESCRIPTION_RECEIVED,)),
     Pair(Patient, (Event.PATIENT_REGISTERED,)),
+    Pair(PatientAnswer, (Event.PATIENT_ANSWERED,)),
+    Pair(StaffAlert, (Event.ALERT_OPENED,)),
+    Pair(StaffAlert, (Event.ALERT_ANSWERED,), "t.answered_at IS NOT NULL"),
 )
 
 
@@ -172,6 +179,17 @@ COMPARED = (
         (Event.CONSENT_CHANGED,),
         {**_same("medium", "source", "evidence"), "answer": "@reason_code", "recorded_by": "@actor", "patient_id": "@patient_ref"},
     ),
+    Compared(
+        PatientAnswer,
+        (Event.PATIENT_ANSWERED,),
+        {"answer": "@reason_code", "source": "source", "answered_at": "@occurred_at"},
+    ),
+    Compared(StaffAlert, (Event.ALERT_OPENED,), {"kind": "@reason_code", "subject_id": "about", "opened_at": "@occurred_at"}),
+    Compared(
+        StaffAlert,
+        (Event.ALERT_ANSWERED,),
+        {"answered_by": "@actor", "answerer_name": "by", "words": "words", "answered_at": "@occurred_at"},
+    ),
     Compared(Prescription, (Event.PRESCRIPTION_RECEIVED,), _in_row(Event.PRESCRIPTION_RECEIVED)),
     Compared(
         Patient,
@@ -236,6 +254,31 @@ _PARTS = """
         CROSS JOIN LATERAL (VALUES {pairs}) AS d(number, name, now, logged)) AS c
     WHERE n.subject_type = %(type)s AND n.action = %(action)s AND i.items IS NOT NULL AND c.now <> c.logged
     ORDER BY 1, 3, 4"""
+# Supplies from elsewhere: the list in an entry about the patient. Entries of before have no `id` in it, only what makes a supply
+# unique. A row may have come from a record that was joined since; without a body (erased) nothing is said.
+_IS_NOTED = """
+    (p.dispensed_on, p.doses, p.days_supply, p.relation) = (t.dispensed_on, t.doses, t.days_supply, t.relation)
+    AND (p.id IS NULL OR (p.id, p.strength_mg, p.dose_since) IS NOT DISTINCT FROM (t.id, t.strength_mg, t.dose_since))"""
+_NOTED = """
+    FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+    LEFT JOIN audit.readable_body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+    LEFT JOIN LATERAL jsonb_populate_recordset(NULL::{table}, b.body::jsonb -> 'prior_supplies') p ON TRUE
+    WHERE e.subject_type = 'patient' AND e.action = %(action)s"""
+_SUPPLY_NO_ENTRY = f"""
+    SELECT t.id::text, '' FROM {{table}} t WHERE NOT EXISTS (
+        SELECT {_NOTED} AND (b.entry_id IS NULL OR {_IS_NOTED})
+        AND e.subject_id IN (SELECT r.id::text FROM {{patient}} r WHERE t.patient_id IN (r.id, r.joined_to_id))) ORDER BY 1"""  # noqa: S608  (questions of our own, no input)
+_SUPPLY_NO_ROW = f"""
+    SELECT e.subject_id, e.entry_id::text {_NOTED} AND p.dispensed_on IS NOT NULL
+    AND NOT EXISTS (SELECT FROM {{table}} t WHERE {_IS_NOTED}) ORDER BY 1, 2"""  # noqa: S608  (likewise)
+_ACCESS_NO_ENTRY = """
+    SELECT t.id::text, '' FROM {table} t WHERE NOT EXISTS (
+        SELECT FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+        JOIN audit.readable_body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+        CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
+        WHERE e.action = %(action)s AND e.subject_id = 'user:' || t.user_id AND j.body ->> 'token' = t.id::text
+        AND (j.body ->> 'role', j.body -> 'scopes', (j.body ->> 'expires')::timestamptz) = (t.role, to_jsonb(t.scopes), t.expires_at)
+        ) ORDER BY 1"""
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
@@ -279,6 +322,7 @@ def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
             yield from _compare(cursor, compared)
         for part in PARTS:
             yield from _compare_parts(cursor, part)
+        yield from _compare_apart(cursor)
         cursor.execute(_CONSENT.format(consent=Consent._meta.db_table, event=ConsentEvent._meta.db_table))
         for key, now, logged in cursor.fetchall():
             yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
@@ -333,6 +377,19 @@ def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
     for key, entry, number, name, now, logged in cursor.fetchall():
         detail = f"{part.model._meta.verbose_name} {number}: {name} is {_shorten(now)}, the log says {_shorten(logged)}"
         yield Orphan(Kind.CHANGED, str(part.parent._meta.verbose_name), key, entry, detail)
+
+
+def _compare_apart(cursor: Any) -> Iterator[Orphan]:
+    """Compare rows that are not the subject of their entries: supplies from elsewhere, access tokens."""
+    for kind, question, model, event in (
+        (Kind.NO_ENTRY, _SUPPLY_NO_ENTRY, PriorSupply, Event.SUPPLY_NOTED),
+        (Kind.NO_ROW, _SUPPLY_NO_ROW, PriorSupply, Event.SUPPLY_NOTED),
+        (Kind.NO_ENTRY, _ACCESS_NO_ENTRY, AccessToken, Event.TOKEN_ISSUED),
+    ):
+        tables = {"table": model._meta.db_table, "patient": Patient._meta.db_table}
+        cursor.execute(question.format(**tables), {"action": event.value})
+        for key, entry in cursor.fetchall():
+            yield Orphan(kind, str(model._meta.verbose_name), key, entry)
 
 
 def _shorten(text: str) -> str:

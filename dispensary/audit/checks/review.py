@@ -41,28 +41,30 @@ _ALWAYS = (
     Event.RECORD_BROKEN_INTO,
 )
 _DAY = "l.pharmacy = %(pharmacy)s AND l.recorded_at >= %(since)s AND l.recorded_at < %(until)s"
+_NEWEST = "(array_agg(l.entry_id ORDER BY l.seq DESC NULLS LAST))[1]"
 _COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608  (our own constants)
 _OVERRIDES = f"""
     SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608  (our own constants)
 _REFUSED = f"""
-    SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq)
+    SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq), {_NEWEST}
     FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused', 'signature.refused')
     GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608  (our own constants)
 _ODD = f"""
-    SELECT l.seq, l.action, l.actor FROM audit.line l
+    SELECT l.seq, l.entry_id, l.action, l.actor FROM audit.line l
     WHERE {_DAY} AND l.action = ANY (%(always)s) ORDER BY l.seq"""  # noqa: S608  (our own constants)
 _LATE = f"""
-    SELECT l.seq, l.action, l.recorded_at - l.occurred_at FROM audit.line l
+    SELECT l.seq, l.entry_id, l.action, l.recorded_at - l.occurred_at FROM audit.line l
     WHERE {_DAY} AND l.recorded_at - l.occurred_at NOT BETWEEN -%(late)s::interval AND %(late)s::interval ORDER BY l.seq"""  # noqa: S608  (our own constants)
-_WRITERS = f"SELECT l.db_role, count(*), max(l.seq) FROM audit.line l WHERE {_DAY} GROUP BY 1 ORDER BY 1"  # noqa: S608  (our own constants)
+_WRITERS = f"SELECT l.db_role, count(*), max(l.seq), {_NEWEST} FROM audit.line l WHERE {_DAY} GROUP BY 1 ORDER BY 1"  # noqa: S608  (our own constants)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One entry that needs attention: the reason in words, and its number."""
+    """One entry that needs attention: the reason in words, its number in its log, and its key."""
 
     why: str
     seq: int
+    entry: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +111,27 @@ def review_day(
         for action, outcome, count in connection.execute(_COUNTS, values).fetchall()
     }
     by_role = connection.execute(_WRITERS, values).fetchall()
-    points = [Point(f"{action} by {actor}", seq) for seq, action, actor in connection.execute(_ODD, values).fetchall()]
-    points += [
-        Point(f"{action} of {who}, {count} times", seq)
-        for action, who, count, seq in connection.execute(_REFUSED, values).fetchall()
+    points = [
+        Point(f"{action} by {actor}", seq, entry)
+        for seq, entry, action, actor in connection.execute(_ODD, values).fetchall()
     ]
     points += [
-        Point(f"{action} recorded {_describe_delay(late)} it is said to have happened", seq)
-        for seq, action, late in connection.execute(_LATE, values).fetchall()
+        Point(f"{action} of {who}, {count} times", seq, entry)
+        for action, who, count, seq, entry in connection.execute(_REFUSED, values).fetchall()
+    ]
+    points += [
+        Point(f"{action} recorded {_describe_delay(late)} it is said to have happened", seq, entry)
+        for seq, entry, action, late in connection.execute(_LATE, values).fetchall()
     ]
     if writers:
         points += [
-            Point(f"{count} entries written by {role}", seq) for role, count, seq in by_role if role not in writers
+            Point(f"{count} entries written by {role}", seq, entry)
+            for role, count, seq, entry in by_role
+            if role not in writers
         ]
     return Day(
         pharmacy, since, until, counts, dict(connection.execute(_OVERRIDES, values).fetchall()),
-        {role: count for role, count, _ in by_role}, tuple(sorted(points, key=lambda point: point.seq)),
+        {role: count for role, count, _, _ in by_role}, tuple(sorted(points, key=lambda point: point.seq)),
     )  # fmt: skip
 
 

@@ -155,6 +155,22 @@ def find_period(log_id: UUID, since: dt.datetime, until: dt.datetime, *, using: 
     return Scope(log_id, first, last)
 
 
+def find_log_of_period(pharmacy: UUID, since: dt.datetime, until: dt.datetime) -> AuditLog:
+    """Return the log of a pharmacy that holds what was recorded from `since` until before `until`.
+
+    Raises InvalidInput for a period in which one log was continued as another: each is evidence of its own.
+    """
+    logs: list[AuditLog] = list(
+        AuditLog.objects.filter(pharmacy=pharmacy).exclude(closed_at__lte=since).order_by("opened_at")
+    )
+    first, *later = logs
+    if later and later[0].opened_at < until:
+        moment = later[0].opened_at.isoformat(timespec="minutes")
+        problem = Problem("since", "a period with the end of one log and the beginning of another", "one of them")
+        raise InvalidInput(f"The log was continued as another at {moment}; ask for each part apart.", problem)
+    return first
+
+
 @contextmanager
 def snapshot(log: AuditLog, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Open a read-only snapshot of the log, with the bodies of its own pharmacy only."""

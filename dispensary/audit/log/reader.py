@@ -17,7 +17,7 @@ from django.db.models import Model
 from dispensary.audit.log import canonical
 from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.writer import SITE, Subject, subject_of
-from dispensary.models.audit import AuditBody, AuditEntry, AuditLog
+from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.keys import short_key
 
 LEAF_SHOWN = 16
@@ -99,14 +99,6 @@ def lines(entries: Iterable[AuditEntry], *pharmacies: Model | UUID, using: str =
         else Line(row, None)
         for row in rows
     ]
-
-
-def entries_by_number(pharmacy: UUID, numbers: Iterable[int], *, using: str = DEFAULT_DB_ALIAS) -> list[AuditEntry]:
-    """Return the entries with these numbers in the open log of a pharmacy."""
-    open_log = AuditLog.objects.using(using).filter(pharmacy=pharmacy, closed_at=None).first()
-    if open_log is None:
-        return []
-    return list(AuditEntry.objects.using(using).filter(log_id=open_log.log_id, seq__in=list(numbers)))
 
 
 _BEFORE = """

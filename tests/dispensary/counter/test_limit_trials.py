@@ -111,6 +111,17 @@ def test_request_and_result_stand_in_the_log_without_a_patient(desk: Client, sho
     assert done.entry.patient_ref is None
 
 
+@pytest.mark.parametrize("change", ["different", "cases"])
+def test_a_result_that_is_not_what_the_log_says_is_not_shown(desk: Client, shop: Pharmacy, change: str) -> None:
+    result = result_of(desk, shop, "110")
+    address = reverse("counter:audit-trial", args=[LimitTrial.objects.get().pk])
+    assert "not what the log says" not in desk.get(address).content.decode()
+    LimitTrial.objects.update(result=result | {change: result[change][:-1] if change == "cases" else 0})
+    words = desk.get(address).content.decode()
+    assert "This result is not what the log says" in words
+    assert "would differ" not in words
+
+
 @pytest.mark.parametrize(
     ("value", "changes", "words"),
     [

@@ -161,6 +161,24 @@ def test_an_export_that_an_erasure_removed_meanwhile_is_not_gone_on_with(desk: C
     assert gone.status_code == 404 and "removed when details in the log were erased" in gone.content.decode()
 
 
+@pytest.mark.parametrize("change", ["content", "words", "digest as well"])
+def test_a_file_that_is_not_what_the_log_says_is_not_sent(desk: Client, shop: Pharmacy, change: str) -> None:
+    ask(desk)
+    prepare_exports()
+    part = LogExportPart.objects.order_by("number")[1]
+    if change == "words":
+        LogExport.objects.update(sentence="All overrides.")
+    else:
+        part.content = bytes(part.content).replace(b"105", b"100")
+        part.save()
+    if change == "digest as well":
+        digest = hashlib.sha256(b"".join(bytes(part.content) for part in LogExportPart.objects.all())).hexdigest()
+        LogExport.objects.update(sha256=digest)
+    refused = file_of(desk)
+    assert refused.status_code == 409
+    assert "is not the one that was prepared" in refused.content.decode()
+
+
 def test_one_at_a_time_and_the_next_when_it_is_finished(desk: Client, shop: Pharmacy) -> None:
     assert ask(desk).status_code == 302
     assert "wait until it is finished" in ask(desk).content.decode()

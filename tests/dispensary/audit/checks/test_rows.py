@@ -11,14 +11,23 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from dispensary.actions import corrections, dispenses, namesakes, patients, pharmacies
+from dispensary.actions import corrections, dispenses, namesakes, patients, pharmacies, staff_alerts, tokens
 from dispensary.audit.checks.reconcile import Kind, reconcile
 from dispensary.audit.log import signed
 from dispensary.audit.log.events import Event
-from dispensary.models import Consent, Dispense, StaffRole
+from dispensary.models import (
+    AccessToken,
+    AlertKind,
+    Answer,
+    AnswerSource,
+    Consent,
+    Dispense,
+    StaffAlert,
+    StaffRole,
+)
 from dispensary.models.contacts import ConsentAnswer, ConsentSource, Medium
 from dispensary.models.patient import CorrectionReason, NamesakeAnswer
-from dispensary.reminders import opt_outs
+from dispensary.reminders import opt_outs, two_way
 from tests.dispensary import make
 from tests.site import Database
 
@@ -260,6 +269,119 @@ def test_a_consent_that_is_not_what_the_patient_said_is_named(shop: Shop, databa
     with database.connect("app") as app:
         app.execute("UPDATE dispensary_consent SET answer = 'yes' WHERE id = %s", [consent.pk])
     assert shop.changed() == [("consent", "answer is 'yes', its event says 'no'")]
+
+
+@pytest.fixture
+def younger(shop: Shop) -> dict[str, Any]:
+    """A supply from elsewhere, an answer of the patient, an answered alert and an access token, by table."""
+    (supply,) = patients.record_history(
+        patient=shop.patient,
+        supplies=[
+            {
+                "dispensed_on": "2026-10-01",
+                "doses": ["10", "10"],
+                "strength_mg": "10",
+                "days_supply": 28,
+                "relation": "same-course",
+            }
+        ],
+        by=shop.by,
+        now=make.NOW,
+    )
+    with transaction.atomic():
+        answered = two_way.record_answer(
+            patient=shop.patient, answer=Answer.UNWELL, reminder=None, source=AnswerSource.PAGE, now=make.NOW
+        )
+        staff_alerts.open_alert(
+            kind=AlertKind.VERIFICATION, pharmacy=shop.pharmacy, subject_id="17", by=shop.by, now=make.NOW
+        )
+    alert = StaffAlert.objects.get(pharmacy=shop.pharmacy)
+    staff_alerts.answer(alert_id=alert.pk, words="Looked into it.", by=shop.by, now=make.NOW)
+    tokens.issue(user=shop.manager.user, now=make.NOW)
+    token = AccessToken.objects.get(user=shop.manager.user)
+    return {"priorsupply": supply.pk, "patientanswer": answered.pk, "staffalert": alert.pk, "accesstoken": token.pk}
+
+
+def named(younger: dict[str, Any], table: str) -> list[str]:
+    """What the comparison says about a row of these, and about entries of the patient that have none."""
+    name = str(apps.get_model("dispensary", table)._meta.verbose_name)
+    return [
+        f"{orphan.kind.value}: {orphan.detail}".removesuffix(": ")
+        for orphan in reconcile()
+        if orphan.table == name and orphan.id in (str(younger[table]), str(younger.get("patient")))
+    ]
+
+
+YOUNGER = {
+    "days that a supply lasts": ("priorsupply", "days_supply = 56", [Kind.NO_ENTRY, Kind.NO_ROW]),
+    "strength of a supply": ("priorsupply", "strength_mg = 25", [Kind.NO_ENTRY, Kind.NO_ROW]),
+    "what a patient answered": ("patientanswer", "answer = 'well'", ["answer is 'well', the log says 'unwell'"]),
+    "the alert's cause": ("staffalert", "subject_id = '18'", ["subject_id is '18', the log says '17'"]),
+}
+"""Change -> table, what it sets, what is said of it."""
+
+
+@pytest.mark.parametrize("change", YOUNGER)
+def test_a_supply_an_answer_and_an_alert_stay_as_they_were_written(
+    shop: Shop, younger: dict[str, Any], database: Database, change: str
+) -> None:
+    table, values, said = YOUNGER[change]
+    younger["patient"] = shop.patient.pk
+    assert named(younger, table) == []
+    for statement in (f"UPDATE dispensary_{table} SET {values}", f"DELETE FROM dispensary_{table}"):
+        with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="and stays"):
+            app.execute(f"{statement} WHERE id = %s", [younger[table]])
+    with database.connect("owner") as owner:
+        owner.execute(f"UPDATE dispensary_{table} SET {values} WHERE id = %s", [younger[table]])
+    sentences = [getattr(words, "value", f"row and entry say different things: {words}") for words in said]
+    assert named(younger, table) == sentences
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "words"),
+    [
+        ("staffalert", "words = 'Nothing.'", "words is 'Nothing.', the log says 'Looked into it.'"),
+        ("staffalert", "answered_by = 'user:66'", "answered_by is 'user:66', the log says"),
+        ("staffalert", "answered_at = NULL", "entry without row"),
+        ("accesstoken", "expires_at = expires_at + interval '1 year'", "row without entry"),
+        ("accesstoken", "scopes = '{read}'", "row without entry"),
+        ("accesstoken", "user_id = (SELECT max(id) FROM auth_user)", "row without entry"),
+    ],
+)
+def test_who_answered_an_alert_and_what_a_token_gives_are_compared_with_the_log(
+    shop: Shop, younger: dict[str, Any], database: Database, table: str, values: str, words: str
+) -> None:
+    make.staff(shop.pharmacy)
+    assert named(younger, table) == []
+    with database.connect("app") as app:
+        app.execute(f"UPDATE dispensary_{table} SET {values} WHERE id = %s", [younger[table]])
+    assert any(words in line for line in named(younger, table))
+
+
+def test_an_alert_that_nobody_answered_in_the_log_is_named(shop: Shop, database: Database) -> None:
+    with transaction.atomic():
+        staff_alerts.open_alert(
+            kind=AlertKind.OVERRIDE, pharmacy=shop.pharmacy, subject_id="19", by=shop.by, now=make.NOW
+        )
+    alert = StaffAlert.objects.get(pharmacy=shop.pharmacy)
+    with database.connect("app") as app:
+        app.execute("UPDATE dispensary_staffalert SET answered_at = now(), words = 'ok' WHERE id = %s", [alert.pk])
+    assert named({"staffalert": alert.pk}, "staffalert") == [Kind.NO_ENTRY.value]
+
+
+def test_a_supply_of_a_joined_record_agrees(shop: Shop, younger: dict[str, Any]) -> None:
+    other = patients.register(
+        pharmacy=shop.pharmacy, identifier="8", family_name="Doe", given_name="Sam", facts={}, by=shop.by, now=make.NOW
+    )
+    (supply,) = patients.record_history(
+        patient=other, supplies=[{"dispensed_on": "2026-09-01", "doses": ["5"], "days_supply": 7, "relation": "same-course"}], by=shop.by, now=make.NOW
+    )  # fmt: skip
+    namesakes.answer_namesake(
+        patient=shop.patient, other=other.pk, answer=NamesakeAnswer.SAME, words="asked her", by=shop.by, now=make.NOW
+    )
+    supply.refresh_from_db()
+    assert supply.patient == shop.patient
+    assert named({"priorsupply": supply.pk, "patient": other.pk}, "priorsupply") == []
 
 
 def test_the_guards_name_every_column_of_the_tables(database: Database, db: None) -> None:

@@ -15,16 +15,18 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
+from dispensary.actions import tokens
 from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
 from dispensary.audit.checks import catalogue, live, system, verification
@@ -34,7 +36,8 @@ from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
 from dispensary.counter.log_standing import read_standing
-from dispensary.models import AuditEntry, Pharmacy
+from dispensary.models import AuditEntry, Pharmacy, StaffRole
+from tests.dispensary import make
 from tests.dispensary.audit.signing import RETENTION, statement, trust_signers
 from tests.site import Database
 
@@ -435,6 +438,39 @@ def test_the_desk_hashes_again_what_it_shows(sealed: Pharmacy, database: Databas
     else:
         assert doubts == {}
     assert (lines[4].erased_by is not None) is (attack == "erased")
+
+
+def test_the_pages_of_a_sample_and_of_a_day_and_the_api_say_what_was_altered(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID], client: Client
+) -> None:
+    auditor = make.staff(sealed, StaffRole.AUDITOR)
+    client.force_login(auditor.user)
+    sample, day, override = str(uuid4()), sealed.local_day(timezone.now()) - timedelta(days=1), str(uuid4())
+    answer = write(sealed, Event.OVERRIDE_SIGNED, subject=Subject("override", override), body={"signer": "Ann"})
+    drawn = {"since": day.isoformat(), "until": day.isoformat(), "frame": {"entries": 1}, "overrides": [str(answer)]}
+    write(sealed, Event.REVIEW_SAMPLED, subject=Subject("sample", sample), body=drawn)
+    judged = {"override": str(answer), "judgement": "agreed", "words": "Rightly so."}
+    write(sealed, Event.REVIEW_JUDGED, subject=Subject("sample", sample), body=judged)
+    write(sealed, Event.DAY_SIGNED, subject=Subject("day", day.isoformat()), body={"words": "All looked at."})
+    log = log_of(sealed)
+    with database.connect("superuser") as connection, unguarded(connection):
+        for action in (Event.REVIEW_JUDGED, Event.DAY_SIGNED, Event.OVERRIDE_SIGNED):
+            entry = AuditEntry.objects.get(log_id=log.log_id, action=action.value)
+            Attack(connection, log.log_id).set_body(
+                entry.seq or 0, json.dumps(judged | {"by": "Mallory", "words": "No."})
+            )
+    altered = "details do not fit their hash"
+    for page in (reverse("counter:audit-sample", args=[sample]), f"{reverse('counter:audit-day')}?day={day}"):
+        words = client.get(page).content.decode()
+        assert altered in words
+        assert "This log was altered" in words
+        assert "No." not in words
+    token = tokens.issue(user=auditor.user, now=timezone.now())
+    signed_in = {"Authorization": f"Bearer {token}"}
+    entries = client.get("/api/v1/audit/entries/", {"action": "override.signed"}, headers=signed_in).json()["results"]
+    assert [altered in entry["doubt"] for entry in entries] == [True]
+    entry = client.get(f"/api/v1/audit/entries/{answer}/", headers=signed_in).json()
+    assert altered in entry["doubt"]
 
 
 def test_two_kept_checkpoints_of_the_log_are_proved_to_be_one_history(
