@@ -113,13 +113,6 @@ def use_channel(name: str, **options: object) -> None:
     settings.DISPENSARY = {"channels": {"email": name}, "channel_options": {name: options}, "reminder_lease": 600}
 
 
-def owe(count: int) -> None:
-    """So many due reminders for as many patients of four pharmacies."""
-    from tests.dispensary.faults.house import House
-
-    House(None, None, ROOT).owe(count, pharmacies=4)
-
-
 def settle(database) -> None:
     """Vacuum as autovacuum has by the time that rows planned days ago are due, so that no measurement includes it."""
     with database.connect() as superuser:
@@ -130,8 +123,9 @@ def settle(database) -> None:
 def warm_up() -> None:
     """Send a few, as the rivals' workers do: tables that have never held a row are planned for as if they never would."""
     from dispensary import reminders
+    from tests.dispensary.faults.reminder_site import create_due
 
-    owe(200)
+    create_due(200, pharmacies=4)
     reminders.drain()
 
 
@@ -140,8 +134,9 @@ def drain_with_workers(count: int, file: Path, database) -> Measured:
     from django.db import connections
 
     from dispensary import reminders
+    from tests.dispensary.faults.reminder_site import create_due
 
-    owe(count)
+    create_due(count, pharmacies=4)
     connections.close_all()
     settle(database)
     roots, already = (database.server.process.pid,), lines_in(file)

@@ -19,7 +19,7 @@ from typing import Any
 TABLE = "dispensary_reminder"
 CLAIMS, BATCH = 60, 200
 MESSAGES = 1000
-TICKS = 5  # seconds between two looks at Redis: the house ticks every second
+TICKS = 5  # seconds between two looks at Redis: the engine ticks every second
 
 INDEXES = f"""
 SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname, pg_get_constraintdef(c.oid)
@@ -129,12 +129,12 @@ def pending(folder: Path, database: Any, broker: Any, rows: int) -> None:
     """Redis beside so many waiting reminders, with beat, ticks and senders at work, before, during and after a drain."""
     import redis
 
-    from tests.dispensary.faults.house import House
+    from tests.dispensary.faults.reminder_site import ReminderSite, create_due
     from tests.site import Site
 
     client = redis.Redis.from_url(broker.url)
-    house = House(Site(database, broker.url), broker, folder)
-    house.forget()
+    reminder_site = ReminderSite(Site(database, broker.url), broker, folder)
+    reminder_site.reset()
     samples: list[tuple[str, int, int, int]] = []
 
     def look(when: str) -> None:
@@ -144,22 +144,22 @@ def pending(folder: Path, database: Any, broker: Any, rows: int) -> None:
 
     fill(database, 10, future=10)
     try:
-        house.start_all()
+        reminder_site.start_all()
         look("beat and three workers, nothing pending")
-        house.wait_until_idle()
+        reminder_site.wait_until_idle()
         look("the same, some ticks later")
         seconds = fill(database, rows, future=10)
         look(f"{rows:,} pending (filled in {seconds:.0f} s)")
-        keys = house.owe(MESSAGES)
+        keys = create_due(MESSAGES)
         peak = 0
-        while len(house.sent()) < MESSAGES:
+        while len(reminder_site.count_sent_by_key()) < MESSAGES:
             peak = max(peak, client.info("memory")["used_memory"])
             time.sleep(0.2)
         samples.append((f"while {len(keys):,} more are sent, the most", peak, 0, 0))
-        house.wait_until_idle()
+        reminder_site.wait_until_idle()
         look(f"{len(keys):,} sent, {rows:,} pending")
     finally:
-        house.stop_all()
+        reminder_site.stop_all()
     print("\n| Redis | used memory | of it data | keys |\n|---|---|---|---|")
     for when, used, data, count in samples:
         print(f"| {when} | {used:,} | {data or '':{',' if data else ''}} | {count or ''} |")

@@ -50,7 +50,7 @@ def say(patient, by, answer=ConsentAnswer.YES, medium=Medium.EMAIL, source=Conse
     return consent.record_answer(patient=patient, medium=medium, answer=answer, source=source, by=by, now=NOW)
 
 
-def owe(patient, by):
+def plan_reminders(patient, by):
     making.dispense(making.prescription(patient))
     making.follow(patient, NOW)
     return Reminder.objects.filter(patient=patient)
@@ -149,7 +149,7 @@ def test_not_asked_is_no_answer(patient, by):
 def test_a_no_holds_back_what_is_owed_and_asks_for_a_call(patient, by):
     add(patient, by)
     say(patient, by)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     say(patient, by, ConsentAnswer.NO)
     assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert "call instead" in WorklistItem.objects.get().reason
@@ -160,7 +160,7 @@ def test_a_no_to_one_medium_leaves_the_other_and_takes_back_leases(patient, by):
     add(patient, by, Medium.SMS, "+447700900123")
     say(patient, by)
     say(patient, by, medium=Medium.SMS)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     first = planned.first()
     Reminder.objects.filter(pk=first.pk).update(
         state=ReminderState.LEASED, lease_token=first.public_id, lease_until=NOW
@@ -175,7 +175,7 @@ def test_what_a_worker_holds_is_written_anew_when_the_address_or_its_choice_chan
     """A row claimed before the change was read with the old address: it loses its lease, and is read again."""
     first, second = add(patient, by), add(patient, by, address="new@example.org", preference=2)
     say(patient, by)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     token = planned.first().public_id
     Reminder.objects.filter(pk=planned.first().pk).update(
         state=ReminderState.LEASED, lease_token=token, lease_until=NOW
@@ -192,7 +192,7 @@ def test_what_a_worker_holds_is_written_anew_when_the_address_or_its_choice_chan
 def test_a_yes_lets_what_was_held_back_be_owed_again(patient, by):
     add(patient, by)
     say(patient, by, ConsentAnswer.NO)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     say(patient, by, ConsentAnswer.NO)
     say(patient, by)
     assert set(planned.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
@@ -237,7 +237,7 @@ def test_what_stops_an_address_takes_back_the_messages_of_everybody_who_shares_i
     point = add(patient, by, Medium.SMS, "+447700900123")
     add(other, theirs, Medium.SMS, "+447700900123")
     say(other, theirs, medium=Medium.SMS)
-    planned = owe(other, theirs)
+    planned = plan_reminders(other, theirs)
     Reminder.objects.filter(pk=planned.first().pk).update(
         state=ReminderState.LEASED, lease_token=planned.first().public_id, lease_until=NOW
     )
@@ -265,7 +265,7 @@ def test_a_stop_scope_that_does_not_exist_is_named(settings):
 def test_a_wrong_number_gets_nothing_more_and_somebody_must_ask(patient, by):
     point = add(patient, by, Medium.SMS, "+447700900123")
     say(patient, by, medium=Medium.SMS)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     consent.report_wrong_person(contact=point, by=by, now=NOW)
     assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert {item.kind for item in WorklistItem.objects.all()} == {"wrong-person", "unreachable"}
@@ -293,7 +293,7 @@ def test_the_choice_of_detail_is_the_patients_and_recorded(patient, by):
 def test_a_retired_address_is_used_no_more(patient, by):
     point = add(patient, by)
     say(patient, by)
-    planned = owe(patient, by)
+    planned = plan_reminders(patient, by)
     consent.retire_contact(contact=point, by=by, now=NOW)
     assert not reach.reachable(patient)
     assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}

@@ -128,7 +128,7 @@ def test_the_deputy_is_told_at_once_where_the_person_cannot_be_reached(
     shop: Pharmacy, people: list[StaffMember], outbox: Outbox
 ) -> None:
     open_one(shop)
-    outbox.act_out(answer="bad-address", times=1)
+    outbox.set_faults(answer="bad-address", times=1)
     assert (tell(NOW), told(outbox)) == (2, ["deputy@example.org"])
     first, second = entries(shop, Event.ALERT_TOLD)
     assert (first["told"][0]["answer"], second["told"][0]["answer"]) == ("address-refused", "accepted")

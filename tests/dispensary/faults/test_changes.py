@@ -187,7 +187,7 @@ FORBIDS = (said_no, one_click, wrong_person, address_retired)
 @pytest.fixture
 def scene(outbox, settings):
     """A pharmacy that is awake, and its patients: one in each state, two of them held by workers that are frozen."""
-    outbox.use(timeout=1)
+    outbox.set_sink_options(timeout=1)
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_lease": 120, "reminder_batch": 2}
     make.products()
     shop = make.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
@@ -213,16 +213,16 @@ def arrange(scene, outbox):
         "failed": "bad-address",
         "parked for a person": "lose-answer",
     }.items():
-        outbox.act_out(answer=answer, times=1)
+        outbox.set_faults(answer=answer, times=1)
         fall_due(scene, name)
         reminders.drain()
-    outbox.act_out(at="accepted", do="kill", times=1)
+    outbox.set_faults(at="accepted", do="kill", times=1)
     fall_due(scene, "in doubt, its worker dead")
     assert in_a_process_that_dies(reminders.drain) == 9
-    outbox.act_out(at="called", do="freeze", answer="busy", times=1)
+    outbox.set_faults(at="called", do="freeze", answer="busy", times=1)
     fall_due(scene, "in the hands of a provider that turns out to be busy")
     workers = [frozen(reminders.drain)]
-    outbox.act_out(at="called", do="freeze", times=1)
+    outbox.set_faults(at="called", do="freeze", times=1)
     fall_due(scene, "in the provider's hands", "claimed by a worker that has not begun it")
     workers.append(frozen(reminders.drain))
     fall_due(scene, "due")

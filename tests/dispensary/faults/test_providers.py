@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from datetime import timedelta
 from itertools import permutations
-from pathlib import Path
 
 import pytest
 from django.db.models import F
@@ -26,15 +25,10 @@ from dispensary.reminders import receipts
 from tests.dispensary import make
 from tests.dispensary.channels.servers import Gateway, http_gateway
 from tests.dispensary.faults.children import frozen, heal, let_leases_run_out, not_ended, thaw
-from tests.dispensary.faults.house import House
+from tests.dispensary.faults.reminder_site import create_due
 from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-
-
-def owe(count):
-    """So many due now, for as many patients."""
-    return House(None, None, Path()).owe(count, pharmacies=1)
 
 
 # --- slow -------------------------------------------------------------------------------------------------------------
@@ -42,9 +36,9 @@ def owe(count):
 
 def test_quiet_hours_that_begin_in_the_middle_of_a_batch_are_kept(outbox, settings):
     """A batch of eighty at ten a second takes eight seconds: what was allowed when it was read may not be at its end."""
-    outbox.use(delay=0.1, timeout=1)
+    outbox.set_sink_options(delay=0.1, timeout=1)
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_batch": 80}
-    owe(80)
+    create_due(80, pharmacies=1)
     begin = database_now() + timedelta(seconds=4)
     until = begin + timedelta(hours=8)
     make.change_past_actions(Pharmacy.objects.all(), quiet_from=begin.time(), quiet_until=until.time())
@@ -58,8 +52,8 @@ def test_quiet_hours_that_begin_in_the_middle_of_a_batch_are_kept(outbox, settin
 
 
 def test_the_alarm_sounds_while_a_provider_is_overrun_and_the_oldest_leave_first(client, outbox):
-    outbox.use(delay=0.1, timeout=1)
-    due_keys = list(owe(24))
+    outbox.set_sink_options(delay=0.1, timeout=1)
+    due_keys = list(create_due(24, pharmacies=1))
     random.shuffle(due_keys)
     now = database_now()
     for place, public_id in enumerate(due_keys):
@@ -90,7 +84,7 @@ def test_whatever_a_provider_answers_no_message_is_alive_twice_in_the_ledger_and
         }
         for mood in MOODS:
             gateway.mood = mood
-            owe(2)
+            create_due(2, pharmacies=1)
             reminders.drain()
             ChannelRest.objects.all().delete()  # the provider's rest is another test's matter
             alive = Delivery.objects.filter(outcome__in=LIVE).values_list("reminder", "medium", "round")
@@ -131,9 +125,9 @@ def lines(reminder):
 )
 def test_a_receipt_that_overtakes_our_own_commit_counts(due, outbox, status, state, logged):
     """The worker stands still between the provider's yes and the commit that says so; the receipt is there first."""
-    outbox.use(timeout=1)
+    outbox.set_sink_options(timeout=1)
     reminder = due("run_out")
-    outbox.act_out(at="accepted", do="freeze", times=1)
+    outbox.set_faults(at="accepted", do="freeze", times=1)
     worker = frozen(reminders.drain)
     key = outbox.sent[0]["key"]
     receipts.keep(channel="sink", events=[receipt(key, status)], now=database_now())

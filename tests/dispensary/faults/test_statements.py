@@ -23,7 +23,7 @@ from dispensary.models.audit import AuditEntry
 from dispensary.models.reminders import LIVE
 from dispensary.reminders import receipts
 from tests.dispensary.faults.children import dies_at, heal, in_a_process_that_dies, let_leases_run_out, steps_of
-from tests.dispensary.faults.house import LONG
+from tests.dispensary.faults.reminder_site import LONG
 from tests.dispensary.reminders import making
 from tests.dispensary.reminders.conftest import database_now
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transa
 
 @pytest.fixture(autouse=True)
 def small_batches(outbox, settings):
-    outbox.use(timeout=1)
+    outbox.set_sink_options(timeout=1)
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_batch": 3}
 
 
@@ -52,7 +52,7 @@ def two_batches(due, outbox):
     for table in (Reminder, ReminderPlan, TherapySummary, WorklistItem, EngineCounter, EngineTurn, ChannelRest):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)
-    outbox.act_out(answer="busy", times=1)
+    outbox.set_faults(answer="busy", times=1)
     return [due("run_out") for _ in range(5)], due("run_out", reach=())
 
 
@@ -60,7 +60,7 @@ def two_batches(due, outbox):
 def test_a_drain_killed_before_any_of_its_statements_loses_nothing_and_doubles_at_most_one(
     due, outbox, tmp_path, policy
 ):
-    outbox.use(timeout=1, after_crash=policy)
+    outbox.set_sink_options(timeout=1, after_crash=policy)
     two_batches(due, outbox)
     died = 0
     for step in range(1, steps_of(reminders.drain, tmp_path) + 1, 1 if LONG else 2 if policy == "by-kind" else 5):
@@ -95,7 +95,7 @@ def left_lying(due, outbox):
     arrived = due("run_out")
     reminders.drain()
     key = outbox.sent[0]["key"]
-    outbox.act_out(at="accepted", do="kill", times=1)
+    outbox.set_faults(at="accepted", do="kill", times=1)
     doubtful, claimed = due("run_out"), due("run_out")
     assert in_a_process_that_dies(reminders.drain) == 9
     let_leases_run_out()

@@ -22,7 +22,7 @@ LEASE = 5
 
 @pytest.fixture(autouse=True)
 def short_leases(outbox, settings):
-    outbox.use(timeout=1)
+    outbox.set_sink_options(timeout=1)
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_lease": LEASE}
     say_date(
         date(2026, 11, 22), "en"
@@ -51,9 +51,9 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
     left,
     parked,
 ):
-    outbox.use(timeout=1, after_crash=policy)
+    outbox.set_sink_options(timeout=1, after_crash=policy)
     reminder = due(kind)
-    outbox.act_out(at=at, do="kill", times=1)
+    outbox.set_faults(at=at, do="kill", times=1)
     assert in_a_process_that_dies(reminders.drain) == signal.SIGKILL
     recover()
     assert len(outbox.sent) == left
@@ -103,7 +103,7 @@ def test_a_dispense_whose_process_dies_right_after_its_commit_is_still_reminded_
 
 def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
     """Two workers, a batch that outlasts its lease: the fence stops each in time, and the rest is claimed again."""
-    outbox.use(timeout=1, delay=0.05)
+    outbox.set_sink_options(timeout=1, delay=0.05)
     first = due("run_out")
     rows = [
         Reminder(
@@ -132,8 +132,8 @@ def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
 )
 def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due, outbox, site, wait):
     """The statement looked at the lease, then had to wait: what it began must not be sent on a lease that is used up."""
-    outbox.use(timeout=2)
-    outbox.act_out(at="accepted", wait=1, times=1)
+    outbox.set_sink_options(timeout=2)
+    outbox.set_faults(at="accepted", wait=1, times=1)
     rows = [due("run_out"), due("run_out")]
     with site.database.connect(autocommit=False) as standing_still:
         worker = in_a_child(lambda: reminders.drain(seconds=3))
@@ -153,7 +153,7 @@ def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due,
 
 def test_while_the_log_takes_no_line_a_batch_is_sent_once_and_booked_afterwards(due, outbox, awake, site):
     """Somebody stands still with the log's head in his hand: no more than the batch in hand leaves, and all get their lines."""
-    outbox.use(timeout=1)
+    outbox.set_sink_options(timeout=1)
     due("run_out")
     reminders.drain()  # now the pharmacy has a log, and the log its head
     outbox.file.unlink()

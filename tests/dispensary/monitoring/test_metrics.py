@@ -27,7 +27,7 @@ def metrics(client):
 def test_the_metrics_tell_what_providers_answer_and_how_long_they_take(client, due, outbox):
     due("run_out")
     due("run_out")
-    outbox.act_out(answer="busy", times=1)
+    outbox.set_faults(answer="busy", times=1)
     reminders.tick()
     reminders.drain()
     text = metrics(client)

@@ -347,7 +347,7 @@ def test_a_lost_phones_links_are_ended_and_the_next_message_has_a_new_one(client
 @pytest.mark.django_db(transaction=True)
 def test_both_attempts_at_a_letter_carry_the_same_words(due, outbox):
     due("run_out", reach=("email",))
-    outbox.act_out(answer="lose-answer", times=1)
+    outbox.set_faults(answer="lose-answer", times=1)
     reminders.drain()
     assert len(outbox.sent) == 2 and outbox.sent[0]["page"] == outbox.sent[1]["page"]
 

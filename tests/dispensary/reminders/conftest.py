@@ -17,9 +17,9 @@ class Outbox:
     def __init__(self, folder: Path, settings):
         self.file, self.faults = folder / "sent.jsonl", folder / "faults.json"
         self.settings = settings
-        self.use()
+        self.set_sink_options()
 
-    def use(self, **options):
+    def set_sink_options(self, **options):
         sink = {"file": str(self.file), "faults": str(self.faults), "words": True, **options}
         self.settings.DISPENSARY = {
             **getattr(self.settings, "DISPENSARY", {}),
@@ -28,7 +28,7 @@ class Outbox:
             "public_url": "https://pharmacy.example",
         }
 
-    def act_out(self, **fault):
+    def set_faults(self, **fault):
         self.faults.write_text(json.dumps(fault))
 
     @property

@@ -30,7 +30,7 @@ def over():
 
 
 def test_after_five_failures_in_a_row_the_others_wait_without_spending_an_attempt(crowd, outbox):
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     done = reminders.drain()
     assert (done.refused, done.set_aside) == (5, 3)
     waiting = Reminder.objects.filter(attempts=0)
@@ -40,7 +40,7 @@ def test_after_five_failures_in_a_row_the_others_wait_without_spending_an_attemp
 
 
 def test_another_worker_keeps_the_rest_too(crowd, due, outbox):
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     reminders.drain()
     late = due("run_out")
     assert (reminders.drain().set_aside, outbox.sent) == (1, [])
@@ -49,7 +49,7 @@ def test_another_worker_keeps_the_rest_too(crowd, due, outbox):
 
 
 def test_each_rest_is_twice_as_long_up_to_a_quarter_of_an_hour(crowd, outbox):
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     lengths = []
     for _ in range(6):
         before = database_now()
@@ -62,21 +62,21 @@ def test_each_rest_is_twice_as_long_up_to_a_quarter_of_an_hour(crowd, outbox):
 
 
 def test_the_first_message_that_is_accepted_ends_it(crowd, outbox):
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     reminders.drain()
     over()
-    outbox.act_out()
+    outbox.set_faults()
     assert reminders.drain().sent == 8 and rest() is None
 
 
 @pytest.mark.parametrize("answer", ["bad-address", "refuse"])
 def test_a_refusal_of_the_message_or_the_address_says_nothing_about_the_provider(crowd, outbox, answer):
-    outbox.act_out(answer=answer)
+    outbox.set_faults(answer=answer)
     assert reminders.drain().refused == 8 and rest() is None
 
 
 def test_a_rest_shows_in_the_health_check_and_the_metrics_and_not_as_an_event(crowd, outbox):
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     reminders.tick()
     reminders.drain()
     state = health.engine_state()

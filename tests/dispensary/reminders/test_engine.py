@@ -152,7 +152,7 @@ def test_what_has_stopped_being_true_is_not_sent_and_becomes_work(due, outbox):
 
 def test_a_busy_provider_is_tried_again_later_with_the_same_key(due, outbox):
     reminder = due()
-    outbox.act_out(answer="busy", times=1)
+    outbox.set_faults(answer="busy", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.SCHEDULED
     wait = reminder.due_at - database_now()
@@ -166,7 +166,7 @@ def test_a_busy_provider_is_tried_again_later_with_the_same_key(due, outbox):
 
 def test_what_the_provider_asks_for_is_waited_for(due, outbox):
     reminder = due()
-    outbox.act_out(answer="limited", times=1)
+    outbox.set_faults(answer="limited", times=1)
     reminders.drain()
     state(reminder)
     assert timedelta(seconds=25) < reminder.due_at - database_now() < timedelta(seconds=31)
@@ -174,7 +174,7 @@ def test_what_the_provider_asks_for_is_waited_for(due, outbox):
 
 def test_after_eight_attempts_it_is_a_persons_work(due, outbox):
     reminder = due(attempts=7)
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     reminders.drain()
     assert state(reminder) is ReminderState.FAILED
     assert WorklistItem.objects.get().kind == "failed"
@@ -183,14 +183,14 @@ def test_after_eight_attempts_it_is_a_persons_work(due, outbox):
 
 def test_a_retry_that_would_come_too_late_is_a_persons_work_at_once(due, outbox):
     reminder = due(useful=timedelta(seconds=20))
-    outbox.act_out(answer="busy")
+    outbox.set_faults(answer="busy")
     reminders.drain()
     assert state(reminder) is ReminderState.FAILED and WorklistItem.objects.get().kind == "failed"
 
 
 def test_a_bad_address_is_marked_and_the_next_allowed_medium_is_used(due, outbox):
     reminder = due(reach=("email", "sms"), sms_address="+447700900123")
-    outbox.act_out(answer="bad-address", times=1)
+    outbox.set_faults(answer="bad-address", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.SENT
     assert ContactPoint.objects.get(medium="email").fault == "refused"
@@ -199,14 +199,14 @@ def test_a_bad_address_is_marked_and_the_next_allowed_medium_is_used(due, outbox
 
 def test_when_every_address_refuses_it_is_a_persons_work(due, outbox):
     reminder = due("refill_due")
-    outbox.act_out(answer="bad-address")
+    outbox.set_faults(answer="bad-address")
     reminders.drain()
     assert state(reminder) is ReminderState.FAILED and WorklistItem.objects.get().kind == "unreachable"
 
 
 def test_an_opt_out_at_the_provider_is_an_opt_out_here(due, outbox):
     due()
-    outbox.act_out(answer="opted-out", times=1)
+    outbox.set_faults(answer="opted-out", times=1)
     reminders.drain()
     assert Consent.objects.get().answer == "no" and Suppression.objects.get().reason == "opted-out"
     assert not outbox.sent
@@ -214,7 +214,7 @@ def test_an_opt_out_at_the_provider_is_an_opt_out_here(due, outbox):
 
 def test_a_lost_answer_about_a_nudge_is_left_to_a_person(due, outbox):
     reminder = due("refill_due")
-    outbox.act_out(answer="lose-answer", times=1)
+    outbox.set_faults(answer="lose-answer", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.PARKED and len(outbox.sent) == 1
     assert WorklistItem.objects.get().kind == "maybe-sent"
@@ -222,24 +222,24 @@ def test_a_lost_answer_about_a_nudge_is_left_to_a_person(due, outbox):
 
 def test_a_lost_answer_about_safety_is_sent_again(due, outbox):
     reminder = due("run_out")
-    outbox.act_out(answer="lose-answer", times=1)
+    outbox.set_faults(answer="lose-answer", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.SENT
     assert len(outbox.sent) == 2 and len({message["key"] for message in outbox.sent}) == 1
 
 
 def test_a_lost_answer_of_a_provider_that_folds_keys_costs_no_duplicate(due, outbox):
-    outbox.use(after_crash="same-key")
+    outbox.set_sink_options(after_crash="same-key")
     reminder = due("refill_due")
-    outbox.act_out(answer="lose-answer", times=1)
+    outbox.set_faults(answer="lose-answer", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.SENT and len(outbox.sent) == 1
 
 
 def test_a_lost_answer_of_a_provider_that_can_be_asked_is_asked_about(due, outbox):
-    outbox.use(after_crash="look-up")
+    outbox.set_sink_options(after_crash="look-up")
     reminder = due("refill_due")
-    outbox.act_out(answer="lose-answer", times=1)
+    outbox.set_faults(answer="lose-answer", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.LEASED and reminder.sending_since
     Reminder.objects.update(lease_until=database_now() - LONG_AGO)
@@ -538,7 +538,7 @@ def test_a_tick_leaves_its_heartbeat_and_counts_what_is_due(due, outbox):
 
 def test_no_name_and_no_address_reach_a_log_line(due, outbox, caplog):
     due(email_address="canary@example.org")
-    outbox.act_out(answer="busy", times=1)
+    outbox.set_faults(answer="busy", times=1)
     with caplog.at_level("DEBUG"):
         reminders.tick()
         reminders.drain()

@@ -10,7 +10,7 @@ from django.db import connection
 from dispensary.models import Reminder, ReminderState
 from dispensary.reminders import queue
 from tests.conftest import truncate_tables
-from tests.dispensary.faults.house import House
+from tests.dispensary.faults.reminder_site import create_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SENT = 1000
@@ -31,10 +31,9 @@ def list_plan_nodes(node: dict) -> list[dict]:
 def test_writing_a_batch_reads_only_its_own_patients_ledger_however_much_has_been_sent(database):
     """With the statistics of a ledger never counted yet the planner once walked all of it, for every row of a batch."""
     truncate_tables()
-    house = House(None, None, Path())
-    house.owe(SENT, kind="refill_due", pharmacies=1)
+    create_due(SENT, kind="refill_due", pharmacies=1)
     Reminder.objects.update(state=ReminderState.SENT)
-    house.owe(1, kind="refill_due", pharmacies=1)
+    create_due(1, kind="refill_due", pharmacies=1)
     nudge, token = Reminder.objects.get(state=ReminderState.SCHEDULED), uuid.uuid4()
     until = nudge.useful_until
     Reminder.objects.filter(pk=nudge.pk).update(state=ReminderState.LEASED, lease_token=token, lease_until=until)

@@ -39,7 +39,7 @@ def test_explain_says_that_nobody_asked(due, outbox, capsys):
 
 def test_explain_says_what_became_of_each(due, outbox, capsys):
     reminder = due()
-    outbox.act_out(answer="busy", times=1)
+    outbox.set_faults(answer="busy", times=1)
     run(capsys, "run", "--once")
     assert "(the provider was busy)" in run(capsys, "explain", reminder.patient_id)
 

@@ -51,8 +51,8 @@ def canary(pharmacy, language, medium, detail="plain", who=""):
     )  # fmt: skip
 
 
-def sent_messages(house):
-    return [json.loads(line) for line in house.sent_file.read_text().splitlines()]
+def sent_messages(reminder_site):
+    return [json.loads(line) for line in reminder_site.sent_file.read_text().splitlines()]
 
 
 def published(monitor):
@@ -63,12 +63,14 @@ def published(monitor):
         yield command["command"]
 
 
-def test_no_text_no_queue_no_log_and_no_metric_names_a_patient_or_a_medicine(house, client, settings):
-    house.use(words=True)
+def test_no_text_no_queue_no_log_and_no_metric_names_a_patient_or_a_medicine(reminder_site, client, settings):
+    reminder_site.set_sink_options(words=True)
     loud = {"LOG_LEVEL": "DEBUG", "CHANNELS": json.dumps({"email": "sink", "sms": "sink"})}
-    broker = redis.Redis.from_url(house.broker.url)
+    broker = redis.Redis.from_url(reminder_site.broker.url)
     with broker.monitor() as monitor:
-        house.act_out(answer="busy", times=1)  # one refusal, so that what is written about faults is seen too
+        reminder_site.set_faults(
+            answer="busy", times=1
+        )  # one refusal, so that what is written about faults is seen too
         pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
         plain = [
             row for language in LANGUAGES for medium in ("email", "sms") for row in canary(pharmacy, language, medium)
@@ -76,28 +78,30 @@ def test_no_text_no_queue_no_log_and_no_metric_names_a_patient_or_a_medicine(hou
         chosen = [row for language in LANGUAGES for row in canary(pharmacy, language, "email", "detailed")]
         poisoned = canary(pharmacy, "en", "email", "plain", who="poisoned")
         Reminder.objects.filter(pk__in=[row.pk for row in poisoned]).update(params={"date": "Canary"})
-        house.start("tick", "send1", "send2", "beat", **loud)
-        house.wait_until_sent(len(plain) + len(chosen) - 1)
-        house.wait(lambda: Reminder.objects.filter(state=0, due_at__gt=database_now()).count() == 1, 60, "one put off")
+        reminder_site.start("tick", "send1", "send2", "beat", **loud)
+        reminder_site.wait_until_sent(len(plain) + len(chosen) - 1)
+        reminder_site.wait(
+            lambda: Reminder.objects.filter(state=0, due_at__gt=database_now()).count() == 1, 60, "one put off"
+        )
         broker.publish("done", "now")
         published_messages = list(published(monitor))
-    assert len(sent_messages(house)) == len(plain) + len(chosen) - 1
-    for message in sent_messages(house):
+    assert len(sent_messages(reminder_site)) == len(plain) + len(chosen) - 1
+    for message in sent_messages(reminder_site):
         assert not TELLING.search(message["subject"]), message
         if "detailed" not in message["to"]:
             assert not TELLING.search(message["text"]), message
     assert any(
-        NAMING.search(message["text"]) for message in sent_messages(house) if "detailed" in message["to"]
+        NAMING.search(message["text"]) for message in sent_messages(reminder_site) if "detailed" in message["to"]
     )  # who chose it, gets it
     everything = "\n".join(published_messages)
     bodies = {base64.b64decode(body) for body in re.findall(r"body\W+([A-Za-z0-9+/=]{8,})", everything)}
     assert "dispensary.reminders.drain" in everything and not NAMING.search(everything)
     assert bodies and all(body.startswith(b"[[], {}") for body in bodies), bodies  # no arguments at all
-    for server in house.processes.values():
+    for server in reminder_site.processes.values():
         log = server.log.read_text()
         assert not NAMING.search(log), (server.name, NAMING.search(log))
-    assert house.processes["send1"].log.stat().st_size + house.processes["send2"].log.stat().st_size > 0
+    assert reminder_site.processes["send1"].log.stat().st_size + reminder_site.processes["send2"].log.stat().st_size > 0
     settings.METRICS_TOKEN = "a-token-for-the-monitor"
     numbers = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}).content.decode()
     assert "reminder" in numbers and not NAMING.search(numbers)
-    house.stop_all()
+    reminder_site.stop_all()

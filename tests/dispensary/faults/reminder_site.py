@@ -1,4 +1,4 @@
-"""Real workers, beat and broker around the tests' database, and a witness outside of it."""
+"""Real workers, beat and broker around the tests' database; a file outside of it counts what was sent."""
 
 import json
 import os
@@ -37,15 +37,15 @@ ROOT = Path(__file__).resolve().parents[3]
 LONG = os.environ.get("FAULTS") == "long"
 
 
-class House:
-    """Two lanes that send, one that ticks, one beat; short leases and ticks, so that a fault heals while we watch."""
+class ReminderSite:
+    """Two workers that send, one that ticks, one beat; short leases and ticks, so that a fault heals within a test."""
 
     def __init__(self, site, broker, folder: Path):
         self.site, self.broker, self.folder = site, broker, folder
         self.sent_file, self.faults_file = folder / "sent.jsonl", folder / "faults.json"
         self.processes: dict[str, Server] = {}
         self.options: dict[str, object] = {}
-        self._seen: Counter[str] = Counter()
+        self._sent_by_key: Counter[str] = Counter()
         self._read_to = 0
         self.settings = {"REMINDER_TICK_SECONDS": "1", "REMINDER_LEASE_SECONDS": "10", "REMINDER_BATCH": "50"}
 
@@ -90,13 +90,13 @@ class House:
         self.wait(EngineCounter.objects.filter(name="tick").exists, 120, "a first tick")
 
     def kill(self, name: str) -> None:
-        """The whole tree, the hard way, as a machine that loses power."""
+        """Kill the process and its children with SIGKILL."""
         server = self.processes.pop(name)
         os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait(10)
 
     def kill_child(self, name: str) -> bool:
-        """The pool's child only; its parent should notice and go on."""
+        """Kill the pool's child only; return whether there was one."""
         children = psutil.Process(self.processes[name].process.pid).children()
         for child in children:
             child.kill()
@@ -105,8 +105,8 @@ class House:
     def signal(self, name: str, number: signal.Signals) -> None:
         os.killpg(self.processes[name].process.pid, number)
 
-    def revive(self, **more: str) -> None:
-        """Start what is gone, as a supervisor does."""
+    def restart_dead(self, **more: str) -> None:
+        """Start the processes that have ended, as a supervisor does."""
         for name, server in list(self.processes.items()):
             if not server.running:
                 self.start(name, **more)
@@ -118,95 +118,52 @@ class House:
                 os.killpg(server.process.pid, signal.SIGKILL)
                 server.process.wait(10)
 
-    def use(self, **options: object) -> None:
-        """Other options of the sink, for workers to come: those that run are stopped."""
+    def set_sink_options(self, **options: object) -> None:
+        """Set other options of the sink and stop the workers that run with the old ones."""
         if options != self.options:
             self.stop_all()
             self.options = options
 
-    # --- what is owed, and what left ---
+    # --- faults, and the messages that left ---
 
-    def act_out(self, **fault: object) -> None:
+    def set_faults(self, **fault: object) -> None:
         self.faults_file.write_text(json.dumps(fault))
 
-    def forget(self) -> None:
-        """As a test wants to find it: no file, and the sink's own options."""
-        self.use()
-        self._seen, self._read_to = Counter(), 0
+    def reset(self) -> None:
+        """Remove the files of the test before, and set the sink's usual options."""
+        self.set_sink_options()
+        self._sent_by_key, self._read_to = Counter(), 0
         for file in (self.sent_file, self.faults_file):
             file.unlink(missing_ok=True)
 
-    def owe(self, count: int, kind: str = "run_out", pharmacies: int = 2) -> set[uuid.UUID]:
-        """Commit so many due reminders for as many patients of a few pharmacies. Returns their public ids."""
-        now = database_now()
-        ids: set[uuid.UUID] = set()
-        for share in range(pharmacies):
-            pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
-            people = [
-                Patient(pharmacy=pharmacy, identifier=f"F{n}", family_name="F") for n in range(share, count, pharmacies)
-            ]
-            Patient.objects.bulk_create(people)
-            self._reachable(people, now)
-            plans = [ReminderPlan(pharmacy=pharmacy, patient=person, version=1, planned_at=now) for person in people]
-            ReminderPlan.objects.bulk_create(plans)
-            rows = [
-                Reminder(
-                    plan=plan, pharmacy=pharmacy, patient_id=plan.patient_id, kind=kind, occurrence="0d",
-                    local_date=now.date(), local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now,
-                    useful_until=now + timedelta(days=1), params={"date": now.date().isoformat()},
-                )
-                for plan in plans
-            ]  # fmt: skip
-            ids |= {row.public_id for row in Reminder.objects.bulk_create(rows)}
-        return ids
-
-    @staticmethod
-    def _reachable(people: list[Patient], now) -> None:
-        digest_of = {person.pk: address_digest("email", f"{person.pk}@example.org") for person in people}
-        ContactPoint.objects.bulk_create(
-            ContactPoint(
-                patient=person, medium="email", address=f"{person.pk}@example.org", address_digest=digest_of[person.pk],
-                added_at=now, added_by="user:1",
-            )
-            for person in people
-        )  # fmt: skip
-        events = ConsentEvent.objects.bulk_create(
-            ConsentEvent(patient=person, medium="email", answer="yes", source="counter", said_at=now, recorded_by="u")
-            for person in people
-        )
-        Consent.objects.bulk_create(
-            Consent(patient_id=event.patient_id, medium="email", answer="yes", since=now, event=event)
-            for event in events
-        )
-
-    def sent(self) -> Counter[str]:
-        """Key by key, how often the witness has seen it. Only what was added since the last look is read."""
+    def count_sent_by_key(self) -> Counter[str]:
+        """Count the messages in the sink's file by key. Only lines added since the last call are read."""
         if self.sent_file.exists():
             with self.sent_file.open("rb") as stream:
                 stream.seek(self._read_to)
                 for line in stream:
                     if line.endswith(b"\n"):
-                        self._seen[json.loads(line)["key"]] += 1
+                        self._sent_by_key[json.loads(line)["key"]] += 1
                         self._read_to += len(line)
-        return self._seen
+        return self._sent_by_key
 
     def count_sent(self) -> int:
-        """Count the messages that the witness has seen."""
-        return self.sent().total()
+        """Count the messages in the sink's file."""
+        return self.count_sent_by_key().total()
 
     def wait(self, done, seconds: float, why: str) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"{name}: {server.last_words(3)}" for name, server in self.processes.items())
-                raise AssertionError(f"not in {seconds:.0f} s: {why}\n{self.states()}\n{logs}")
+                raise AssertionError(f"not in {seconds:.0f} s: {why}\n{self.count_states()}\n{logs}")
             time.sleep(0.1)
 
     def wait_until_sent(self, count: int, seconds: float = 120) -> None:
         self.wait(lambda: self.count_sent() >= count, seconds, f"{count} sent")
 
-    def wait_for_more_than(self, count: int, seconds: float) -> None:
-        """Somebody sends again; or there is nothing left to send."""
+    def wait_for_more_sent(self, count: int, seconds: float) -> None:
+        """Wait until more messages left, or no reminder is left to send."""
         self.wait(lambda: self.count_sent() > count or not not_ended().exists(), seconds, "any progress")
 
     def wait_until_idle(self, seconds: float = 180) -> None:
@@ -214,40 +171,81 @@ class House:
         self.wait(lambda: not due.exists(), seconds, "nothing due any more")
 
     @staticmethod
-    def states() -> dict[str, int]:
+    def count_states() -> dict[str, int]:
         connection.ensure_connection()
         counted = Counter(Reminder.objects.values_list("state", flat=True))
         return {ReminderState(state).name: count for state, count in counted.items()}
 
-    def verdict(self, due_ids: set[uuid.UUID]) -> "Verdict":
-        """Compare the reminders that were due with the witness's messages and with the log."""
-        sent_ids = self.sent()
+    def compare_with_log(self, due_ids: set[uuid.UUID]) -> "Verdict":
+        """Compare the reminders that were due with the messages in the sink's file and with the log."""
+        sent_by_key = self.count_sent_by_key()
         keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in due_ids}
         parked = set(Reminder.objects.filter(state=ReminderState.PARKED).values_list("public_id", flat=True))
         pharmacies = set(Reminder.objects.filter(public_id__in=due_ids).values_list("pharmacy", flat=True))
         lines = AuditEntry.objects.filter(action="reminder.sent", pharmacy__in=pharmacies)
         logged = Counter(uuid.UUID(subject) for subject in lines.values_list("subject_id", flat=True))
         return Verdict(
-            lost=sum(not sent_ids[key] and public_id not in parked for key, public_id in keys.items()),
-            doubled=sum(count - 1 for key, count in sent_ids.items() if key in keys),
+            lost=sum(not sent_by_key[key] and public_id not in parked for key, public_id in keys.items()),
+            doubled=sum(count - 1 for key, count in sent_by_key.items() if key in keys),
             parked=len(parked & due_ids),
-            mistold=sum(logged[public_id] != (public_id not in parked) for public_id in due_ids),
+            misrecorded=sum(logged[public_id] != (public_id not in parked) for public_id in due_ids),
         )
+
+
+def create_due(count: int, kind: str = "run_out", pharmacies: int = 2) -> set[uuid.UUID]:
+    """Commit `count` due reminders for as many patients of a few pharmacies; return their public ids."""
+    now = database_now()
+    ids: set[uuid.UUID] = set()
+    for share in range(pharmacies):
+        pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
+        people = [
+            Patient(pharmacy=pharmacy, identifier=f"F{n}", family_name="F") for n in range(share, count, pharmacies)
+        ]
+        Patient.objects.bulk_create(people)
+        _add_addresses(people, now)
+        plans = [ReminderPlan(pharmacy=pharmacy, patient=person, version=1, planned_at=now) for person in people]
+        ReminderPlan.objects.bulk_create(plans)
+        rows = [
+            Reminder(
+                plan=plan, pharmacy=pharmacy, patient_id=plan.patient_id, kind=kind, occurrence="0d",
+                local_date=now.date(), local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now,
+                useful_until=now + timedelta(days=1), params={"date": now.date().isoformat()},
+            )
+            for plan in plans
+        ]  # fmt: skip
+        ids |= {row.public_id for row in Reminder.objects.bulk_create(rows)}
+    return ids
+
+
+def _add_addresses(people: list[Patient], now) -> None:
+    digest_of = {person.pk: address_digest("email", f"{person.pk}@example.org") for person in people}
+    ContactPoint.objects.bulk_create(
+        ContactPoint(
+            patient=person, medium="email", address=f"{person.pk}@example.org", address_digest=digest_of[person.pk],
+            added_at=now, added_by="user:1",
+        )
+        for person in people
+    )  # fmt: skip
+    events = ConsentEvent.objects.bulk_create(
+        ConsentEvent(patient=person, medium="email", answer="yes", source="counter", said_at=now, recorded_by="u")
+        for person in people
+    )
+    Consent.objects.bulk_create(
+        Consent(patient_id=event.patient_id, medium="email", answer="yes", since=now, event=event) for event in events
+    )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The numbers of a fault. `mistold`: those about which the log has no line or two, where it should have one."""
+    """The counts after a fault. `misrecorded`: reminders with no log entry or two, where there should be one."""
 
     lost: int
     doubled: int
     parked: int
-    mistold: int
+    misrecorded: int
 
     def __str__(self) -> str:
-        return (
-            f"lost {self.lost}, sent twice {self.doubled}, parked {self.parked}, told wrongly by the log {self.mistold}"
-        )
+        return f"lost {self.lost}, sent twice {self.doubled}, parked {self.parked}, recorded wrongly {self.misrecorded}"
 
     @property
     def clean(self) -> bool:
