@@ -106,12 +106,12 @@ def test_the_limits_stand_in_their_order(worker: Any) -> None:
     """A drain ends itself, then the soft limit, then the hard one, then its lease, then a second delivery of its hint."""
     from dispensary.conf import Conf
 
-    house, used = Conf(), worker[0]
+    app_settings, used = Conf(), worker[0]
     limits = [
-        house.reminder_drain,
+        app_settings.reminder_drain,
         used["task_soft_time_limit"],
         used["task_time_limit"],
-        house.reminder_lease,
+        app_settings.reminder_lease,
         used["visibility_timeout"],
     ]
     assert limits == sorted(set(limits)) == [45, 60, 90, 120, 300]

@@ -68,8 +68,10 @@ def two_bands(young: int | None, old: int | None) -> Bands[Decimal]:
     return Bands("house", ((Ages(Decimal(0), Decimal(12)), first), (Ages(Decimal(12), None), last)))
 
 
-def house(age: str | None, rules: dict[str, dict[str, Any]], weight: str | None = None, **shared: Any) -> Bounds:
-    """The numbers of a house that has its own for children and for adults."""
+def bounds_of_own_profile(
+    age: str | None, rules: dict[str, dict[str, Any]], weight: str | None = None, **shared: Any
+) -> Bounds:
+    """Return the bounds of a profile with numbers of its own for children and for adults."""
     of = bounds("uk-smpc", age, weight)
     own = {
         action: tuple(
@@ -88,14 +90,14 @@ def test_with_an_unknown_age_the_smaller_step_the_longer_wait_and_the_lower_star
         "titration-interval": {"min_days": two_bands(3, 10)},
         "frequency": {"min_per_day": two_bands(3, 2), "max_per_day": two_bands(3, 5)},
     }
-    of = house(None, own, start_mg_per_day=two_bands(10, 15), max_mg_per_day=two_bands(50, 30))
+    of = bounds_of_own_profile(None, own, start_mg_per_day=two_bands(10, 15), max_mg_per_day=two_bands(50, 30))
     assert (of.max_rise_mg, of.min_rise_days, of.max_start_mg, of.max_mg_for_age) == (5, 10, 10, 30)
     assert of.doses_allowed() == (3, 5)
 
 
 def test_a_known_age_has_the_step_of_its_own_band() -> None:
     own = {"titration-step": {"max_rise_mg_per_day": two_bands(5, 15)}}
-    assert (house("11", own).max_rise_mg, house("12", own).max_rise_mg) == (5, 15)
+    assert (bounds_of_own_profile("11", own).max_rise_mg, bounds_of_own_profile("12", own).max_rise_mg) == (5, 15)
 
 
 def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() -> None:
@@ -107,23 +109,23 @@ def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() ->
             (Ages(Decimal(12), None), Decimal(15)),
         ),
     )
-    assert house("3", {"titration-step": {"max_rise_mg_per_day": bands}}).max_rise_mg == 5
+    assert bounds_of_own_profile("3", {"titration-step": {"max_rise_mg_per_day": bands}}).max_rise_mg == 5
 
 
 def test_with_an_unknown_age_a_start_by_weight_is_the_lowest_a_kilogram() -> None:
     none, by_weight = two_bands(None, None), two_bands(1, 2)
-    of = house(None, {}, "10", start_mg_per_day=none, start_mg_per_kg_per_day=by_weight)
+    of = bounds_of_own_profile(None, {}, "10", start_mg_per_day=none, start_mg_per_kg_per_day=by_weight)
     assert of.max_start_mg == Decimal(11)
 
 
 def test_without_any_start_limit_it_is_the_maximum() -> None:
     none = two_bands(None, None)
-    assert house("45", {}, start_mg_per_day=none, start_mg_per_kg_per_day=none).max_start_mg == 100
+    assert bounds_of_own_profile("45", {}, start_mg_per_day=none, start_mg_per_kg_per_day=none).max_start_mg == 100
 
 
 def test_without_any_limit_of_doses_a_day_one_to_twentyfour_are_taken() -> None:
     none = {"frequency": {"min_per_day": two_bands(None, None), "max_per_day": two_bands(None, None)}}
-    assert house("45", none).doses_allowed() == (1, 24)
+    assert bounds_of_own_profile("45", none).doses_allowed() == (1, 24)
 
 
 def refusal(of: Bounds, what: str) -> tuple[str, str, str]:
@@ -140,7 +142,7 @@ def test_a_start_by_weight_wants_the_weight() -> None:
 def test_an_age_without_a_maximum_is_refused() -> None:
     expected = "an age for which the profile has a daily maximum"
     assert refusal(bounds("lioresal", "3.5"), "max_mg_for_age") == ("age", "3.5 years", expected)
-    assert refusal(house(None, {}, max_mg_per_day=two_bands(None, None)), "max_mg_for_age") == (
+    assert refusal(bounds_of_own_profile(None, {}, max_mg_per_day=two_bands(None, None)), "max_mg_for_age") == (
         "age",
         "unknown",
         expected,
@@ -187,7 +189,7 @@ def test_the_highest_dose_of_a_plan_keeps_the_maximum_of_age_and_weight(
 
 def test_it_keeps_what_the_single_doses_of_a_day_add_up_to() -> None:
     few = {"single-dose": {"max_mg": Decimal(20)}, "frequency": {"max_per_day": two_bands(3, 4)}}
-    assert (house("45", few).max_mg, house("11", few).max_mg) == (80, 60)
+    assert (bounds_of_own_profile("45", few).max_mg, bounds_of_own_profile("11", few).max_mg) == (80, 60)
 
 
 def test_a_stock_is_one_strength_or_up_to_so_many_together() -> None:

@@ -1,7 +1,7 @@
 """Four tables of a dispense (order, stock, patient, hand-over), made once for each way of keeping a history.
 
 `none` keeps none; `plain` inserts one row of JSON; `ours` calls `audit.record()`; the other three are what people use today,
-each as its manual says to use it. Rows are about as wide as the house's own: a few hundred bytes, the hand-over with the
+each as its manual says to use it. Rows are about as wide as this log's: a few hundred bytes, the hand-over with the
 frozen case a kilobyte.
 """
 

@@ -36,7 +36,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 class Outside:
-    """A folder of one house elsewhere: its witness (a process), its key files, its copy of `verify.py`."""
+    """A folder of one site elsewhere: its witness (a process), its key files, its copy of `verify.py`."""
 
     def __init__(self, folder: Path, log_vkeys: Path) -> None:
         self.folder, self.log_vkeys = folder, log_vkeys
@@ -78,7 +78,7 @@ class Outside:
 def site_run(
     sealed: Pharmacy, site: Site, own_key: Path, tmp_path: Path
 ) -> Iterator[tuple[Outside, Callable[..., subprocess.CompletedProcess[str]], str]]:
-    """The house outside, a way to run the site's commands, and the address at which its logs are published."""
+    """The site outside, a way to run the site's commands, and the address at which its logs are published."""
     (tmp_path / "published").mkdir()
     (tmp_path / "log-vkeys").write_text(
         "".join(

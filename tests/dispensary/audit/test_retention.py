@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "seal
 Write = Callable[..., UUID]
 
 
-class House:
+class SealedPharmacy:
     """A pharmacy with a sealed log, a manager and a pharmacist."""
 
     def __init__(self, write: Write) -> None:
@@ -57,7 +57,7 @@ class House:
         keys = [verify.Key.parse(str(key.named(row.origin).verifier)) for key in service.make_sealer().keys]
         return live.check_log(raw_connection("sealer"), row, keys, retention=RETENTION, **{"grace": 0, **more}).report
 
-    def people(self) -> dict[str, str]:
+    def signers(self) -> dict[str, str]:
         return {"by": self.manager.user.get_username(), "second": self.pharmacist.user.get_username()}
 
     def seqs(self, patient: str) -> list[int]:
@@ -66,126 +66,126 @@ class House:
 
 
 @pytest.fixture
-def house(own_key: Path, write: Write, settings: Any, tmp_path: Path) -> House:
+def sealed(own_key: Path, write: Write, settings: Any, tmp_path: Path) -> SealedPharmacy:
     trust_signers(settings, tmp_path)
-    return House(write)
+    return SealedPharmacy(write)
 
 
-def authorise(house: House, step: str, *arguments: object, **options: Any) -> Path:
+def authorise(sealed: SealedPharmacy, step: str, *arguments: object, **options: Any) -> Path:
     """Write the statement of an erasure or retirement and let two people sign it."""
     path = service.state_folder().parent / "statement"
-    people = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", **house.people(), **options}
+    people = {"pharmacy": sealed.pharmacy.pk, "basis": "GDPR Art. 17", **sealed.signers(), **options}
     words = [str(word) for name, value in people.items() for word in (f"--{name}", value)]
     call_command("audit", "authorise", step, str(path), *map(str, arguments), *words, stdout=StringIO())
     return sign_file(path)
 
 
-def erase(house: House, *, yes: bool = True, **options: Any) -> str:
+def erase(sealed: SealedPharmacy, *, yes: bool = True, **options: Any) -> str:
     out = StringIO()
     what = ["--seq", *options.pop("seq")] if "seq" in options else ["--patient", options.pop("patient")]
-    call_command("audit", "erase", str(authorise(house, "erase", *what, **options)), yes=yes, stdout=out)
+    call_command("audit", "erase", str(authorise(sealed, "erase", *what, **options)), yes=yes, stdout=out)
     return out.getvalue()
 
 
-def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(house: House) -> None:
-    seqs = house.seqs("patient-2")
-    erase(house, patient="patient-2")
-    house.seal()
-    report = house.check()
+def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(sealed: SealedPharmacy) -> None:
+    seqs = sealed.seqs("patient-2")
+    erase(sealed, patient="patient-2")
+    sealed.seal()
+    report = sealed.check()
     assert report.exit == verify.OK
     authorised_entries = {
         (erasure.what, number) for erasure in report.authorised for number in range(erasure.first, erasure.last + 1)
     }
     assert authorised_entries == {("ERASED", seq) for seq in seqs}
     erased_by = {erasure.by for erasure in report.authorised}
-    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
+    entry = AuditEntry.objects.get(pharmacy=sealed.pharmacy.pk, action=audit.Event.ERASED)
     assert erased_by == {entry.seq}
-    assert (entry.actor, entry.second_actor) == (f"user:{house.manager.user_id}", f"user:{house.pharmacist.user_id}")
+    assert (entry.actor, entry.second_actor) == (f"user:{sealed.manager.user_id}", f"user:{sealed.pharmacist.user_id}")
 
 
-def test_an_erasure_removes_the_exports_of_its_pharmacy_and_of_no_other(house: House) -> None:
+def test_an_erasure_removes_the_exports_of_its_pharmacy_and_of_no_other(sealed: SealedPharmacy) -> None:
     now = timezone.now()
     other = make.pharmacy()
-    for pharmacy, finished_at in ((house.pharmacy, now), (house.pharmacy, None), (other, now)):
+    for pharmacy, finished_at in ((sealed.pharmacy, now), (sealed.pharmacy, None), (other, now)):
         export = LogExport.objects.create(
             pharmacy=pharmacy, requested_by="Aude Itor", requested_at=now, filters={}, finished_at=finished_at
         )
         export.parts.create(number=0, content=b"patient-2")
-    erase(house, patient="patient-2", yes=False)
+    erase(sealed, patient="patient-2", yes=False)
     assert LogExport.objects.count() == 3
-    erase(house, patient="patient-2")
+    erase(sealed, patient="patient-2")
     assert [part.export.pharmacy for part in LogExportPart.objects.all()] == [other]
     assert [export.pharmacy for export in LogExport.objects.all()] == [other]
-    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
-    (line,) = audit.lines([entry], house.pharmacy)
+    entry = AuditEntry.objects.get(pharmacy=sealed.pharmacy.pk, action=audit.Event.ERASED)
+    (line,) = audit.lines([entry], sealed.pharmacy)
     assert line.body and line.body["exports"] == 2
 
 
-def test_the_same_bodies_deleted_without_an_entry_are_tampering(house: House, database: Database) -> None:
+def test_the_same_bodies_deleted_without_an_entry_are_tampering(sealed: SealedPharmacy, database: Database) -> None:
     with database.connect("superuser") as connection, unguarded(connection):
-        Attack(connection, house.row.log_id).delete("body", 5, 6)
-    report = house.check()
+        Attack(connection, sealed.row.log_id).delete("body", 5, 6)
+    report = sealed.check()
     assert [(finding.kind, finding.position) for finding in report.findings if finding.status == 1] == [
         ("BODY_MISSING", "5-6")
     ]
 
 
-def test_an_erased_body_is_gone_and_its_entry_still_tells(house: House) -> None:
-    (seq, *_) = house.seqs("patient-1")
-    erase(house, seq=[seq])
-    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, seq=seq)
-    (line,) = audit.lines([entry], house.pharmacy)
+def test_an_erased_body_is_gone_and_its_entry_still_tells(sealed: SealedPharmacy) -> None:
+    (seq, *_) = sealed.seqs("patient-1")
+    erase(sealed, seq=[seq])
+    entry = AuditEntry.objects.get(pharmacy=sealed.pharmacy.pk, seq=seq)
+    (line,) = audit.lines([entry], sealed.pharmacy)
     assert line.body is None
     assert line.sentence == "user:1 handed over dispense d1 to patient patient-."
 
 
-def test_erasing_asks_first(house: House) -> None:
-    assert "5 bodies" in erase(house, patient="patient-2", yes=False)
-    assert not AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).exists()
+def test_erasing_asks_first(sealed: SealedPharmacy) -> None:
+    assert "5 bodies" in erase(sealed, patient="patient-2", yes=False)
+    assert not AuditEntry.objects.filter(pharmacy=sealed.pharmacy.pk, action=audit.Event.ERASED).exists()
 
 
 @pytest.mark.parametrize(
     "change", ["nobody", "alone", "pharmacist first", "stranger", "twice", "the posture", "no such number"]
 )
-def test_erasing_is_refused(house: House, change: str) -> None:
+def test_erasing_is_refused(sealed: SealedPharmacy, change: str) -> None:
     options: dict[str, Any] = {"seq": [4]}
     if change == "nobody":
         options["by"] = "nobody"
     elif change == "alone":
-        options["second"] = house.people()["by"]
+        options["second"] = sealed.signers()["by"]
     elif change == "pharmacist first":
-        options |= {"by": house.people()["second"], "second": house.people()["by"]}
+        options |= {"by": sealed.signers()["second"], "second": sealed.signers()["by"]}
     elif change == "stranger":
         options["by"] = make.staff(make.pharmacy(), StaffRole.MANAGER).user.get_username()
     elif change == "twice":
-        erase(house, **options)
+        erase(sealed, **options)
     elif change == "the posture":
-        entry = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.POSTURE).latest("seq")
+        entry = AuditEntry.objects.filter(pharmacy=sealed.pharmacy.pk, action=audit.Event.POSTURE).latest("seq")
         options["seq"] = [entry.seq]
     elif change == "no such number":
         options["seq"] = [4, 4000]
-    before = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count()
+    before = AuditEntry.objects.filter(pharmacy=sealed.pharmacy.pk, action=audit.Event.ERASED).count()
     with pytest.raises(CommandError):
-        erase(house, **options)
-    assert AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count() == before
+        erase(sealed, **options)
+    assert AuditEntry.objects.filter(pharmacy=sealed.pharmacy.pk, action=audit.Event.ERASED).count() == before
 
 
-def test_an_erasure_and_a_deletion_beside_it_are_told_apart(house: House, database: Database) -> None:
-    erase(house, seq=[4])
+def test_an_erasure_and_a_deletion_beside_it_are_told_apart(sealed: SealedPharmacy, database: Database) -> None:
+    erase(sealed, seq=[4])
     with database.connect("superuser") as connection, unguarded(connection):
-        Attack(connection, house.row.log_id).delete("body", 5, 5)
-    report = house.check()
+        Attack(connection, sealed.row.log_id).delete("body", 5, 5)
+    report = sealed.check()
     assert [(erasure.what, erasure.first, erasure.last) for erasure in report.authorised] == [("ERASED", 4, 4)]
     assert [(finding.kind, finding.position) for finding in report.findings if finding.status == 1] == [
         ("BODY_MISSING", "5")
     ]
 
 
-def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
+def test_the_restore_drill_end_to_end(sealed: SealedPharmacy, database: Database) -> None:
     """Backup, more business, restore: the sealer refuses; a new incarnation goes on; both logs verify for what they are."""
-    old = house.row
-    held_notes = [("the last note on paper", note_of(house).encode())]
-    size = house.check().last
+    old = sealed.row
+    held_notes = [("the last note on paper", note_of(sealed).encode())]
+    size = sealed.check().last
     with database.connect("superuser") as connection, unguarded(connection):
         attack = Attack(
             connection, old.log_id
@@ -193,101 +193,105 @@ def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
         attack.cut(size - 5)
         attack.delete("checkpoint", size - 5)
     for _ in range(3):
-        house.write(house.pharmacy)
-    refused = [str(trouble) for trouble in house.seal().refused]
+        sealed.write(sealed.pharmacy)
+    refused = [str(trouble) for trouble in sealed.seal().refused]
     assert any("FORK" in trouble and old.origin in trouble for trouble in refused)
 
     call_command(
         "audit",
         "incarnation",
-        pharmacy=house.pharmacy.pk,
+        pharmacy=sealed.pharmacy.pk,
         reason="Restored from the backup of 02:00.",
-        **house.people(),
+        **sealed.signers(),
         stdout=StringIO(),
     )
-    new = house.row
+    new = sealed.row
     assert (new.log_id != old.log_id, new.origin) == (True, f"{old.origin}/incarnation/2")
-    house.write(house.pharmacy)
-    assert [str(trouble) for trouble in house.seal().refused if old.origin in str(trouble)] == []
-    assert house.check().exit == verify.OK
+    sealed.write(sealed.pharmacy)
+    assert [str(trouble) for trouble in sealed.seal().refused if old.origin in str(trouble)] == []
+    assert sealed.check().exit == verify.OK
     first = AuditEntry.objects.get(log_id=new.log_id, seq=1)
     assert first.action == audit.Event.INCARNATION_OPENED
-    closed = next(row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk) if row.closed)
+    closed = next(row for row in all_logs(raw_connection("sealer"), sealed.pharmacy.pk) if row.closed)
     assert closed.log_id == old.log_id
-    report = house.check(closed, held_checkpoints=held_notes)
+    report = sealed.check(closed, held_checkpoints=held_notes)
     # What was restored away stays lost, and the old log says so to whoever holds its last note.
     assert any(finding.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for finding in report.findings)
-    assert house.check(closed, stored=True).exit == verify.INCOMPLETE
+    assert sealed.check(closed, stored=True).exit == verify.INCOMPLETE
 
 
-def restore(house: House, database: Database) -> None:
+def restore(sealed: SealedPharmacy, database: Database) -> None:
     """Take the last entries and their checkpoint away, as a restored backup does, and go on."""
-    size = house.check().last
+    size = sealed.check().last
     with database.connect("superuser") as connection, unguarded(connection):
-        attack = Attack(connection, house.row.log_id)
+        attack = Attack(connection, sealed.row.log_id)
         attack.cut(size - 5)
         attack.delete("checkpoint", size - 5)
     for _ in range(3):
-        house.write(house.pharmacy)
+        sealed.write(sealed.pharmacy)
 
 
-def words_of_the_runbook(house: House) -> list[str]:
+def words_of_the_runbook(sealed: SealedPharmacy) -> list[str]:
     """Return the command for a restored site as OPERATING.md has it, with the names of two people."""
     page = (Path(retention.__file__).parent / "OPERATING.md").read_text()
     (command,) = re.findall(r"`(audit incarnation --all [^`]+)`", page)
-    people = house.people()
+    people = sealed.signers()
     return shlex.split(command.replace("MANAGER", people["by"]).replace("PERSON", people["second"]))
 
 
-def test_the_runbook_s_words_continue_every_restored_log_and_no_other(house: House, database: Database) -> None:
-    whole = House(house.write)
-    restore(house, database)
+def test_the_runbook_s_words_continue_every_restored_log_and_no_other(
+    sealed: SealedPharmacy, database: Database
+) -> None:
+    whole = SealedPharmacy(sealed.write)
+    restore(sealed, database)
     before = whole.row
     out = StringIO()
-    call_command(*words_of_the_runbook(house), stdout=out)
-    assert house.row.origin.endswith("/incarnation/2") and whole.row == before
+    call_command(*words_of_the_runbook(sealed), stdout=out)
+    assert sealed.row.origin.endswith("/incarnation/2") and whole.row == before
     assert out.getvalue().endswith("1 logs go on in a successor.\n")
-    house.seal()
-    assert house.check().exit == verify.OK
+    sealed.seal()
+    assert sealed.check().exit == verify.OK
 
 
 def test_a_restored_log_of_a_pharmacy_without_the_two_people_is_named_and_left(
-    house: House, database: Database
+    sealed: SealedPharmacy, database: Database
 ) -> None:
-    other = House(house.write)
-    for restored in (house, other):
+    other = SealedPharmacy(sealed.write)
+    for restored in (sealed, other):
         restore(restored, database)
     before, err = other.row, StringIO()
     with pytest.raises(SystemExit) as ended:
-        call_command(*words_of_the_runbook(house), stdout=StringIO(), stderr=err)
+        call_command(*words_of_the_runbook(sealed), stdout=StringIO(), stderr=err)
     assert ended.value.code == 1 and f"{before.origin} stays as it is" in err.getvalue()
-    assert other.row == before and house.row.origin.endswith("/incarnation/2")
+    assert other.row == before and sealed.row.origin.endswith("/incarnation/2")
 
 
-def note_of(house: House) -> str:
+def note_of(sealed: SealedPharmacy) -> str:
     connection = raw_connection("sealer")
     row = connection.execute(
-        "SELECT note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [house.row.log_id]
+        "SELECT note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [sealed.row.log_id]
     ).fetchone()
     assert row is not None
     return str(row[0])
 
 
-def test_a_transaction_that_was_open_while_its_log_was_closed_fails_loudly(house: House, database: Database) -> None:
+def test_a_transaction_that_was_open_while_its_log_was_closed_fails_loudly(
+    sealed: SealedPharmacy, database: Database
+) -> None:
     with database.connect("app", autocommit=False) as app:
         app.execute(
             "SELECT audit.append(%s, 'o', 'a.b', 'success', 'user:1', 'pharmacist', now(), 'x', '1', '{}')",
-            [house.pharmacy.pk],
+            [sealed.pharmacy.pk],
         )
         call_command(
-            "audit", "incarnation", pharmacy=house.pharmacy.pk, reason="Drill.", **house.people(), stdout=StringIO()
+            "audit", "incarnation", pharmacy=sealed.pharmacy.pk, reason="Drill.", **sealed.signers(), stdout=StringIO()
         )
         with pytest.raises(Exception, match="closed meanwhile"):
             app.commit()
 
 
 def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoint(
-    house: House, database: Database, tmp_path: Path
+    sealed: SealedPharmacy, database: Database, tmp_path: Path
 ) -> None:
     """On the month of today, since no clock is turned back here; a real month is years old."""
     with database.connect("owner", autocommit=False) as owner:
@@ -313,8 +317,8 @@ def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoi
         owner.rollback()
 
 
-class OldHouse(House):
-    """The same, with its first ten entries recorded in January 2020, as a log of many years would have them."""
+class OldSealedPharmacy(SealedPharmacy):
+    """A sealed pharmacy with its first ten entries recorded in January 2020, as a log of many years would have them."""
 
     def __init__(self, write: Write, database: Database) -> None:
         super().__init__(write)
@@ -344,9 +348,9 @@ class OldHouse(House):
 
 
 def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
-    house: House, write: Write, database: Database, tmp_path: Path
+    sealed: SealedPharmacy, write: Write, database: Database, tmp_path: Path
 ) -> None:
-    old = OldHouse(write, database)
+    old = OldSealedPharmacy(write, database)
     report = old.check()
     assert report.exit == verify.OK, list(report.lines())
     (tmp_path / "vkey").write_text(str(service.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
@@ -379,25 +383,25 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
     assert bundle_report.exit in (verify.OK, verify.INCOMPLETE)
 
 
-def test_the_oldest_month_goes_first(house: House) -> None:
+def test_the_oldest_month_goes_first(sealed: SealedPharmacy) -> None:
     next_month = (timezone.now().replace(day=1) + dt.timedelta(days=32)).strftime("%Y-%m")
     with pytest.raises(CommandError, match="oldest month goes first"):
         call_command("audit", "retire", "drop", "--month", next_month)
 
 
-def incarnate(house: House) -> tuple[LogRow, LogRow]:
+def incarnate(sealed: SealedPharmacy) -> tuple[LogRow, LogRow]:
     """Close the log, as after a restore, and give it with the one that continues it."""
-    old = house.row
+    old = sealed.row
     call_command(
-        "audit", "incarnation", pharmacy=house.pharmacy.pk, reason="Restored.", **house.people(), stdout=StringIO()
+        "audit", "incarnation", pharmacy=sealed.pharmacy.pk, reason="Restored.", **sealed.signers(), stdout=StringIO()
     )
-    house.write(house.pharmacy, patient="patient-2")
-    house.seal()
-    rows = {row.log_id: row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk)}
-    return rows[old.log_id], house.row
+    sealed.write(sealed.pharmacy, patient="patient-2")
+    sealed.seal()
+    rows = {row.log_id: row for row in all_logs(raw_connection("sealer"), sealed.pharmacy.pk)}
+    return rows[old.log_id], sealed.row
 
 
-def exported(house: House, row: LogRow, folder: Path) -> Path:
+def exported(sealed: SealedPharmacy, row: LogRow, folder: Path) -> Path:
     path = folder / f"{row.origin.rpartition('/')[2]}-{len(list(folder.iterdir()))}.zip"
     call_command("audit", "export", str(path), log=row.origin, quiet=True, stdout=StringIO())
     return path
@@ -409,16 +413,16 @@ def keys_of(*rows: LogRow) -> list[verify.Key]:
 
 
 def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_continues_it(
-    house: House, tmp_path: Path, database: Database
+    sealed: SealedPharmacy, tmp_path: Path, database: Database
 ) -> None:
-    seqs = house.seqs("patient-2")
-    closed, current = incarnate(house)
-    output = erase(house, patient="patient-2")
+    seqs = sealed.seqs("patient-2")
+    closed, current = incarnate(sealed)
+    output = erase(sealed, patient="patient-2")
     assert closed.origin in output
     assert current.origin in output
-    house.seal()
+    sealed.seal()
     entry = AuditEntry.objects.get(log_id=current.log_id, action=audit.Event.ERASED, subject_id=str(closed.log_id))
-    report = house.check(closed)
+    report = sealed.check(closed)
     assert report.exit == verify.OK, list(report.lines())
     gone = {number for erasure in report.authorised for number in range(erasure.first, erasure.last + 1)}
     assert (gone, {(erasure.by, erasure.log) for erasure in report.authorised}) == (
@@ -426,11 +430,11 @@ def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_cont
         {(entry.seq, current.origin)},
     )
     assert f"by entry {entry.seq} of {current.origin}" in "\n".join(report.lines())
-    assert house.check().exit == verify.OK
+    assert sealed.check().exit == verify.OK
 
     # The same for a stranger with the two exports: the closed one alone cannot tell an erasure from a deletion.
-    closed_bundle, current_bundle = exported(house, closed, tmp_path), exported(house, current, tmp_path)
-    house.seal()
+    closed_bundle, current_bundle = exported(sealed, closed, tmp_path), exported(sealed, current, tmp_path)
+    sealed.seal()
     keys = keys_of(closed, current)
     assert [finding.kind for finding in verify.verify_bundle(closed_bundle, keys=keys).findings] == ["BODY_MISSING"]
     both = verify.verify_bundle(closed_bundle, keys=keys, retention=RETENTION, successors=[current_bundle])
@@ -439,38 +443,38 @@ def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_cont
     # An entry that was changed authorises nothing, in the tables or in an export.
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, current.log_id).set_entry(entry.seq or 0, "actor = 'user:66'")
-    assert [finding.kind for finding in house.check(closed).findings] == ["BODY_MISSING"]
-    changed = exported(house, current, tmp_path)
+    assert [finding.kind for finding in sealed.check(closed).findings] == ["BODY_MISSING"]
+    changed = exported(sealed, current, tmp_path)
     with pytest.raises(verify.Malformed, match="does not verify itself"):
         verify.verify_bundle(closed_bundle, keys=keys, successors=[changed])
 
 
 def test_an_erasure_that_no_checkpoint_covers_yet_authorises_nothing_in_another_log(
-    house: House, tmp_path: Path
+    sealed: SealedPharmacy, tmp_path: Path
 ) -> None:
-    closed, current = incarnate(house)
-    erase(house, seq=[4], log=closed.origin)
-    closed_bundle, current_bundle = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    closed, current = incarnate(sealed)
+    erase(sealed, seq=[4], log=closed.origin)
+    closed_bundle, current_bundle = exported(sealed, closed, tmp_path), exported(sealed, current, tmp_path)
     report = verify.verify_bundle(closed_bundle, keys=keys_of(closed, current), successors=[current_bundle])
     assert [finding.kind for finding in report.findings] == ["BODY_MISSING"]
 
 
-def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write) -> None:
+def test_the_log_of_another_pharmacy_cannot_authorise(sealed: SealedPharmacy, write: Write) -> None:
     """Whoever may append to some log must not be able to excuse a deletion in another's."""
-    closed, _ = incarnate(house)
-    erase(house, seq=[4], log=closed.origin)
+    closed, _ = incarnate(sealed)
+    erase(sealed, seq=[4], log=closed.origin)
     stranger = make.pharmacy()
     audit_body = {"basis": "none", "count": 1, "log": str(closed.log_id), "ranges": [[5, 5]]}
     about = audit.Subject("log", str(closed.log_id))
     write(stranger, audit.Event.ERASED, subject=about, body=audit_body, using="owner")
-    report = house.check(closed)
+    report = sealed.check(closed)
     assert [(erasure.first, erasure.last) for erasure in report.authorised] == [(4, 4)]
 
 
 def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
-    house: House, write: Write, database: Database, tmp_path: Path
+    sealed: SealedPharmacy, write: Write, database: Database, tmp_path: Path
 ) -> None:
-    old = OldHouse(write, database)
+    old = OldSealedPharmacy(write, database)
     closed, current = incarnate(old)
     bundle, vkey = exported(old, closed, tmp_path), tmp_path / "vkey"
     vkey.write_text(
@@ -493,25 +497,25 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
     assert report.exit == verify.OK, list(report.lines())
 
 
-def verify_command(house: House) -> tuple[int, str]:
+def verify_command(sealed: SealedPharmacy) -> tuple[int, str]:
     out = StringIO()
     try:
-        call_command("audit", "verify", pharmacy=house.pharmacy.pk, full=True, no_record=True, stdout=out)
+        call_command("audit", "verify", pharmacy=sealed.pharmacy.pk, full=True, no_record=True, stdout=out)
     except SystemExit as end:
         return int(end.code or 0), out.getvalue()
     return 0, out.getvalue()
 
 
 def test_a_closed_log_does_not_cry_every_night_but_does_when_its_end_is_cut_off(
-    house: House, database: Database
+    sealed: SealedPharmacy, database: Database
 ) -> None:
-    house.write(house.pharmacy)  # never signed, since the log is closed before the next round
-    closed, _ = incarnate(house)
-    status, report = verify_command(house)
+    sealed.write(sealed.pharmacy)  # never signed, since the log is closed before the next round
+    closed, _ = incarnate(sealed)
+    status, report = verify_command(sealed)
     assert (status, "nothing is outstanding" in report) == (0, True), report
-    size = house.check(closed).last
+    size = sealed.check(closed).last
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, closed.log_id).cut(size)
-    status, report = verify_command(house)
+    status, report = verify_command(sealed)
     assert status == verify.TAMPERED
     assert f"was closed with {size} entries and has {size - 1} now" in report

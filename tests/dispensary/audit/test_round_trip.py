@@ -66,7 +66,7 @@ def copied(site: OwnSite, name: str, *options: str) -> Path:
 
 
 def moved(site: OwnSite, server: Tuned) -> OwnSite:
-    """The same house with another server: its key and the sealer's memory are not in the database."""
+    """The same site with another server: its key and the sealer's memory are not in the database."""
     other = OwnSite(server, site.roles, site.folder)
     other.pharmacies = site.pharmacies
     return other

@@ -1,4 +1,4 @@
-"""Checkpoints leave the house, witnesses sign what continues what they saw, and the age of the last one is known."""
+"""Checkpoints leave the site, witnesses sign what continues what they saw, and the age of the last one is known."""
 
 from __future__ import annotations
 
