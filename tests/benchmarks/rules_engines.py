@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from baclofen_rules import Action, Case, load_profile, review
 from baclofen_rules.findings import Found
+from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.terms import Terms
 from tests.baclofen_rules.cases import case_of
@@ -50,15 +51,18 @@ EXPRESSIONS = {
     "early-refill": 'standing == "continuing" && left > 0.0 && same_dose && supplied - left < supplied * 0.75 '
     '? "override" : ""',
     "renal": 'dialysis || egfr < 15.0 ? (highest > 5.0 ? (guarded ? "override" : "stop") : "override") : (egfr < 30.0 ? '
-    '(highest >= 20.0 ? (guarded ? "override" : "stop") : (highest > 5.0 ? "override" : "acknowledge")) : '
-    '(egfr < 60.0 ? (highest >= 20.0 ? "override" : "acknowledge") : ""))',
+    '(highest >= 20.0 ? (guarded ? "override" : "stop") : (highest > 5.0 || (age >= 65.0 && goes_on == false) ? "override" : "acknowledge")) : '
+    '(egfr < 60.0 ? (highest >= 20.0 || (age >= 65.0 && goes_on == false) ? "override" : "acknowledge") : ""))',
     "pregnancy": 'pregnant ? (standing == "continuing" ? "override" : "stop") : ""',
     "lactation": 'breastfeeding ? "override" : ""',
     "alcohol": 'alcohol ? "override" : ""',
-    "driving": 'drives ? "acknowledge" : ""',
-    "older-adult": 'standing != "continuing" && age >= 65.0 ? "acknowledge" : ""',
+    "driving": 'drives ? (goes_on ? "information" : "acknowledge") : ""',
+    "older-adult": 'age >= 65.0 && goes_on == false ? (standing == "continuing" && rise_held >= 6.0 && rise_held < 9999.0 '
+    '? "information" : "acknowledge") : ""',
 }
 CHECKS = tuple(EXPRESSIONS)
+ON_CONTINUING = {OnContinuing.TOLD: "information", OnContinuing.SILENT: ""}
+"""Severity, for a patient who goes on as before, of a finding that no answer was needed for."""
 REGO = """
 package dispense
 
@@ -114,16 +118,20 @@ early_refill := "override" if {
 
 failing if input.dialysis
 failing if input.egfr < 15
+older if { input.age >= 65; not input.goes_on }
+slow if { input.standing == "continuing"; input.rise_held >= 6; input.rise_held < 9999 }
 
 default renal := ""
 renal := "override" if { failing; input.highest <= 5 }
 renal := "override" if { failing; input.highest > 5; input.guarded }
 renal := "stop" if { failing; input.highest > 5; not input.guarded }
-renal := "acknowledge" if { not failing; input.egfr < 30; input.highest <= 5 }
+renal := "acknowledge" if { not failing; input.egfr < 30; input.highest <= 5; not older }
+renal := "override" if { not failing; input.egfr < 30; input.highest <= 5; older }
 renal := "override" if { not failing; input.egfr < 30; input.highest > 5; input.highest < 20 }
 renal := "override" if { not failing; input.egfr < 30; input.highest >= 20; input.guarded }
 renal := "stop" if { not failing; input.egfr < 30; input.highest >= 20; not input.guarded }
-renal := "acknowledge" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest < 20 }
+renal := "acknowledge" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest < 20; not older }
+renal := "override" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest < 20; older }
 renal := "override" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest >= 20 }
 
 default pregnancy := ""
@@ -137,10 +145,12 @@ default alcohol := ""
 alcohol := "override" if input.alcohol
 
 default driving := ""
-driving := "acknowledge" if input.drives
+driving := "information" if { input.drives; input.goes_on }
+driving := "acknowledge" if { input.drives; not input.goes_on }
 
 default older_adult := ""
-older_adult := "acknowledge" if { input.standing != "continuing"; input.age >= 65 }
+older_adult := "acknowledge" if { older; not slow }
+older_adult := "information" if { older; slow }
 
 answer := [age, daily_maximum, ceiling, single_dose, starting_dose, titration_step, titration_interval, taper_step,
     taper_interval, frequency, days_supply, early_refill, renal, pregnancy, lactation, alcohol, driving, older_adult]
@@ -203,6 +213,7 @@ def facts_of(case: Case) -> dict[str, Any]:
         "largest": float(terms.largest_dose_mg),
         "first": float(terms.first_mg),
         "standing": str(terms.standing),
+        "goes_on": terms.goes_on,
         "rise": float(terms.steepest_rise_mg),
         "rise_held": LONG_HELD if terms.shortest_before_rise is None else float(terms.shortest_before_rise),
         "fall": float(terms.steepest_fall_mg),
@@ -225,15 +236,24 @@ def same_checks(cases: list[Case]) -> tuple[Engine, Engine]:
     """Only the rules of the checks, to their findings; from the case, and from derived terms."""
     place = {code: at for at, code in enumerate(CHECKS)}
     bound = [bound_rule for bound_rule in BOOK.rules[Action.DISPENSE] if bound_rule.rule.code in place]
-    rules = [(bound_rule.rule.check, bound_rule.limits, place[bound_rule.rule.code]) for bound_rule in bound]
+    rules = [
+        (
+            bound_rule.rule.check,
+            bound_rule.limits,
+            place[bound_rule.rule.code],
+            ON_CONTINUING.get(bound_rule.rule.on_continuing),
+        )
+        for bound_rule in bound
+    ]
     derived = [Terms(case, BOOK.terms) for case in cases]
 
     def run_checks(terms: Terms) -> Answer:
         answer = [""] * len(place)
-        for check, limits, at in rules:
+        for check, limits, at, severity_on_continuing in rules:
             outcome = check(terms, limits)
             if outcome and isinstance(outcome[0], Found):
-                answer[at] = outcome[0].severity
+                eased = severity_on_continuing if terms.goes_on else None
+                answer[at] = outcome[0].severity if eased is None else eased
         return tuple(answer)
 
     return lambda number: run_checks(Terms(cases[number], BOOK.terms)), lambda number: run_checks(derived[number])
