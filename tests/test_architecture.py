@@ -300,6 +300,11 @@ def test_every_pin_has_its_hash() -> None:
         assert bare == [], lock
 
 
+def test_the_readme_of_a_folder_is_one_page() -> None:
+    words = {name_of(path): len(path.read_text().split()) for path in tracked("*/README.md")}
+    assert words and {name: count for name, count in words.items() if count > 250} == {}
+
+
 def commands_of_readmes() -> list[tuple[str, str]]:
     """The commands that a README shows in its indented or fenced blocks: `make …`, `python -m …`, `manage.py …`."""
     commands = []
