@@ -291,9 +291,9 @@ class Courses:
         asked = self._asked(supply)
         own = self.fed_by(asked.id)
         before: Snapshot | None = None
-        if own is not None and own.is_open and own.last_segment.source == asked.id:
+        if own is not None and own.last_segment.source == asked.id and (own.is_open or self._was_over(own)):
             relation, course, before = None, own, own.snapshot()
-            if self.decisions:
+            if self.decisions and own.is_open:
                 self._keep_decided(course, decided_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
@@ -310,6 +310,11 @@ class Courses:
         stock = stock_of(segment.plan, supply.tablets or (), supply.days)
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
         self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, segment.left())
+
+    def _was_over(self, course: Course) -> bool:
+        """Say whether a course ended by its plan on the day on which more of it was handed over, for no day."""
+        is_of_today = course.ended_why is Ending.PLANNED and course.ended_on == self.day
+        return is_of_today and course.supplies[-1].on.toordinal() == self.day
 
     def _asked(self, supply: Supply) -> Asked:
         if supply.order is None:
@@ -358,8 +363,7 @@ class Courses:
         if segment.first_taken is None:
             segment.first_taken = first_on
         course = Course(name, first_on, asked.as_needed, [segment], first_on)
-        if relation.relation is Relation.CHANGES:
-            course.replaces = list(relation.to)
+        course.replaces = list(relation.to if relation.relation is Relation.CHANGES else relation.ends)
         for other, is_unknown in relation.beside.items():
             if is_unknown:
                 course.unknown.add(other.name)

@@ -92,7 +92,7 @@ class RelationToCourses(NamedTuple):
     decided_beside: tuple[Course, ...] = ()
     """Courses of which a person said that they go on beside it."""
     ends: tuple[Course, ...] = ()
-    """Courses that a person said it takes the place of, while it continues another."""
+    """Courses that a person said it takes the place of, while it continues another or is asked about one."""
     starts_on: date | None = None
     """The first day of the new dose, where a person named one."""
 
@@ -299,10 +299,10 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     """
     decided_beside = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.BESIDE)
     takeovers = {course: row for course, row in rows.items() if row.relation in _TAKEOVERS}
+    ends: tuple[Course, ...] = ()
     if takeovers:
         first = min(takeovers.values(), key=lambda row: (row.number, row.relation is Relation.CHANGES))
         to = [c for c, row in takeovers.items() if row.number == first.number and row.relation is first.relation]
-        ends: tuple[Course, ...] = ()
         if first.relation is Relation.CHANGES:
             # What takes the place of a course that is only planned also replaces what that was to replace.
             to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
@@ -317,14 +317,20 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
             if unknown:
                 beside |= {c: True for c in state.open_courses() if c not in rows and c.name in unknown}
             return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside, ends)
+        ends = tuple(to) if first.number == 3 else ()
     else:
         asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
     if asked:
         how = min(asked.values(), key=lambda row: row.number).how
-        beside = {course: row.relation is not Relation.BESIDE for course, row in rows.items()}
-        return RelationToCourses(
-            Relation.UNKNOWN, How.UNKNOWN if takeovers else how, tuple(asked), beside, decided_beside
-        )
+        beside = {c: row.relation is not Relation.BESIDE for c, row in rows.items() if c not in ends}
+        beside |= {
+            c: True
+            for c in state.open_courses()
+            for end in ends
+            if c.name in end.unknown and c not in (*ends, *decided_beside)
+        }
+        how = How.UNKNOWN if takeovers else how
+        return RelationToCourses(Relation.UNKNOWN, how, tuple(asked), beside, decided_beside, ends)
     if not rows:
         return RelationToCourses(Relation.NEW, None)
     first = min(rows.values(), key=lambda row: row.number)

@@ -140,6 +140,8 @@ class Reference:
         self.given: dict[str, list[Supply]] = {}
         self.unsettled: set[str] = set()
         """Names of the courses that would stand as unknown to what was asked about last."""
+        self.replaced_by_decision: list[Course] = []
+        """The courses that what was asked about last would take the place of, while it stands as unknown to others."""
         self.ends_later: list[tuple[date, Course, list[str]]] = []
         self.days: dict[date, ReferenceDay] = {}
         self.day = min([facts.today, *(s.on for s in self.supplies), *(d.on for d in self.decisions)])
@@ -401,7 +403,13 @@ class Reference:
         planned = order.starts_on if order is not None and order.starts_on is not None else self.day
         segment = Segment(source, plan, max(self.day, planned), stock, 0 if supply.tablets else supply.days or 0)
         relation, _, courses = self.relate(source, supply)
-        unsettled = self.unsettled
+        unsettled, replaced_by_decision = self.unsettled, self.replaced_by_decision
+        own = [c for c in self.courses if any(s.source == source for s in c.segments)][-1:]
+        if own and own[0].ended_why == "planned" and own[0].ended_on == self.day == own[0].supplies[-1].on:
+            own[0].supplies.append(supply)  # of a plan that was over: for no day
+            own[0].fed[supply.id] = len(own[0].segments) - 1
+            self.given[source].append(supply)
+            return
         course = courses[0] if relation in (Relation.CONTINUES, Relation.PART) else None
         self.given.setdefault(source, []).append(supply)
         if course is not None:
@@ -429,14 +437,13 @@ class Reference:
         if not is_taken_before:
             self.first_taken[source] = first_on
         course.fill_days[supply.id] = (self.run_out(course) - first_on).days
-        unknown: set[str] = set()
-        if relation is Relation.UNKNOWN:
-            unknown = unsettled
-        elif relation is Relation.CHANGES:
-            course.ends = [other.name for other in courses]
+        unknown = unsettled if relation is Relation.UNKNOWN else set()
+        replaced = courses if relation is Relation.CHANGES else replaced_by_decision
+        if replaced:
+            course.ends = [other.name for other in replaced]
             beside = [d for d in self.decided(source, supply) if d.kind is DecisionKind.BESIDE]
             settled = {other.name for d in beside for other in self.named_by(self.object_of(d, source))}
-            unknown = {name for other in courses for name in other.unknown} - settled
+            unknown = unknown | {name for other in replaced for name in other.unknown} - settled
         for other in self.open():
             if other.name in unknown and other.name not in course.ends:
                 course.unknown.add(other.name)
@@ -584,7 +591,7 @@ class Reference:
         kinds = {c.name: PAIRS[d.kind] for d in decisions for c in self.named_by(self.object_of(d, source))}
         is_outdated = bool(own) and own[-1].ended_why in {"replaced", "stopped"}
         about = [c for c in self.open() if c in self.live() or c.name in kinds]
-        self.unsettled = set()
+        self.unsettled, self.replaced_by_decision = set(), []
         if not about:
             return self.relate_to_nothing(source, own[-1] if is_outdated else None)
         rows: list[tuple[int, Relation, How, Course]] = []
@@ -609,7 +616,10 @@ class Reference:
             named += [c for c in self.open() if c.name in planned and c not in named]
             waiting = [row[3] for row in rows if row[0] != 3 and row[3] not in named]
             waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]
-            return (first[1], first[2], named) if not waiting else (Relation.UNKNOWN, How.UNKNOWN, waiting)
+            if not waiting:
+                return first[1], first[2], named
+            self.replaced_by_decision = named if first[0] == 3 else []
+            return Relation.UNKNOWN, How.UNKNOWN, waiting
         return first[1], first[2], [row[3] for row in unknown] or named
 
     def planned_before(self, course: Course, source: str) -> list[Course]:
