@@ -61,8 +61,10 @@ class HandedOver:
 
     @property
     def is_over(self) -> bool:
-        """Say whether it was stopped, or another dose is taken in its place by now, so that its papers are not true."""
-        return self.stopped_on is not None or (self.replaced_on is not None and self.replaced_on <= self.today)
+        """Say whether it was stopped, or another dose is taken in its place by now or before its first day: its papers are not true."""
+        if self.stopped_on is not None or self.replaced_on is None:
+            return self.stopped_on is not None
+        return self.replaced_on <= max(self.today, self.therapy.supply(self.supply).starts_on)
 
     @property
     def printed_until(self) -> date:
@@ -154,9 +156,12 @@ def printed_handover(dispense: Dispense, today: date) -> Handover:
     receipt = log_receipt(dispense)
     made = handed_over(dispense, today)
     if made.is_over:
+        day = made.stopped_on or made.replaced_on
         what = "stopped" if made.stopped_on is not None else "replaced by another dose"
+        is_ahead = day is not None and day > made.today
+        verb, before = ("is", ", before any of it would be taken") if is_ahead else ("was", "")
         raise Conflict(
-            f"What this supply was for was {what} on {made.stopped_on or made.replaced_on:%d %b %Y}: "
+            f"What this supply {verb} for {verb} {what} on {day:%d %b %Y}{before}: "
             "its label and calendar are no longer true.",
             Problem("dispense", "one that is not taken any more", "one that is", "Print that of another supply."),
         )

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from dispensary.actions.decisions import Decided
 from dispensary.actions.therapy import record_decision
+from dispensary.documents.words import long_day
+from dispensary.handover import papers_in_hand
 from dispensary.models import DecisionKind, Dispense, Patient, Prescription, StaffMember, WorkKind, WorklistItem
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, problem
@@ -160,12 +162,20 @@ def test_papers_of_an_earlier_supply_say_what_is_true_today_or_are_refused(
         assert {days: calendar.get(desk.today + days * DAY) for days in row.days} == row.days
 
 
-def test_a_supply_that_another_dose_comes_before_has_a_page_and_no_label(
+def test_a_supply_that_another_dose_comes_before_has_a_page_and_no_papers(
     counter: Client, patient: Patient, pharmacist: StaffMember
 ) -> None:
     desk = Desk(counter, patient, pharmacist, patient.dispenses.get())
     more = desk.give(of_another(desk, 10, 10, 10), DecisionKind.CONTINUES)
-    desk.give(order(patient, 10, 10, 15), DecisionKind.REPLACES, desk.today + 3 * DAY)
-    assert counter.get(reverse("counter:dispensed", args=[more.pk])).status_code == 200
-    refused = problem(Caller(pharmacist).get(f"dispenses/{more.pk}/label.pdf"), 422)
-    assert refused["detail"] == "Another dose takes its place before any of it would be taken."
+    starts_on = desk.today + 3 * DAY
+    desk.give(order(patient, 10, 10, 15), DecisionKind.REPLACES, starts_on)
+    shown = counter.get(reverse("counter:dispensed", args=[more.pk])).content.decode()
+    assert f"Another dose takes its place on {long_day(starts_on)}, before any of it" in shown
+    assert reverse("counter:label", args=[more.pk]) not in shown
+    assert more not in papers_in_hand(patient, desk.today)
+    sentence = (
+        f"What this supply is for is replaced by another dose on {starts_on:%d %b %Y}, before any of it would be taken"
+    )
+    for name in ("label", "calendar"):
+        assert sentence in counter.get(reverse(f"counter:{name}", args=[more.pk])).content.decode()
+        assert sentence in problem(Caller(pharmacist).get(f"dispenses/{more.pk}/{name}.pdf"), 409)["detail"]
