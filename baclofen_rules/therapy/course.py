@@ -136,6 +136,10 @@ class Course:
             return False
         return not self.replaced_days or not any(first <= day < end for first, end in self.replaced_days)
 
+    def was_over_on(self, day: int) -> bool:
+        """Say whether it ended by its plan on a day on which more of it was handed over: for no day."""
+        return self.ended_why is Ending.PLANNED and self.ended_on == day == self.supplies[-1].on.toordinal()
+
     def is_fed_by(self, source: str) -> bool:
         """Say whether this is the course's name, or an order or a supply that feeds it."""
         return (

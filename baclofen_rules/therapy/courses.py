@@ -12,18 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, count
 
+from baclofen_rules.therapy.asked import Asked, RelationToCourses
 from baclofen_rules.therapy.course import Course, Ending, Snapshot, Start
 from baclofen_rules.therapy.events import Event, Kind, events_of, standing
 from baclofen_rules.therapy.feeding import Feeding, stock_of
 from baclofen_rules.therapy.fills import is_back
 from baclofen_rules.therapy.model import ZERO, Decision, DecisionKind, Facts, Order, Relation, Supply
-from baclofen_rules.therapy.relations import (
-    Asked,
-    DecidedByOwn,
-    RelationToCourses,
-    decided_by_own,
-    relation_to_courses,
-)
+from baclofen_rules.therapy.relations import DecidedByOwn, decided_by_own, relation_to_courses
 from baclofen_rules.therapy.segments import FAR, Segment, find_payer
 
 
@@ -291,7 +286,7 @@ class Courses:
         asked = self._asked(supply)
         own = self.fed_by(asked.id)
         before: Snapshot | None = None
-        if own is not None and own.last_segment.source == asked.id and (own.is_open or self._was_over(own)):
+        if own is not None and own.last_segment.source == asked.id and (own.is_open or own.was_over_on(self.day)):
             relation, course, before = None, own, own.snapshot()
             if self.decisions and own.is_open:
                 self._keep_decided(course, decided_by_own(self, own, asked, supply))
@@ -310,11 +305,6 @@ class Courses:
         stock = stock_of(segment.plan, supply.tablets or (), supply.days)
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
         self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, segment.left())
-
-    def _was_over(self, course: Course) -> bool:
-        """Say whether a course ended by its plan on the day on which more of it was handed over, for no day."""
-        is_of_today = course.ended_why is Ending.PLANNED and course.ended_on == self.day
-        return is_of_today and course.supplies[-1].on.toordinal() == self.day
 
     def _asked(self, supply: Supply) -> Asked:
         if supply.order is None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from baclofen_rules.therapy.asked import Asked, RelationToCourses
 from baclofen_rules.therapy.course import Course, Snapshot
 from baclofen_rules.therapy.model import Plan
-from baclofen_rules.therapy.relations import Asked, RelationToCourses
 from baclofen_rules.therapy.segments import Left, Segment
 
 

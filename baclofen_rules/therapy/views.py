@@ -26,6 +26,7 @@ from baclofen_rules.therapy.answers import (
     SupplyType,
     Thread,
 )
+from baclofen_rules.therapy.asked import Asked, RelationToCourses
 from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.days import TherapyDays, sum_known
 from baclofen_rules.therapy.fills import days_kept, days_kept_of, fill_days, owes, refill_due_from
@@ -41,7 +42,7 @@ from baclofen_rules.therapy.model import (
     Supply,
     SupplyStatus,
 )
-from baclofen_rules.therapy.relations import Asked, RelationToCourses, relation_to_courses
+from baclofen_rules.therapy.relations import relation_to_courses
 
 
 class Therapy(TherapyDays):
