@@ -22,11 +22,14 @@ _MOST_BETWEEN = 2
 _ONE_SLIP, _TWO_SLIPS = 6, 9
 """Letters from which a word may be misspelt by a letter (one more, one less, another, two exchanged), and by two; shorter
 words only by two letters exchanged, and the beginning of a word from one letter more on."""
+_PREFIX = re.compile(r"(?:[وف]?(?:ال|لل)|[وفبلس])(?=\w{3})")
+"""Arabic letters written together with the word after them: and, so, the, with, for, will."""
 _ARABIC = str.maketrans({"ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ء": None})  # noqa: RUF001  (letters that people exchange)
 _ELISION = re.compile(r"\b(qu|[a-z])'")
 """A French word before its apostrophe ("j'ai"); that of "can't" is left out."""
 _NUMBER = "#"
 _LEAST_NUMBER = 3
+_CLAUSE_SIGN = re.compile(r"[.,;:!?\n\u060c\u061b\u061f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class _Word:
     def fits(self, word: str) -> bool:
         """Say whether a word of a message is this one, give or take its slips."""
         if self.letters == _NUMBER:
-            return word.isdecimal() and int(word) >= _LEAST_NUMBER
+            return int(word) >= _LEAST_NUMBER if word.isdecimal() else word in _vocabulary().numbers
         if self.begins_anywhere:
             return self.letters in word
         size = len(self.letters) - self.ends_anywhere
@@ -74,17 +77,20 @@ class _Vocabulary:
     symptoms: tuple[_Phrase, ...]
     urgent: tuple[_Phrase, ...]
     ordinary: tuple[_Phrase, ...]
+    numbers: frozenset[str]
+    """Number words from `_LEAST_NUMBER` on."""
     denials: frozenset[str]
     between_denial_and_symptom: frozenset[str]
 
 
 def find_red_flag(message: str) -> str | None:
     """Return the words of a message for which it cannot wait; None where there are none."""
-    words = _words(message)
+    words, clause_starts = _words(message)
     vocabulary = _vocabulary()
     left = [_vocabulary_words_of(word) for word in words]
+    barriers = clause_starts | {at for at, word in enumerate(words) if word in vocabulary.denials}
     for phrase in vocabulary.ordinary:
-        while place := _find(phrase, left):
+        while place := _find(phrase, left, barriers=barriers):
             left[place[0] : place[1]] = [frozenset()] * (place[1] - place[0])
     for phrase in vocabulary.urgent:
         if place := _find(phrase, left):
@@ -108,8 +114,15 @@ def _is_denied(before: Sequence[str], vocabulary: _Vocabulary) -> bool:
     return False
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+(?:&\w+)?", _ELISION.sub(r"\1 ", _plain(text)).replace("'", ""))
+def _words(text: str) -> tuple[list[str], frozenset[int]]:
+    """Return the words of a message, and the positions at which a clause begins."""
+    words: list[str] = []
+    clause_starts = set()
+    spelling = _ELISION.sub(r"\1 ", _plain(text)).replace("'", "")
+    for part in _CLAUSE_SIGN.split(spelling):
+        clause_starts.add(len(words))
+        words += re.findall(r"\w+(?:&\w+)?", part)
+    return words, frozenset(clause_starts)
 
 
 def _plain(text: str) -> str:
@@ -118,7 +131,8 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _vocabulary_words_of(word: str) -> frozenset[_Word]:
-    return frozenset(choice for choice in _all_words() if choice.fits(word))
+    spellings = {word, _PREFIX.sub("", word, count=1)} if _PREFIX.match(word) else {word}
+    return frozenset(choice for choice in _all_words() if any(choice.fits(spelling) for spelling in spellings))
 
 
 @cache
@@ -132,6 +146,7 @@ def _all_words() -> frozenset[_Word]:
 def _vocabulary() -> _Vocabulary:
     content = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     denials = content.pop("denials")
+    numbers = frozenset(_plain(content.pop("numbers")["words"]).split("|"))
 
     def phrases(kind: str) -> tuple[_Phrase, ...]:
         return tuple(_read_phrase(text) for language in content.values() for text in language[kind])
@@ -140,6 +155,7 @@ def _vocabulary() -> _Vocabulary:
         phrases("symptoms"),
         phrases("urgent"),
         phrases("ordinary"),
+        numbers,
         frozenset(_plain(denials["words"]).split("|")),
         frozenset(_plain(denials["between"]).split("|")),
     )
@@ -153,22 +169,29 @@ def _read_word(text: str) -> _Word:
     return _Word(_plain(text.strip("*")), begins_anywhere=text.startswith("*"), ends_anywhere=text.endswith("*"))
 
 
-def _find(phrase: _Phrase, words: _Message, start: int = 0) -> tuple[int, int] | None:
-    """Return the first place of a phrase in the words of a message: its first word, and the word after its last."""
+def _find(
+    phrase: _Phrase, words: _Message, start: int = 0, *, barriers: frozenset[int] = frozenset()
+) -> tuple[int, int] | None:
+    """Return the first place of a phrase in the words of a message: its first word, and the word after its last.
+
+    A word at one of the `barriers` is not passed over.
+    """
     for first in range(start, len(words)):
         if not phrase[0].isdisjoint(words[first]):
-            end = _follow(phrase[1:], words, first + 1)
+            end = _follow(phrase[1:], words, first + 1, barriers)
             if end is not None:
                 return first, end
     return None
 
 
-def _follow(places: _Phrase, words: _Message, start: int) -> int | None:
+def _follow(places: _Phrase, words: _Message, start: int, barriers: frozenset[int]) -> int | None:
     if not places:
         return start
     for at in range(start, min(start + _MOST_BETWEEN + 1, len(words))):
         if not places[0].isdisjoint(words[at]):
-            end = _follow(places[1:], words, at + 1)
+            end = _follow(places[1:], words, at + 1, barriers)
             if end is not None:
                 return end
+        if at in barriers:
+            break
     return None
