@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from baclofen_rules.directions import Question, Reading
-from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.regimen import Phase, Regimen, find_difference
 from baclofen_rules.supply import tablets_for
 
 ReadWords = Callable[[str], Reading | Question]
@@ -63,21 +63,55 @@ def read_line(
 
 
 def combine_lines(lines: Sequence[Line], text: str | None) -> Reading | None:
-    """Return what the words of all lines say together; None where a line has none, or they cannot be put together.
+    """Return what the words of all lines say together; None where no line has words, or they cannot be put together.
 
-    Where the words of a line name no length, it has that of its structure.
+    A line without words counts by its structure. Where the words of a line name no length, it has that of its structure.
     """
-    readings = [line.reading for line in lines if isinstance(line.reading, Reading)]
-    if not lines or len(readings) != len(lines):
+    readings = [_reading_of(line) for line in lines]
+    if text is None or not lines or None in readings:
         return None
+    readable = [reading for reading in readings if reading is not None]
+    phases = _put_together(
+        lines, [_with_days(reading.regimen, line.phase) for line, reading in zip(lines, readable, strict=True)]
+    )
+    if phases is None:
+        return None
+    as_needed = all(reading.as_needed for reading in readable)
+    return Reading(text, Regimen(phases, readable[-1].then_stop), as_needed)
+
+
+def find_scheme(lines: Sequence[Line]) -> Reading | None:
+    """Return what one text says that stands on one or all of several lines, where it is the doses of all of them together."""
+    texts = {line.directions: line.reading for line in lines if line.directions is not None}
+    structures = [[line.phase] for line in lines if line.phase is not None]
+    if len(texts) != 1 or len(lines) < 2 or len(structures) != len(lines):
+        return None
+    phases, reading = _put_together(lines, structures), next(iter(texts.values()))
+    if (
+        phases is None
+        or not isinstance(reading, Reading)
+        or find_difference(reading.regimen, Regimen(phases)) == "dose"
+    ):
+        return None
+    return reading
+
+
+def _reading_of(line: Line) -> Reading | None:
+    """Return what the words of a line say; without words its structure, of which an open end goes on."""
+    if line.directions is None and line.phase is not None:
+        return Reading("", Regimen((line.phase,), None if line.phase.days else False))
+    return line.reading if isinstance(line.reading, Reading) else None
+
+
+def _put_together(lines: Sequence[Line], courses: Sequence[list[Phase]]) -> tuple[Phase, ...] | None:
+    """Return the phases of lines that follow each other or share a number; None where they do not fit."""
     phases: list[Phase] = []
-    for _, group in groupby(zip(lines, readings, strict=True), key=lambda pair: pair[0].sequence):
-        together = _take_together([_with_days(reading.regimen, line.phase) for line, reading in group])
+    for _, group in groupby(zip(lines, courses, strict=True), key=lambda pair: pair[0].sequence):
+        together = _take_together([course for _, course in group])
         if together is None or (phases and phases[-1].days is None):
             return None
         phases += together
-    as_needed = all(reading.as_needed for reading in readings)
-    return Reading(text or "", Regimen(tuple(phases), readings[-1].then_stop), as_needed)
+    return tuple(phases)
 
 
 def _take_together(group: list[list[Phase]]) -> list[Phase] | None:

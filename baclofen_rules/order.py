@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from baclofen_rules.checked import Fields, Place
 from baclofen_rules.directions import Question, Reading, read_directions
-from baclofen_rules.lines import Line, ReadWords, combine_lines, read_line
+from baclofen_rules.lines import Line, ReadWords, combine_lines, find_scheme, read_line
 from baclofen_rules.products import OrderedMedicine
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
 from baclofen_rules.text import format_amount
@@ -129,9 +129,14 @@ def read_written(
     lines = tuple(
         common.get("lines", lambda at: [read_written_line(item, read_words) for item in at.items(MOST_PHASES)]) or ()
     )
-    reading: Reading | Question | None = combine_lines(lines, directions)
+    scheme = find_scheme(lines)
+    if scheme is not None:
+        lines = tuple(line._replace(reading=None) for line in lines)
+    reading: Reading | Question | None = scheme or combine_lines(lines, directions)
     if reading is None and directions is not None and all(line.directions for line in lines):
         reading = read_words(directions)
+    elif reading is None:
+        reading = next((line.reading for line in lines if isinstance(line.reading, Question)), None)
     return Order(
         written_on=common.get(
             "written_on", lambda at: at.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on)

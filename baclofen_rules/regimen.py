@@ -155,3 +155,36 @@ class Regimen:
             if days is None or days > 0:
                 phases.append(Phase(window.phase.doses, days, window.phase.unit, window.phase.times))
         return Regimen(tuple(phases), self.then_stop)
+
+
+def find_difference(text: Regimen, structured: Regimen) -> str | None:
+    """Return the first difference: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
+    if text.phases == structured.phases:
+        last = other = text.phases[-1].days
+    else:
+        written, ordered = _levels(text), _levels(structured)
+        if [level for level, _ in written] != [level for level, _ in ordered]:
+            return "dose"
+        if any(days != other for (_, days), (_, other) in zip(written[:-1], ordered[:-1], strict=True)):
+            return "dose"
+        last, other = written[-1][1], ordered[-1][1]
+    if last is not None and other is not None and last != other:
+        return "length"
+    if last is not None and text.then_stop is not None and structured.then_stop is not None:
+        return None if text.then_stop == structured.then_stop else "end"
+    return "end" if text.then_stop and structured.then_stop is False else None
+
+
+def _levels(regimen: Regimen) -> list[tuple[tuple[Decimal, ...], int | None]]:
+    """Doses (in mg, sorted) and days; neighbouring phases with the same doses are one."""
+    levels: list[tuple[tuple[Decimal, ...], int | None]] = []
+    for phase in regimen.phases:
+        scale = phase.largest_dose / max(phase.doses)
+        key = tuple(sorted(dose * scale for dose in phase.doses))
+        if levels and levels[-1][0] == key:
+            before = levels.pop()[1]
+            days = None if phase.days is None or before is None else before + phase.days
+            levels.append((key, days))
+        else:
+            levels.append((key, phase.days))
+    return levels

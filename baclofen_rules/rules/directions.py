@@ -13,14 +13,13 @@ Source: published examples of structured prescriptions whose text, dose and quan
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
 from baclofen_rules.case import Order
-from baclofen_rules.courses import count_tablets, find_difference, write_course, write_quantity, write_tablets
+from baclofen_rules.courses import count_tablets, find_changes, is_taper, write_course, write_quantity, write_tablets
 from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
-from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.regimen import Phase, Regimen, find_difference
 from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
@@ -70,13 +69,13 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _end_matters(order: Order) -> bool:
     """Return whether it would make a difference to know if the phases, which have an end, then stop."""
-    reading, phases = order.reading, order.phases
-    if phases is None:
+    reading, structured = order.reading, order.structured
+    if structured is None:
         return False
     if isinstance(reading, Reading) and (reading.then_stop or (reading.then_stop is False and reading.phases[-1].days)):
         return True
-    steps = [after.mg_per_day - before.mg_per_day for before, after in pairwise(phases)]
-    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+    rises = {before < after for _, before, after in find_changes(structured)}
+    return len(rises) == 2  # up as well as down
 
 
 # ---- the three witnesses
@@ -114,17 +113,32 @@ def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
 def _lines(order: Order, limits: Limits) -> Iterator[Found]:
     """Compare the words of each line with its own doses, then the tablets of all words with those of all doses."""
     for number_, line in enumerate(order.lines, start=1):
-        if line.phase is None or not isinstance(line.reading, Reading):
+        if not isinstance(line.reading, Reading):
             continue
-        structured = Regimen((line.phase,))
-        kind = find_difference(line.reading.regimen, structured)
-        if kind in ("dose", "length"):
+        words = f"Line {number_}: '{clip(line.directions or '', LONGEST_QUOTE)}'"
+        structured = None if line.phase is None else Regimen((line.phase,))
+        kind = None if structured is None else find_difference(line.reading.regimen, structured)
+        if structured is not None and kind in ("dose", "length"):
             written, ordered = write_course(line.reading.regimen), write_course(structured)
             yield _found(
                 Severity.STOP if kind == "dose" else limits.length_differs,
                 f"Line {number_}: the {kind} of its directions differs from that of its structure",
-                f"Line {number_}: '{clip(line.directions or '', LONGEST_QUOTE)}', read as {written}. Its structure: {ordered}.",
+                f"{words}, read as {written}. Its structure: {ordered}.",
                 {"line": str(number_), "directions": written, "phases": ordered, "differs": kind},
+            )
+        if line.reading.as_needed and not order.as_needed:
+            yield _found(
+                limits.as_needed,
+                f"Line {number_}: its directions say that it is taken only when needed, the order does not",
+                f"{words}. The rules count its doses as taken every day.",
+                {"line": str(number_), "differs": "need"},
+            )
+        if line.reading.then_stop and line.sequence < order.lines[-1].sequence:
+            yield _found(
+                limits.end_differs,
+                f"Line {number_}: its directions end the course, and another line follows",
+                f"{words}. Line {len(order.lines)} follows: '{clip(order.lines[-1].directions or '', LONGEST_QUOTE)}'.",
+                {"line": str(number_), "differs": "end"},
             )
     yield from _sums(order)
 
@@ -287,18 +301,17 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
     if regimen is None or _is_plain(order, regimen):
         return
     yield from _misplaced(order, limits)
-    levels = [phase.mg_per_day for phase in regimen.phases]
-    changes = [(at, before, after) for at, (before, after) in enumerate(pairwise(levels), start=1) if before != after]
+    changes = find_changes(regimen)
     if regimen.then_stop and regimen.total_days is None:
         last = format_doses(regimen.phases[-1])
         yield _found(
             limits.open_end,
             "The medicine is to stop, but the last phase has no end: on which day does it stop?",
-            f"Phase {len(levels)}: {last}, without a number of days, and then a stop.",
-            {"phase": str(len(levels))},
+            f"Phase {len(regimen.phases)}: {last}, without a number of days, and then a stop.",
+            {"phase": str(len(regimen.phases))},
         )
     rises = [change for change in changes if change[1] < change[2]]
-    if rises and _is_taper(regimen, changes):
+    if rises and is_taper(regimen, changes):
         at, before, after = rises[0]
         yield _found(
             limits.rise_in_taper,
@@ -309,11 +322,11 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
     if order.repeats is None and changes and not order.is_counted:
         yield Missing((REPEATS_FACT,))
     if order.repeats and changes and not order.is_counted:
-        first, final = format_amount(levels[0]), format_amount(levels[-1])
+        first, final = (format_amount(regimen.phases[at].mg_per_day) for at in (0, -1))
         yield _found(
             limits.repeat_of_course,
             f"Repeating this course would go from {final} mg a day back to {first} mg a day",
-            f"Phase 1: {first} mg a day; phase {len(levels)}: {final} mg a day; repeats: {order.repeats}.",
+            f"Phase 1: {first} mg a day; phase {len(regimen.phases)}: {final} mg a day; repeats: {order.repeats}.",
             {"repeats": str(order.repeats), "from_mg_per_day": final, "mg_per_day": first},
         )
 
@@ -321,14 +334,6 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
 def _is_plain(order: Order, regimen: Regimen) -> bool:
     """A single phase that goes on and is not said to begin on another day: nothing about it can be at fault."""
     return len(regimen.phases) == 1 and not regimen.then_stop and order.starts in ((), (None,))
-
-
-def _is_taper(regimen: Regimen, changes: list[tuple[int, Decimal, Decimal]]) -> bool:
-    """A course that falls and then stops, or falls at least twice and ends below its beginning."""
-    falls = [change for change in changes if change[2] < change[1]]
-    if regimen.then_stop:
-        return bool(falls)
-    return len(falls) > 1 and regimen.phases[-1].mg_per_day < regimen.phases[0].mg_per_day
 
 
 def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:

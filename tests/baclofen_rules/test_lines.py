@@ -84,6 +84,70 @@ def test_another_first_day_in_words_is_asked_about() -> None:
     assert summaries(order(order_line, phases=[([10, 10], 5)], quantity=10))
 
 
+STEPS = [([5, 5, 5], 3), ([10, 10, 10], None)]
+BOTH = "5 mg tid for 3 days then 10 mg tid"
+
+
+@pytest.mark.parametrize(("first", "second"), [(BOTH, None), (None, BOTH), (BOTH, BOTH)])
+def test_a_text_that_says_all_lines_is_compared_with_all_of_them(first: str | None, second: str | None) -> None:
+    lines = [line(1, first, [5, 5, 5], 3), line(2, second, [10, 10, 10])]
+    assert summaries(order(*lines, phases=STEPS)) == []
+
+
+def test_a_text_that_says_all_lines_of_a_day_is_compared_with_all_of_them() -> None:
+    lines = [line(1, "10 mg in the morning and 20 mg at night", [10]), line(1, None, [20])]
+    assert summaries(order(*lines, phases=[([10, 20], None)])) == []
+
+
+@pytest.mark.parametrize("words", ["5 mg tid for 3 days then 20 mg tid", "5 mg tid for 4 days then 10 mg tid"])
+def test_a_text_that_says_other_doses_than_all_lines_is_a_stop(words: str) -> None:
+    (finding,) = findings_of(order(line(1, words, [5, 5, 5], 3), line(2, None, [10, 10, 10]), phases=STEPS))
+    assert finding.severity == "stop"
+
+
+@pytest.mark.parametrize(
+    ("words", "severity"),
+    [
+        ("STOP baclofen", "stop"),
+        ("via intrathecal pump", "stop"),
+        ("5 mg on alternate days", "stop"),
+        ("as per letter", "override"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1])
+def test_words_of_one_line_are_asked_about_where_another_has_none(words: str, severity: str, at: int) -> None:
+    lines = [line(1, None, [5, 5, 5], 3), line(2, None, [10, 10, 10])]
+    lines[at]["directions"] = words
+    (finding,) = findings_of(order(*lines, phases=STEPS))
+    assert (finding.severity, words in finding.detail) == (severity, True)
+
+
+@pytest.mark.parametrize("second", [None, "10 mg tid"])
+def test_need_in_the_words_of_one_line_is_a_finding(second: str | None) -> None:
+    lines = [line(1, "5 mg tid prn", [5, 5, 5], 3), line(2, second, [10, 10, 10])]
+    (sentence,) = summaries(order(*lines, phases=STEPS))
+    assert sentence == "Line 1: its directions say that it is taken only when needed, the order does not"
+
+
+def test_need_in_one_of_two_lines_of_words_alone_is_a_finding() -> None:
+    lines = [{"sequence": 1, "directions": words} for words in ("10 mg at night prn", "10 mg in the morning")]
+    (finding,) = findings_of({"lines": lines, "directions": "10 mg at night prn and 10 mg in the morning"})
+    assert finding.summary.startswith("Line 1: its directions say that it is taken only when needed")
+
+
+@pytest.mark.parametrize("second", [None, "10 mg tid"])
+def test_a_stop_in_the_words_of_a_line_before_the_last_is_a_finding(second: str | None) -> None:
+    lines = [line(1, "5 mg tid for 3 days then stop", [5, 5, 5], 3), line(2, second, [10, 10, 10])]
+    (sentence,) = summaries(order(*lines, phases=STEPS))
+    assert sentence == "Line 1: its directions end the course, and another line follows"
+
+
+def test_a_stop_in_the_words_of_the_last_line_is_read_where_the_first_has_none() -> None:
+    lines = [line(1, None, [10, 10, 10], 7), line(2, "5 mg tid for 7 days then stop", [5, 5, 5], 7)]
+    case = case_with(order(*lines, phases=[([10, 10, 10], 7), ([5, 5, 5], 7)]))
+    assert case.order.reading.then_stop is True
+
+
 def test_a_line_without_words_leaves_the_others_to_their_own_doses() -> None:
     lines = [line(1, "10 mg bd for 5 days", [10, 10], 5), line(2, None, [5, 5], 5)]
     assert findings_of(order(*lines, phases=[([10, 10], 5), ([5, 5], 5)], quantity=15)) == []
