@@ -69,7 +69,8 @@ CONTRADICTIONS = (
         rf"|{_THEN}\s(?:stop|stopping|off|discontinue|cease|absetzen|beenden|arret\w*|suspender|retirar|sospendere|interrompere)\b"
         rf"|{_DAYS}[.,;:]*\s(?:stop|discontinue|cease|absetzen|arret(?:er)?|suspender|sospendere)(?=[\s.,;]*$)"
         rf"|(?:until|till)\s(?:it is\s)?stopped|stop\s(?:after|on|in)\s(?:[0-9]|an?\s|the\s[0-9]|day|week|{_NUMBER}\s)"
-        r"|stop\w*\s(?:date|drinking|smoking|driving|alcohol|when|if)\b|arret progressif|retirar poco a poco|holds?\s(?:in|under|on) ",
+        r"|stop\w*\s(?:date|drinking|smoking|driving|alcohol|when|if)\b|arret progressif|retirar poco a poco|holds?\s(?:in|under|on) "
+        r"|no tomar con alcohol|ne pas prendre avec (?:de l')?alcool|non (?:prendere|assumere) con (?:l')?alcol\w*",
         rf"\b{_STOP}\b.*",
         r"\b(?:withh[oe]ld\w*|omit(?:ted)?|paus(?:e|ed|ing|ieren|iert)|abgesetzt|contra-?indicated|cancel\w*)\b.*",
         rf"\bon hold\b|\bhold\b(?=\s(?:{_MEDICINE}|the|this|dose\w*|until|off|for|all|med\w*|tablets?)|[\s.,;]*$).*",

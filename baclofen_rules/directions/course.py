@@ -97,6 +97,7 @@ class _Course:
             return day
         if clause.change is None:
             is_apart = clause.joined or self.text.is_dated or self._goes_down(clause, day, before)
+            is_apart = is_apart or self._has_same_times(clause)
             if not is_apart and (day.by_the_clock or before.by_the_clock):
                 raise Doubt(clause.start, clause.end, "In addition to what stands before it, or afterwards?")
         elif not clause.change.value or (day.mg > before.mg) != (clause.change.value > 0) or day.mg == before.mg:
@@ -107,6 +108,14 @@ class _Course:
     def _goes_down(self, clause: Clause, day: Day, before: Day) -> bool:
         """Return whether a phase with its length goes on with a taper of several to nothing."""
         return self.text.stops and clause.days is not None and len(self.parts) > 1 and day.mg < before.mg
+
+    def _has_same_times(self, clause: Clause) -> bool:
+        """Return whether the clause before it ended, and named the same times of day: another dose takes its place."""
+        before = self.text.clauses[self.text.clauses.index(clause) - 1]
+        if not isinstance(before, Clause) or not before.has_end or not clause.has_end:
+            return False
+        minutes, earlier = ({moment.minutes for moment in other.moments} for other in (clause, before))
+        return bool(minutes) and minutes == earlier
 
     def _follow_on(self, first: int, start: int, end: int) -> None:
         """Note a phase that does not begin on the day after the last one ended."""

@@ -13,7 +13,7 @@ from .tokens import Kind, Token, Vocabulary
 LARGEST_BARE_COUNT = 4
 """A larger figure without a unit may be milligrams."""
 NIGHT_HOUR = 22
-"""The hour by which "on" beside "om" (every night, every morning) is sorted."""
+"""The hour by which "on" (every night) is sorted, beside "om" (every morning) or in capitals at the end."""
 IN_ADDITION = "In addition to what stands before it, or afterwards?"
 MG_OR_TABLETS = "Milligrams or tablets?"
 
@@ -33,6 +33,16 @@ class ClauseReader(FrequencyReader):
             if self.kind() is Kind.AND or self.is_mark("/+-") or self.is_plus():
                 join = self._join(clause)
                 continue
+            if join == "and" and self.kind() in (
+                Kind.OFTEN,
+                Kind.OD,
+                Kind.ONCE,
+                Kind.EVERY,
+                Kind.HOURLY,
+                Kind.PRN,
+                Kind.X,
+            ):
+                raise Doubt(clause.start, self.token.end, IN_ADDITION)
             if self.is_span():
                 if is_dated and (clause.span is not None or not clause.is_empty):
                     break

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from .course import Understood, read_course
 from .doses import DoseReader
+from .dosing import NIGHT_HOUR
 from .doubt import Doubt, Why
 from .grammar import TextReader
 from .tokens import Kind, Token, Vocabulary, split_atoms, tokenise
@@ -33,6 +34,8 @@ def read(plain: str, written: str, strength_mg: Decimal | None, od_means_once_da
     for vocabulary in vocabularies:
         if len(texts - vocabulary.atoms) <= most_words:
             tokens = tokenise(plain, atoms, vocabulary)
+            if vocabulary.night_in_capitals and written.rstrip(" .").endswith(f" {vocabulary.night_in_capitals}"):
+                tokens[-2] = tokens[-2]._replace(kind=Kind.SLOT, value=NIGHT_HOUR)
             unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)
             attempts.append((unknown, vocabulary, tokens))
     fewest, best, tokens = min(attempts, key=lambda attempt: attempt[0])

@@ -151,6 +151,8 @@ class Vocabulary:
     """Words that are a time of day beside another one only ("mañana" alone may be tomorrow)."""
     clash: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     """Last words of times of day that mean another hour elsewhere, and those beside which it matters."""
+    night_in_capitals: str = ""
+    """A word that means every night where it ends a text in capitals ("10 mg ON"), and may be cut short otherwise."""
     foreign: str = ""
     """A pattern of letters that the language never writes: "à 8h" is no Spanish, though every word of it is one without its accent."""
     advice: str = ""
@@ -292,8 +294,7 @@ class _Lexer:
             elif token.kind is not Kind.NOISE:
                 tokens.append(token._replace(before=before))
                 before = ""
-        end = len(self.plain)
-        return [*tokens, Token(Kind.END, None, end, end, "", before)]
+        return [*tokens, Token(Kind.END, None, len(self.plain), len(self.plain), "", before)]
 
     def _is_pause(self, at: int) -> bool:
         """Return whether a mark only separates: a comma or point, or a dash between blanks that joins no figures."""
@@ -345,10 +346,8 @@ class _Lexer:
 
     def _figure(self, at: int) -> tuple[Token, int]:
         """A number, a part, a length like 3/7, a clock time or a scheme; a question for what may be two things."""
-        start = self.atoms[at].start
         for pattern, kind in ((_SCHEME, Kind.SCHEME), (_CLOCK, Kind.TIME)):
-            match = pattern.match(self.plain, start)
-            if match is None:
+            if (match := pattern.match(self.plain, self.atoms[at].start)) is None:
                 continue
             end = at + 1
             while end < len(self.atoms) and self.atoms[end].start < match.end():

@@ -10,6 +10,7 @@ ENGLISH = Vocabulary(
     language="en",
     decimal_comma=False,
     clock_hours=False,
+    night_in_capitals="ON",
     words={
         **number_words(
             "one two three four five six seven eight nine ten _ twelve _ fourteen fifteen _ _ _ _ twenty",
@@ -113,7 +114,7 @@ ENGLISH = Vocabulary(
         K.STOP: f"[and|then|and then] (stop|stopping|discontinue|cease|off) [it|altogether|completely|taking it|treatment|{_MEDICINE}],"
         "and then off, then off",
         K.CONTINUES: "then continue with a new prescription, to be continued",
-        K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely), for life, lifelong, as maintenance, maintenance, regular, regularly,"
+        K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely), for life, lifelong, as maintenance, maintenance, regular, regularly, scheduled,"
         "[and|continue] until (further notice|reviewed|review|told otherwise), [and] continue (at|on) this dose",
         K.UNTIL_FINISHED: "until finished",
         K.START: "(dose|dosage|directions|instructions) :, dose (increased|decreased|reduced|changed) [:] now, start, begin, start with, begin with, starting, starting with, start at, start on, continue with, continue on, initially, commence",
@@ -122,12 +123,12 @@ ENGLISH = Vocabulary(
         K.TOTAL: "total, in total",
         K.BRAND: f"({_MEDICINE}) [tab|tabs|tablet|tablets]",
         K.TO_BE_TAKEN: "to be taken",
-        K.NOISE: "taken, take, taking, to take, give, swallow, swallowed, please, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
+        K.NOISE: "taken, take, taking, tk, to take, give, swallow, swallowed, please, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
         "[by] the oral route, via the mouth, whole, (with|w/|after|before|with or after|with or just after|just after) [a|some] (food|milk|snack|glass of water|food or milk|water),"
         "with plenty of water, with a full glass of water, (with|with or after|with or just after) (food|food or) (a|or a) meal, with or just after food or a meal, pc, ac, pc and hs pc",
         (K.EACH_DOSE, "per"): "per dose, / dose, (off|from|to) (each|every) dose",
     },
-    advice=r"warning:? (?:this medicine|it) may make you sleepy\.? ?if this happens,? do not drive(?: or use tools or machines)?"
+    advice=r"warning:? (?:this medicine|it) may make you sleepy(?:\.? ?if this happens,? do not drive(?: or use tools or machines)?)?"
     r"|(?:this medicine |it |this )?(?:may|can|might) (?:cause|make you) (?:drowsiness|dizziness|drowsy|sleepy|sleepiness|sedation|drowsiness (?:and|or) dizziness|dizziness (?:and|or) drowsiness)(?: or drowsiness)?"
     r"|if (?:affected|this happens|drowsy|sleepy),? do not drive(?: or (?:use|operate) (?:tools or machines|tools|machines|machinery|tools or machinery))?"
     r"|do not (?:drive|operate machinery|drive or (?:use|operate) (?:tools or machines|machinery|tools|machines))(?: if (?:affected|drowsy|sleepy|you feel (?:drowsy|sleepy)))?"

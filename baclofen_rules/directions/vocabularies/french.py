@@ -72,6 +72,6 @@ FRENCH = Vocabulary(
         "avec [un|un grand|un peu|de] (verre d'eau|peu d'eau|d'eau|l'eau), (au cours|au milieu|pendant|a la fin|au moment|lors) (des|du|les|le|de chaque) (repas),"
         "(avec|apres|avant) (les|le|la|chaque) (repas|nourriture), avec de la nourriture, apres repas, avec du lait",
     },
-    advice=r"ne pas (?:arreter|interrompre)(?: le traitement)?(?: brutalement| brusquement)|ne pas (?:croquer|conduire)"
+    advice=r"ne pas (?:arreter|interrompre)(?: le traitement)?(?: brutalement| brusquement)|ne pas (?:croquer|conduire)|(?:ne pas prendre avec|eviter|sans|pas d')(?: de)? ?(?:l')?alcool"
     r"|(?:pour|contre) (?:la |les |des )?(?:spasticite|spasmes|contractures|douleurs)(?: musculaires)?",
 )

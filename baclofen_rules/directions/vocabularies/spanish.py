@@ -46,7 +46,7 @@ SPANISH = Vocabulary(
         ): "[por la|en la|de|cada] noche, por las noches, al acostarse, antes de (acostarse|dormir), (por la noche|noche) (al acostarse|antes de acostarse|antes de dormir), a la hora de (dormir|acostarse)",
         K.AT: "a las, a la",
         K.MEALS: "con cada comida",
-        K.PRN: "si precisa, si [hay|tiene] dolor, a demanda, si (es necesario|fuera necesario|necesita|necesario), en caso (necesario|de necesidad|de dolor|de espasmos), si espasmos, si presenta dolor, segun necesidad",
+        K.PRN: "si precisa, si [hay|tiene] dolor, a demanda, si (es necesario|fuera necesario|necesita|necesario), en caso (necesario|de necesidad|de dolor|de espasmos), si espasmos, si presenta dolor, segun (necesidad|sea necesario), cuando sea necesario",
         K.REASON: "(por|para) (dolor|espasmos|espasticidad|el dolor|los espasmos|la espasticidad)",
         K.UP_TO: "hasta",
         K.MAX: "max, maximo, como maximo, no superar, no mas de, sin superar, no exceder, no exceder de, sin exceder, maximo de, con un maximo de",
@@ -80,6 +80,6 @@ SPANISH = Vocabulary(
         "(con|despues de|tras|antes de|durante) (las|los) (comidas|alimentos), con (alimento|alimentos|comida|agua|leche|un vaso de agua|abundante agua), despues de comer, con las comidas principales",
     },
     advice=r"no (?:suspender|interrumpir|dejar)(?: el tratamiento| la medicacion)?(?: de forma)?(?: bruscamente| brusca| repentinamente| de golpe)?(?= ?(?:[.,;]|$))"
-    r"|puede (?:producir|causar|dar) (?:sueno|somnolencia|mareo)|no conducir(?: si (?:tiene|nota) sueno)?|evitar (?:el )?alcohol"
+    r"|puede (?:producir|causar|dar) (?:sueno|somnolencia|mareo)|no conducir(?: si (?:tiene|nota) sueno)?|(?:evitar (?:el )?|no (?:tomar|beber|mezclar) (?:con )?)alcohol"
     r"|(?:para|por) (?:el |la |los |las )?(?:espasticidad|espasmos|dolor|rigidez|calambres)(?: musculares| muscular)?",
 )
