@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from baclofen_rules.directions import Question, Why, read_directions
+from baclofen_rules.medicines import find_other_medicine, plain_letters
 from dispensary.api.fhir.elements import Inquiry, as_object, as_text, check_elements, read_words
 
 READ = [
@@ -40,7 +42,16 @@ def note_elements_beside(request: Mapping[str, Any], path: str, inquiry: Inquiry
             _note_substitution(as_object(value, where, inquiry), where, inquiry)
         else:
             words = "; ".join(filter(None, (_read_value(item, where, inquiry) for item in _as_items(value))))
+            if name == "note" and _forbids(words):
+                inquiry.ask(where, "words that forbid the medicine", "an order whose notes do not forbid it")
             inquiry.note(where, f"was not read by the rules: {words[:400] or 'a reference'}")
+
+
+def _forbids(words: str) -> bool:
+    """Return whether a note forbids this medicine ("STOP baclofen", "do not give"); one that stops another medicine does not."""
+    answer = read_directions(words)
+    is_forbidden = isinstance(answer, Question) and answer.why is Why.FORBIDS
+    return is_forbidden and find_other_medicine(plain_letters(words)) is None
 
 
 def _note_substitution(substitution: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:

@@ -47,9 +47,11 @@ def read_medicine(
             medication,
             path,
             inquiry,
-            ["code", "form", "ingredient"],
-            ["identifier", "status", "manufacturer", "amount", "batch"],
+            ["code", "form", "ingredient", "status"],
+            ["identifier", "manufacturer", "amount", "batch"],
         )
+        if medication.get("status", "active") != "active":
+            inquiry.ask(f"{path}.status", "a medication that is no longer valid", "active, or no status")
         concept = as_object(medication.get("code"), f"{path}.code", inquiry)
     coded = read_codings(concept, path, inquiry)
     words = [as_text(concept.get("text"), f"{path}.text", inquiry), *(display for *_, display in coded)]

@@ -10,6 +10,19 @@ from dispensary.api.fhir.medicine import ATC, RXNORM
 from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, UCUM, asked, daily, line, request
 
 
+@pytest.mark.parametrize("status", ["inactive", "entered-in-error"])
+def test_a_medication_that_is_no_longer_valid_is_asked_back(status: str) -> None:
+    medication = {"resourceType": "Medication", "id": "m", "status": status, "code": {"text": "Baclofen 10 mg tablets"}}
+    order = request(
+        medicationCodeableConcept=None,
+        medicationReference={"reference": "#m"},
+        contained=[PATIENT, PRACTITIONER, medication],
+    )
+    assert "a medication that is no longer valid" in asked(order)
+    medication["status"] = "active"
+    assert read_order(order).prescription["strength_mg"] == 10
+
+
 def coded(system: str, code: str, display: str = "", text: str = "") -> dict[str, Any]:
     concept: dict[str, Any] = {"coding": [{"system": system, "code": code} | ({"display": display} if display else {})]}
     return concept | ({"text": text} if text else {})

@@ -153,6 +153,18 @@ def test_a_bundle_holds_one_order_and_no_fact_is_lost_in_it() -> None:
     assert read_order(bundle(request(), {"resourceType": "Coverage"})).notes[0].endswith("Coverage was not read")
 
 
+@pytest.mark.parametrize("words", ["STOP baclofen", "do not dispense", "Do not give baclofen: now has a pump"])
+def test_a_note_that_forbids_the_medicine_is_asked_back(words: str) -> None:
+    assert "MedicationRequest.note: words that forbid the medicine" in asked(request(note=[{"text": words}]))
+
+
+@pytest.mark.parametrize(
+    "words", ["Stop tizanidine", "Do not stop suddenly", "Do not take with alcohol", "Collects on Mondays"]
+)
+def test_a_note_that_forbids_something_else_is_noted(words: str) -> None:
+    assert any(words in note for note in read_order(request(note=[{"text": words}])).notes)
+
+
 def test_a_prior_prescription_of_ours_is_replaced_and_any_other_is_only_noted() -> None:
     assert read_order(request(priorPrescription={"reference": f"MedicationRequest/{OURS}"})).replaces == UUID(OURS)
     foreign = read_order(request(priorPrescription={"reference": "https://elsewhere.example/MedicationRequest/7"}))
