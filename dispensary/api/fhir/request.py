@@ -84,7 +84,7 @@ def _render_medicine(order: Prescription) -> dict[str, Any]:
     stated = order.medicine or {}
     strength = f" {json_number(order.strength_mg)} mg" if order.strength_mg else ""
     form = "tablets" if order.form in {"", "tablet"} else order.form
-    codes = [{"system": ATC, "code": stated.get("atc", "M03BX01")}, *stated.get("codes", ())]
+    codes = [{"system": ATC, "code": stated.get("atc") or "M03BX01"}, *stated.get("codes", ())]
     return {"coding": codes, "text": stated.get("name") or f"{order.brand or 'Baclofen'}{strength} {form}"}
 
 

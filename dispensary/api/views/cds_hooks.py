@@ -29,7 +29,7 @@ from dispensary.api.cds_hooks.cards import Link, cards_of_draft, notes_card, que
 from dispensary.api.cds_hooks.jwt import HookAuthentication
 from dispensary.api.cds_hooks.services import SERVICES, Service
 from dispensary.api.views.base import BaseView, Policy
-from dispensary.api.wire import StrictJSONParser
+from dispensary.api.wire import FHIR_JSON, StrictJSONParser
 from dispensary.assessment import Assessment
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
@@ -44,11 +44,17 @@ class LongJSONParser(StrictJSONParser):
     max_body = 2_000_000
 
 
+class LongFHIRParser(LongJSONParser):
+    """FHIR clients say that what they post is FHIR."""
+
+    media_type = FHIR_JSON
+
+
 class HookView(BaseView):
     """The base of the views: errors are OperationOutcomes, pages of listed origins may call."""
 
     authentication_classes: ClassVar = [TokenAuthentication, HookAuthentication]
-    parser_classes: ClassVar = [LongJSONParser]
+    parser_classes: ClassVar = [LongJSONParser, LongFHIRParser]
     speaks_fhir = True
     may: ClassVar = {"POST": _CALL}
 

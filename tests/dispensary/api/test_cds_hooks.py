@@ -14,10 +14,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.utils import timezone
-from jwt.algorithms import ECAlgorithm
 
 from dispensary.actions import pharmacies, prescriptions
 from dispensary.actors import Actor
@@ -34,7 +32,7 @@ from dispensary.models import (
     StaffRole,
 )
 from tests.dispensary import make
-from tests.dispensary.api.conftest import Caller, today
+from tests.dispensary.api.conftest import ISSUER, Caller, today
 from tests.dispensary.api.fhir.orders import daily, days, line, mg, request
 
 ID = "pat-17"
@@ -490,29 +488,7 @@ def test_feedback_releases_nothing_here(system: Caller, shop: Pharmacy, known: d
 
 # --- the client's own token -------------------------------------------------------------------------------------------
 
-ISSUER = "https://ehr.example"
 AUDIENCE = f"http://testserver{SIGN}"
-
-
-@pytest.fixture
-def key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP384R1())
-
-
-@pytest.fixture
-def program(shop: Pharmacy) -> StaffMember:
-    """A service account of the pharmacy."""
-    return pharmacies.grant_access(
-        user=get_user_model().objects.create_user(username="hospital"), pharmacy=shop, role=StaffRole.TECHNICIAN,
-        display_name="Hospital", is_service=True, by=Actor.system("setup", shop.pk), now=timezone.now(),
-    )  # fmt: skip
-
-
-@pytest.fixture
-def listed(key: ec.EllipticCurvePrivateKey, program: StaffMember, settings: Any) -> None:
-    public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": "k1", "use": "sig", "alg": "ES384"}
-    client = {"user": program.user.get_username(), "keys": {"keys": [public]}}
-    settings.DISPENSARY = settings.DISPENSARY | {"cds_clients": {ISSUER: client}}
 
 
 def bearer(key: Any, algorithm: str = "ES384", **changes: Any) -> dict[str, str]:

@@ -25,6 +25,7 @@ from dispensary.models import (
     StaffRole,
     WorklistItem,
 )
+from tests.clients import run_node
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
 from tests.dispensary.api.fhir.orders import daily, days, line, mg, request
@@ -87,6 +88,23 @@ def one_of_each(handed_over: Dispense, work: WorklistItem) -> dict[str, str]:
         "Communication": str(Reminder.objects.all()[0].public_id),
         "Patient": str(handed_over.patient_id),
     }
+
+
+def test_each_kind_is_valid_to_another_validator_with_the_profiles_of_hl7(
+    pharmacist: Caller, auditor: Caller, one_of_each: dict[str, str], technician: Caller
+) -> None:
+    resources = [pharmacist.get(f"fhir/{name}/{pk}").json() for name, pk in one_of_each.items()]
+    resources += [search(pharmacist, name) for name in one_of_each]
+    resources += [search(auditor, "AuditEvent"), Caller(None).get("fhir/metadata").json()]
+    resources += [
+        technician.post("fhir/MedicationRequest", new_start(), content_type=FHIR).json(),
+        technician.post("fhir/MedicationRequest", {}, content_type=FHIR).json(),
+        technician.post("fhir/MedicationRequest/$review", new_start(), content_type=FHIR).json(),
+        technician.get("fhir/Patient/1").json(),
+    ]
+    issues = run_node("validate.mjs", [*resources, {"resourceType": "MedicationRequest", "status": "active"}])
+    assert issues.pop() != [], "a resource without what is required passes"
+    assert [(resource["resourceType"], found) for resource, found in zip(resources, issues, strict=True) if found] == []
 
 
 def test_each_kind_is_read_found_and_valid(pharmacist: Caller, one_of_each: dict[str, str]) -> None:
@@ -396,13 +414,15 @@ def test_json_is_served_and_xml_refused_in_words(
 
 
 @pytest.mark.parametrize(
-    "address", ["fhir", "fhir/", "fhir/Coverage", "fhir/Patient/", "fhir/Patient/1", "fhir/Patient/1/_history/1", "fhir/DetectedIssue/1-1"]
+    "address", ["fhir/Coverage", "fhir/Patient/", "fhir/Patient/1", "fhir/Patient/1/_history/1", "fhir/DetectedIssue/1-1"]
 )  # fmt: skip
 def test_what_is_not_below_fhir_is_an_operation_outcome(pharmacist: Caller, address: str) -> None:
     outcome(pharmacist.get(address), 404)
 
 
 def test_methods_that_change_are_refused_in_fhir(pharmacist: Caller, one_of_each: dict[str, str]) -> None:
+    for address in ("fhir", "fhir/"):
+        outcome(pharmacist.get(address), 405)
     for method in ("PUT", "PATCH", "DELETE"):
         for name, pk in one_of_each.items():
             outcome(pharmacist.call(method, f"fhir/{name}/{pk}", {}, content_type=FHIR), 405)
