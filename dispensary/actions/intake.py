@@ -105,6 +105,19 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
 
 
 @transaction.atomic
+def take_all(
+    items: Sequence[Intake | Retraction], *, pharmacy: Pharmacy, by: Actor, now: datetime
+) -> list[Received | Prescription]:
+    """Take several orders in or back, all or none, in their sequence. Raises what `take_in` and `take_back` raise."""
+    return [
+        take_in(item, pharmacy=pharmacy, by=by, now=now)
+        if isinstance(item, Intake)
+        else take_back(item, pharmacy=pharmacy, by=by, now=now)
+        for item in items
+    ]
+
+
+@transaction.atomic
 def take_in_supplies(
     *,
     patient: Mapping[str, Any],

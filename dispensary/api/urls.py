@@ -9,6 +9,7 @@ from dispensary.api.views import (
     audit,
     bags,
     downtime,
+    fhir_bundles,
     fhir_log,
     fhir_metadata,
     fhir_orders,
@@ -122,6 +123,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_fhir_routes(),
     path("fhir/AuditEvent", fhir_log.AuditEventSearchView.as_view(), name="fhir-AuditEvent-search"),
     path("fhir/AuditEvent/<uuid:pk>", fhir_log.AuditEventView.as_view(), name="fhir-AuditEvent"),
+    path("fhir", fhir_bundles.BundleView.as_view(), name="fhir-bundle"),
+    path("fhir/", fhir_bundles.SlashedBundleView.as_view(), name="fhir-bundle-slashed"),
     re_path(r"^fhir(/.*)?$", NothingOfFHIRView.as_view(), name="nothing-of-fhir"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),
 ]

@@ -46,6 +46,10 @@ def capability_statement(address: str, log_parameters: Mapping[str, str]) -> dic
                     "what it may; or whatever sign-in the site adds. Each reading is recorded in the log.",
                 },
                 "resource": resources,
+                "interaction": [
+                    {"code": "transaction", "documentation": "Orders are taken in all or none; a collection likewise."},
+                    {"code": "batch", "documentation": "Each order is taken in for itself."},
+                ],
             }
         ],
     }

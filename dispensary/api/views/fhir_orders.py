@@ -54,28 +54,34 @@ IF_NONE_EXIST = OpenApiParameter(
 )
 
 
-class MedicationRequestView(VIEWS["MedicationRequest"][1]):
-    """Orders as FHIR."""
+class OrderIntakeView(FHIRView):
+    """The base of the views that take orders in."""
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(
-        request={"application/fhir+json": RESOURCE},
-        responses={(status, kind): RESOURCE for status in (200, 201) for kind in JSON_KINDS}, parameters=[*CREATES, IF_NONE_EXIST],
-        summary="Take in a MedicationRequest, or a Bundle with one; take back one that its sender withdraws",
-        description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored. "
-        "The same identifier again is answered 200 with the first order, or 409 where the order says something else. "
-        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200); "
-        "with completed it ends as completed, with on-hold it waits until it is sent as active again.",
-    )  # fmt: skip
-    def post(self, request: Request) -> Response:
-        by, resource = self.authorize(), request.data
-        if (here := self._find_existing()) is not None:
-            words = f"An order with this identifier is here already as MedicationRequest/{here.pk}."
-            outcome = {"resourceType": "OperationOutcome", "id": str(here.pk), "issue": [render_words(words)]}
-            return self._locate(Response(outcome))
-        if retraction := read_retraction(resource):
-            return self._locate(self.answer_once(by, lambda: self._take_back_order(retraction, by)))
+    def find_existing(self, condition: str) -> Prescription | None:
+        """Return the order that a condition `identifier=system|value` names. Raises `SeveralExist` where it names several."""
+        if not condition:
+            return None
+        query = QueryDict(condition.removeprefix("?"))
+        identifier = next(p for p in _REQUEST.parameters if p.name == "identifier")
+        if list(query) != ["identifier"]:
+            problem = Problem("If-None-Exist", "another search", "identifier=system|value")
+            raise InvalidInput("This condition cannot be answered.", problem)
+        has_identifier = identifier.read(query["identifier"], UTC)
+        rows = _REQUEST.rows().filter(has_identifier, pharmacy=self.pharmacy)[:2]
+        if len(rows) > 1:
+            problem = Problem("If-None-Exist", "an identifier of several orders", "an identifier with its system")
+            raise SeveralExist("Several orders have this identifier.", problem)
+        return rows[0] if rows else None
+
+    def headers_of(self, pk: str) -> dict[str, str]:
+        """Return the headers that name an order's version."""
+        row = _REQUEST.rows().get(pk=pk)
+        return version_headers(versioned(_REQUEST, row, self.now), _REQUEST.changed_at(row))
+
+    def read_intake(self, resource: Any) -> tuple[Intake, Sequence[str]]:
+        """Read an order to take in, and what it does not say. Raises `InvalidInput` with all questions."""
         order = self._read_order(resource)
         replaces, unknown = self._find_replaced(order)
         intake = Intake(
@@ -91,37 +97,7 @@ class MedicationRequestView(VIEWS["MedicationRequest"][1]):
             identifiers=order.identifiers,
             compare=lambda stored: differing_elements(stored, document),
         )
-        return self._locate(
-            self.answer_once(by, lambda: self._render_outcome(receive_order(self, intake), order.absences))
-        )
-
-    def _find_existing(self) -> Prescription | None:
-        """Return the order that `If-None-Exist` names. Raises `SeveralExist` where it names several."""
-        header = self.request.headers.get("If-None-Exist", "")
-        if not header:
-            return None
-        query = QueryDict(header.removeprefix("?"))
-        identifier = next(p for p in _REQUEST.parameters if p.name == "identifier")
-        if list(query) != ["identifier"]:
-            problem = Problem("If-None-Exist", "another search", "identifier=system|value")
-            raise InvalidInput("This condition cannot be answered.", problem)
-        condition = identifier.read(query["identifier"], UTC)
-        rows = _REQUEST.rows().filter(condition, pharmacy=self.pharmacy)[:2]
-        if len(rows) > 1:
-            problem = Problem("If-None-Exist", "an identifier of several orders", "an identifier with its system")
-            raise SeveralExist("Several orders have this identifier.", problem)
-        return rows[0] if rows else None
-
-    def _locate(self, response: Response) -> Response:
-        """Return a response about an order with the order's address and version."""
-        if response.status_code in {200, 201}:
-            row = _REQUEST.rows().get(pk=response.data["id"])
-            resource = versioned(_REQUEST, row, self.now)
-            headers = version_headers(resource, _REQUEST.changed_at(row))
-            headers["Location"] = f"{base_address(self.request)}/MedicationRequest/{row.pk}"
-            for name, value in headers.items():
-                response[name] = value
-        return response
+        return intake, order.absences
 
     def _read_order(self, resource: Any) -> Order:
         """Read an order; raise `InvalidInput` with all questions, and with what its witnesses say of each other."""
@@ -154,9 +130,8 @@ class MedicationRequestView(VIEWS["MedicationRequest"][1]):
             ]
         return replaced, []
 
-    def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
-        """Take an order back; the reply is an OperationOutcome that names the order and what was handed over."""
-        prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
+    def render_retraction(self, retraction: Retraction, prescription: Prescription) -> Reply:
+        """Return an OperationOutcome that names an order that was taken back, and what was handed over of it."""
         words = f"MedicationRequest/{prescription.pk} is {prescription.standing}, as {retraction.status.value} by its sender: "
         until = " until it is sent as active again" if retraction.status == SenderStatus.ON_HOLD else ""
         issues = [render_words(f"{words}nothing more of it can be handed over{until}.")]
@@ -165,7 +140,7 @@ class MedicationRequestView(VIEWS["MedicationRequest"][1]):
             issues.append(render_words(words, "warning"))
         return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
 
-    def _render_outcome(self, done: Reply, absences: Sequence[str]) -> Reply:
+    def render_outcome(self, done: Reply, absences: Sequence[str]) -> Reply:
         """Return an OperationOutcome: the order's address, findings, rules not assessed, and notes on how it was read."""
         prescription, review = done.body["prescription"], done.body["review"]
         address = f"MedicationRequest/{prescription['id']}"
@@ -186,6 +161,47 @@ class MedicationRequestView(VIEWS["MedicationRequest"][1]):
         issues += [render_note(note) for note in prescription["notes"]]
         issues += [render_note(absence, "information") for absence in absences]
         return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
+
+
+def existing_reply(order: Prescription) -> Reply:
+    """Return an OperationOutcome that names the order that a condition found."""
+    words = f"An order with this identifier is here already as MedicationRequest/{order.pk}."
+    return Reply(200, {"resourceType": "OperationOutcome", "id": str(order.pk), "issue": [render_words(words)]})
+
+
+class MedicationRequestView(OrderIntakeView, VIEWS["MedicationRequest"][1]):
+    """Orders as FHIR."""
+
+    @extend_schema(
+        request={"application/fhir+json": RESOURCE},
+        responses={(status, kind): RESOURCE for status in (200, 201) for kind in JSON_KINDS}, parameters=[*CREATES, IF_NONE_EXIST],
+        summary="Take in a MedicationRequest, or a Bundle with one; take back one that its sender withdraws",
+        description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored. "
+        "The same identifier again is answered 200 with the first order, or 409 where the order says something else. "
+        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200); "
+        "with completed it ends as completed, with on-hold it waits until it is sent as active again.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        by, resource = self.authorize(), request.data
+        if (here := self.find_existing(request.headers.get("If-None-Exist", ""))) is not None:
+            return self._locate(Response(existing_reply(here).body))
+        if retraction := read_retraction(resource):
+            return self._locate(self.answer_once(by, lambda: self._take_back_order(retraction, by)))
+        intake, absences = self.read_intake(resource)
+        return self._locate(self.answer_once(by, lambda: self.render_outcome(receive_order(self, intake), absences)))
+
+    def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
+        prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
+        return self.render_retraction(retraction, prescription)
+
+    def _locate(self, response: Response) -> Response:
+        """Return a response about an order with the order's address and version."""
+        if response.status_code in {200, 201}:
+            pk = response.data["id"]
+            headers = {**self.headers_of(pk), "Location": f"{base_address(self.request)}/MedicationRequest/{pk}"}
+            for name, value in headers.items():
+                response[name] = value
+        return response
 
 
 class SeveralExist(InvalidInput):

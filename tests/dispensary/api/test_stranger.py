@@ -57,6 +57,8 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "reminders/", None, COUNTER),
     ("GET", "withdrawal-risk/", None, COUNTER),
     ("GET", "work/", None, COUNTER),
+    ("POST", "fhir", {"resourceType": "Bundle"}, COUNTER),
+    ("POST", "fhir/", {"resourceType": "Bundle"}, COUNTER),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
     ("POST", "fhir/MedicationRequest/$review", {"resourceType": "Bundle"}, COUNTER),
     *(("GET", f"fhir/{name}", None, COUNTER) for name in KINDS),
