@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 
-from dispensary.counter.pages import SECRETS, page_of, typed_pairs
+from dispensary.counter.pages import is_secret, page_of, typed_pairs
 from dispensary.errors import DispensaryError
 from dispensary.outages import DatabaseAway, OutcomeUnknown
 
@@ -21,7 +21,7 @@ def render_outage(request: HttpRequest, outage: DispensaryError) -> HttpResponse
     """
     is_form = request.method == "POST"
     pairs = typed_pairs(request) if is_form else []
-    has_secret = any(request.POST.get(name) for name in SECRETS)
+    has_secret = any(value and is_secret(name) for name, value in request.POST.items())
     is_unknown = isinstance(outage, OutcomeUnknown)
     is_repeatable = not has_secret and (not is_unknown or bool(request.POST.get("key")))
     context = {

@@ -19,8 +19,8 @@ from dispensary.templatetags.counter import dates
 TYPED_KEY = "dispensary_typed"
 ANSWERED_FOR = ("acknowledged", "lines", "mitigation")
 """Ends of the names of fields with which a person takes responsibility; nobody else finds them filled in."""
-SECRETS = ("password", "code", "passkey", "nonce")
-"""Names of fields that prove who is there: typed anew each time, and kept nowhere."""
+SECRETS = frozenset({"again", "code", "credential", "nonce", "passkey", "pin"})
+"""Names of fields that prove who is there: typed anew each time, and kept nowhere; so is each with "password" in its name."""
 MOST_TYPED = 20_000
 """Characters of a page's fields that are saved when the counter is locked."""
 
@@ -76,9 +76,14 @@ def typed_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     return [
         (name, str(value))
         for name, values in request.POST.lists()
-        if name not in {"csrfmiddlewaretoken", *SECRETS}
+        if name != "csrfmiddlewaretoken" and not is_secret(name)
         for value in values
     ]
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a field of this name proves who is there."""
+    return name in SECRETS or "password" in name
 
 
 def page_of(request: HttpRequest) -> str:
@@ -97,7 +102,8 @@ def save_typed_fields(request: HttpRequest, address: str, text: str) -> None:
     except ValueError:
         pairs = None
     if isinstance(pairs, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        request.session[TYPED_KEY] = {address: [[str(name), str(value)] for name, value in pairs]}
+        fields = [[str(name), str(value)] for name, value in pairs if not is_secret(str(name))]
+        request.session[TYPED_KEY] = {address: fields}
 
 
 def drop_answers(request: HttpRequest) -> None:

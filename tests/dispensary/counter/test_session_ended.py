@@ -118,3 +118,22 @@ def test_what_is_open_at_a_counter_is_shown_to_no_stranger(client: Client, pharm
     stranger = make.staff(make.pharmacy("Elsewhere", now=timezone.now()), now=timezone.now())
     refused = sign_in(client, stranger, page)
     assert refused.status_code == 404 and WORDS not in refused.content.decode()
+
+
+SECRETS = ("password", "password1", "oldpassword", "again", "pin", "code", "passkey", "credential", "nonce")
+
+
+def test_nothing_that_proves_who_is_there_is_kept_on_any_way_through_a_sign_in(
+    client: Client, pharmacist: StaffMember, page: str
+) -> None:
+    typed = {name: f"secret-{name}" for name in SECRETS} | {"words": WORDS}
+    without_token = Client(enforce_csrf_checks=True)
+    words = without_token.post(page, typed, headers={"Referer": f"http://testserver{page}"}).content.decode()
+    assert WORDS in words and "secret-" not in words
+    for address in ("counter:lock", "counter:leave", "counter:resume"):
+        client.force_login(pharmacist.user)
+        client.post(reverse(address), {"next": page, "typed": json.dumps(list(typed.items()))})
+        kept = json.dumps(dict(client.session.items()))
+        assert WORDS in kept and "secret-" not in kept, address
+        client.session.flush()
+        client.cookies.clear()
