@@ -125,11 +125,11 @@ DATABASES = {
 
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
-# The cache holds the counts of wrong second factors alone. It is in the database, as sessions and wrong passwords are: people sign in
+# The cache holds the counts of wrong second factors and the codes that were used, alone. It is in the database, as sessions and wrong passwords are: people sign in
 # while Redis is away, and losing it must not reset the count of guesses.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "deploy.caches.CodeCache",
         "LOCATION": "deploy_cacheentry",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond it entries are dropped, expired or not
     }
@@ -159,6 +159,9 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # a manager lets people in; who was invited by e-mail must be able to add a factor
 MFA_TOTP_ISSUER = "Dispensary"
+MFA_TOTP_TOLERANCE = (
+    1  # the code before and after, too: people type slowly, and telephones' clocks differ (RFC 6238, 5.2)
+)
 USERSESSIONS_TRACK_ACTIVITY = True
 # Sign-in by an organisation's own OpenID provider, where one is named. It opens accounts that a manager has made, and makes none.
 OIDC_SERVER_URL = ENV.get("OIDC_SERVER_URL", "")

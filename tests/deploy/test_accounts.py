@@ -1,21 +1,27 @@
 """Accounts: every page opens in our look, and a wrong password shuts out one name at one address and nobody else."""
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from allauth.mfa.app_settings import TOTP_PERIOD
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth
 from allauth.mfa.totp.internal.auth import (
     TOTP,
     format_hotp_value,
     generate_totp_secret,
     hotp_value,
-    yield_hotp_counters_from_time,
 )
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
+from deploy.models import CacheEntry
 from tests.dispensary import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine_clock")]
@@ -155,8 +161,22 @@ def test_second_factors_are_not_guessed_on_and_the_password_alone_lets_nobody_in
 
 
 def code_of(secret: str) -> str:
-    counter = next(yield_hotp_counters_from_time())
-    return str(format_hotp_value(hotp_value(secret, counter)))
+    """Return the code of this moment, which is valid for half a minute more."""
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // TOTP_PERIOD)))
+
+
+def test_a_code_is_right_for_half_a_minute_before_and_after_its_own_and_no_longer(
+    user: AbstractBaseUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = generate_totp_secret()
+    factor = TOTP.activate(user, secret)
+    counter = 59_000_000
+    monkeypatch.setattr(auth, "time", SimpleNamespace(time=lambda: counter * TOTP_PERIOD + 1))
+    codes = [format_hotp_value(hotp_value(secret, counter + steps)) for steps in (-3, -1, 1, 3)]
+    assert [factor.validate_code(code) for code in codes] == [False, True, True, False]
+    assert [factor.validate_code(code) for code in codes] == [False] * 4, "a code is used once"
+    kept = CacheEntry.objects.filter(cache_key__contains="totp.used").values_list("expires", flat=True)
+    assert len(kept) == 2 and min(kept) > timezone.now() + timedelta(seconds=2 * TOTP_PERIOD), "as long as it is right"
 
 
 def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_adds(user: AbstractBaseUser, settings) -> None:
