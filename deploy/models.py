@@ -1,5 +1,6 @@
-"""The table of Django's database cache, as a model so that `migrate` makes it."""
+"""The table of Django's database cache, as a model so that `migrate` makes it, and people's PINs."""
 
+from django.conf import settings
 from django.db import models
 
 
@@ -15,3 +16,15 @@ class CacheEntry(models.Model):
 
     def __str__(self) -> str:
         return self.cache_key
+
+
+class Pin(models.Model):
+    """The PIN with which a person takes a counter over where they signed in on that day. It signs nothing."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    digest = models.CharField(max_length=128, help_text="a password's digest of the keyed digest of the PIN")
+    set_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="wrong ones since the last full sign-in")
+
+    def __str__(self) -> str:
+        return f"PIN of {self.user_id}"

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from deploy.models import Pin
 from dispensary import policies
 from dispensary.actions.people import record_ended_session, record_sign_in_change
 from dispensary.actions.signatures import forget_attempts
@@ -24,10 +25,11 @@ from dispensary.models import StaffMember
 @at_counter(policies.may_change_settings)
 @transaction.atomic
 def reset_factors(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
-    """Remove app, passkeys and recovery codes of somebody who lost them."""
+    """Remove app, passkeys, recovery codes and PIN of somebody who lost them."""
     member = visit.fetch(StaffMember.objects.select_related("user", "pharmacy"), pk)
     record_sign_in_change(member=member, what="second factors removed", by=visit.by, now=visit.now)
     count, _ = Authenticator.objects.filter(user_id=member.user_id).delete()
+    Pin.objects.filter(user_id=member.user_id).delete()
     messages.success(
         request, f"{member.display_name} signs in by password until they add a second factor ({count} removed)."
     )

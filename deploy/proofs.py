@@ -1,7 +1,7 @@
 """Fresh proof of a person by django-allauth: a passkey, or the password and, where there is a second factor, a code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from fido2.webauthn import UserVerificationRequirement
 from dispensary.errors import Problem
 from dispensary.models import SignatureMethod
 from dispensary.proof import Factor, NotProven, PasswordProof, Proof, User
+
+CODES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
 
 
 class AccountProof(PasswordProof):
@@ -42,11 +44,7 @@ class AccountProof(PasswordProof):
         proof = super().verify(request, user, digest, evidence, now)
         if Factor.CODE not in self.begin(user):
             return proof
-        kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-        if not any(
-            factor.wrap().validate_code(evidence.get(Factor.CODE, ""))
-            for factor in Authenticator.objects.filter(user_id=user.pk, type__in=kinds)
-        ):
+        if not is_right_code(user.pk, evidence.get(Factor.CODE, ""), CODES):
             raise NotProven(
                 "That code is not right, or was used already.",
                 Problem(
@@ -54,6 +52,12 @@ class AccountProof(PasswordProof):
                 ),
             )
         return Proof(proof.user_id, now, SignatureMethod.SECOND_FACTOR, digest)
+
+
+def is_right_code(user_id: object, code: str, kinds: Sequence[str]) -> bool:
+    """Return whether this is a code of one of the person's factors of these kinds; it is used up."""
+    factors = Authenticator.objects.filter(user_id=user_id, type__in=kinds)
+    return any(factor.wrap().validate_code(code) for factor in factors)
 
 
 def _ask_passkeys(user: User, digest: str) -> tuple[Mapping[str, Any], Any] | None:

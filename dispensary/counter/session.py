@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dispensary import idle_lock
 from dispensary.counter import drafts
-from dispensary.counter.access import OPEN_WORK_KEY, PHARMACY_KEY, at_counter, find_visit
+from dispensary.counter.access import OPEN_WORK_KEY, PHARMACY_KEY, SIGNED_IN_HERE_KEY, at_counter, find_visit
 from dispensary.counter.forms import NOT_RECOGNISED
 from dispensary.counter.pages import (
     TYPED_KEY,
@@ -80,8 +80,9 @@ def leave(request: HttpRequest) -> HttpResponse:
     drop_answers(request)
     drafts.drop_answers(request)
     open_work = {key: request.session[key] for key in (TYPED_KEY, drafts.KEY)}
+    signed_in_here = request.session.get(SIGNED_IN_HERE_KEY, {})
     logout(request)
-    request.session[OPEN_WORK_KEY] = [str(visit.pharmacy.pk), open_work]
+    request.session.update({OPEN_WORK_KEY: [str(visit.pharmacy.pk), open_work], SIGNED_IN_HERE_KEY: signed_in_here})
     return redirect_to_login(address)
 
 

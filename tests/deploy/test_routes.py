@@ -24,7 +24,10 @@ FOR_ANYBODY = {
     "counter:join",  # by a link that works once: `tests/deploy/test_people.py` forges one
     "counter:unlock",  # asks for the password
     "counter:lock", "counter:leave", "counter:resume",  # of the session that asks
+    "switch-person",  # to who signed in with this browser today: `tests/deploy/test_pins.py`
 }  # fmt: skip
+FOR_THEMSELVES = {"pin"}
+"""Shows and changes what belongs to whoever is signed in."""
 FOR_MANAGERS = {"reset-factors", "unlock-person", "signed-in", "sign-out-person"}
 """`tests/deploy/test_people.py` asks them as every role and as a manager of another pharmacy."""
 ACCOUNTS_FOR_ANYBODY = {
@@ -60,7 +63,7 @@ def test_every_route_belongs_to_a_list() -> None:
     spaces = {space for space, _, _ in ROUTES}
     assert spaces <= STAFF | SIGNED_LINKS | {"", "monitoring"}, spaces
     loose = {name for space, name, address in ROUTES if not space and not address.startswith("accounts/")}
-    assert loose <= FOR_ANYBODY | FOR_MANAGERS, loose
+    assert loose <= FOR_ANYBODY | FOR_THEMSELVES | FOR_MANAGERS, loose
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from dispensary.actions.limits import lines_of
 from dispensary.actions.settings_changes import apply_due
 from dispensary.models import AuditEntry, Pharmacy, Prescription, SignedLimit, StaffMember, StaffRole
+from tests.deploy.test_accounts import code_of
 from tests.dispensary import make
 from tests.journeys.browsing import check_page, open_window, sign_in
 
@@ -207,3 +209,57 @@ def test_another_person_takes_the_counter_over_with_what_is_open(
         window.follow("Enter")
         expect(page.locator("#id_lot")).to_have_value("LOT-OPEN")
         expect(page.locator(".d-bar__who")).to_contain_text(pharmacist.display_name)
+
+
+def test_a_colleague_goes_on_by_pin_and_code_where_they_signed_in_today(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, order: Prescription
+) -> None:
+    make.products()
+    colleague = make.staff(pharmacist.pharmacy, now=timezone.now())
+    secret = generate_totp_secret()
+
+    def type_code(page: Page) -> None:
+        cache.clear()  # the code of half a minute ago may be used again
+        page.get_by_label("Code").fill(code_of(secret))
+
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, colleague)
+        expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+        page.get_by_role("link", name="Your account").click()
+        page.get_by_role("link", name="PIN to switch person").click()
+        expect(page.get_by_role("link", name="Add the app first")).to_be_visible()
+        check_page(window, "pin-without-app")
+        TOTP.activate(colleague.user, secret)
+        page.reload()
+        page.get_by_label("PIN", exact=True).fill("718294")
+        page.get_by_label("The same again").fill("718294")
+        page.get_by_label("Your password").fill(make.PASSWORD)
+        type_code(page)
+        check_page(window, "pin-set")
+        window.follow("F9")
+        expect(page.get_by_role("button", name="End the PIN")).to_be_visible()
+        check_page(window, "pin")
+        page.get_by_role("button", name="Switch person").click()
+        expect(page.get_by_role("heading", name="Who goes on here?")).to_be_visible()
+        page.get_by_role("link", name="Sign in with a password or passkey").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        page.get_by_label("Name").fill(pharmacist.user.username)
+        page.get_by_label("Password").fill(make.PASSWORD)
+        window.follow("Enter")
+        expect(page.locator(".d-bar__who")).to_contain_text(pharmacist.display_name)
+        window.go(reverse("counter:check", args=[order.pk]))
+        page.locator("#id_lot").fill("LOT-OPEN")
+        page.get_by_role("button", name="Switch person").click()
+        expect(page.get_by_role("heading", name="Who goes on here?")).to_be_visible()
+        check_page(window, "switch-by-pin")
+        page.get_by_label("PIN").fill("000000")
+        type_code(page)
+        window.follow("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("PIN or code is not right")
+        check_page(window, "switch-by-pin-refused")
+        page.get_by_label("PIN").fill("718294")
+        type_code(page)
+        window.follow("Enter")
+        expect(page.locator(".d-bar__who")).to_contain_text(colleague.display_name)
+        expect(page.locator("#id_lot")).to_have_value("LOT-OPEN")
