@@ -9,7 +9,7 @@ from django.db.models import prefetch_related_objects
 from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rules import all_rules
 from dispensary.models import DispenseStatus, OverrideState
-from dispensary.record import Rows
+from dispensary.rows import Rows
 
 _REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
 """Codes of the rules for which an earlier answer counts: at a repeat, or where a rise asks several again in one."""

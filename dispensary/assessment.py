@@ -30,7 +30,8 @@ from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex, Source
 from dispensary.models.review import Reviewed
 from dispensary.profiles import profile_named
-from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
+from dispensary.record import record_document, trim_zeros
+from dispensary.rows import Rows, group_packs, order_id, select_rows
 
 CASE_FORMAT = "baclofen-case/2"
 INPUT_FORMAT = "baclofen-case/1"

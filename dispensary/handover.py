@@ -23,7 +23,7 @@ from dispensary.errors import Conflict, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
 from dispensary.models.keys import short_key
 from dispensary.models.pharmacy import LabelLayout
-from dispensary.record import Rows, group_packs, select_rows
+from dispensary.rows import Rows, group_packs, select_rows
 
 LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
 """The receipt that a label is tried with before the log has written one."""

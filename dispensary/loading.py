@@ -78,7 +78,7 @@ def read_record(patient_id: UUID, patient: Patient | None = None, gtins: Collect
 
     `patient` is the row that is to have it, where the caller has one; `gtins`, in 14 digits, are those of packs to be handed over.
     """
-    ((*arrays, work, products),) = run(SQL["read_record"], {"patient": patient_id, "gtins": list(gtins)})
+    ((*arrays, work, checks, products),) = run(SQL["read_record"], {"patient": patient_id, "gtins": list(gtins)})
     models: tuple[type[Model], ...] = (
         Patient, Pharmacy, Prescription, Prescriber, Phase, Override, SecondSignature, Dispense, PriorSupply, Decision, Namesake,
         Preparation, ReminderPlan,
@@ -92,6 +92,7 @@ def read_record(patient_id: UUID, patient: Patient | None = None, gtins: Collect
         (patient,) = rows[Patient]
         (patient.pharmacy,) = rows[Pharmacy]
     _join(patient, rows)
+    patient.checks = frozenset(checks)
     plan = next(iter(rows[ReminderPlan]), None)
     known = {product.gtin: product for product in build_rows(Product, products)}
     return Record(patient, rows[Preparation], plan, frozenset(work), known)

@@ -38,4 +38,7 @@ SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE 
        ARRAY(SELECT ROW({dispensary.ReminderPlan m}) FROM dispensary_reminderplan m WHERE m.patient_id = %(patient)s
               ORDER BY m.version DESC LIMIT 1),
        ARRAY(SELECT w.kind FROM dispensary_worklistitem w WHERE w.patient_id = %(patient)s AND w.state <> 'resolved'),
+       ARRAY(SELECT ROW(v.prescription_id, v.reviewed_at) FROM dispensary_review v
+               JOIN dispensary_decision c ON c.order_id = v.prescription_id AND c.decided_at = v.reviewed_at
+              WHERE c.patient_id = %(patient)s AND v.reason = 'checked'),
        ARRAY(SELECT ROW({dispensary.Product t}) FROM dispensary_product t WHERE t.gtin = ANY(%(gtins)s::text[]))

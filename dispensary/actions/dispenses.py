@@ -57,7 +57,7 @@ from dispensary.models import (
     ReviewReason,
 )
 from dispensary.models.reminders import Withdrawal
-from dispensary.record import group_orders, order_id
+from dispensary.rows import group_orders, order_id
 from dispensary.scanning import Pack
 from dispensary.statements import remember_related
 from dispensary.text import clean_line

@@ -9,7 +9,8 @@ from typing import Any
 from dispensary.answered import answered_document
 from dispensary.assessment import CASE_FORMAT, Assessment, assess_document, facts_for_the_rules, profile_of
 from dispensary.models import Patient, Pharmacy
-from dispensary.record import record_document, select_rows
+from dispensary.record import record_document
+from dispensary.rows import select_rows
 
 _DRAFT = "draft"
 """The id of an order that is not taken in."""

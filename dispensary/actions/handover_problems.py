@@ -12,7 +12,7 @@ from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.loading import handed_over_on, remaining_on
 from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, Product
-from dispensary.record import group_orders
+from dispensary.rows import group_orders
 from dispensary.scanning import Pack
 from dispensary.text import clean_line
 

@@ -18,7 +18,7 @@ from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Awaited, OrderClaim, Prescriber, Prescription, PrescriptionStatus, Source
 from dispensary.models.prescription import OPEN_STATUSES
-from dispensary.record import group_orders
+from dispensary.rows import group_orders
 from dispensary.text import clean_line
 
 CLAIM_LASTS = timedelta(minutes=15)

@@ -41,11 +41,11 @@ from dispensary.models import (
 )
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.models.reminders import ReminderKind
-from dispensary.record import group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
 from dispensary.reminders.schedule import Standing
 from dispensary.reminders.work import close_patient_work
+from dispensary.rows import group_orders, order_id
 from dispensary.statements import run
 
 log = logging.getLogger(__name__)

@@ -36,8 +36,8 @@ from dispensary.models import (
 from dispensary.models.reminders import Withdrawal
 from dispensary.models.review import Reviewed
 from dispensary.models.therapy import RELATIONS
-from dispensary.record import group_orders
 from dispensary.reminders.work import close_patient_work
+from dispensary.rows import group_orders
 from dispensary.text import clean_line
 
 

@@ -23,7 +23,7 @@ from dispensary.documents.words import mg
 from dispensary.loading import remaining_on
 from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
 from dispensary.models.therapy import RELATIONS
-from dispensary.record import group_orders
+from dispensary.rows import group_orders
 from dispensary.scanning import Pack
 
 PACK_FIELDS = tuple(field.name for field in fields(PackDraft) if field.name != "further")

@@ -17,7 +17,8 @@ from baclofen_rules.rulebook import rulebook
 from baclofen_rules.therapy import HAND_OVER, How, Relation, therapy
 from dispensary.errors import InvalidInput
 from dispensary.profiles import profile_named
-from dispensary.record import Rows, group_orders, group_packs, order_id, record_document
+from dispensary.record import record_document
+from dispensary.rows import Rows, group_orders, group_packs, order_id
 
 REASON = "Supplies handed over before {day} overlap, and nobody said whether one replaces the other. Ask, and record it."
 

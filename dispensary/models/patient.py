@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
@@ -33,6 +35,8 @@ class Patient(models.Model):
 
     namesake_rows: list[Namesake] | None = None
     """Set by `loading.read_record`: the questions about records of the same name and birth date, but for those that are one person."""
+    checks: Collection[tuple[UUID, datetime]] | None = None
+    """Set by `loading.read_record`: the orders whose bag was checked at the moment of a decision about them, with that moment."""
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="patients")
     identifier = models.CharField(max_length=64, help_text=_("the pharmacy's own number for the patient"))

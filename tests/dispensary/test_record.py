@@ -10,21 +10,22 @@ from django.db.models import prefetch_related_objects
 
 from baclofen_rules.therapy import HAND_OVER
 from dispensary.actions import dispenses, patients
+from dispensary.actions.reviews import freeze
 from dispensary.actors import Actor
-from dispensary.assessment import therapy_of
+from dispensary.assessment import assess, therapy_of
 from dispensary.errors import NotAllowed
-from dispensary.loading import OF_A_PATIENT
+from dispensary.loading import OF_A_PATIENT, read_record
 from dispensary.models import (
     Decision,
     DecisionKind,
     Dispense,
     Patient,
     Pharmacy,
-    Preparation,
     Prescription,
-    Stage,
+    ReviewReason,
 )
-from dispensary.record import record_document, select_rows
+from dispensary.record import record_document
+from dispensary.rows import select_rows
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -151,21 +152,26 @@ def test_a_decision_that_was_corrected_does_not_count(patient: Patient, pharmaci
     ids=["before it", "with it", "after it", "with the check of its bag", "with the check of the next bag"],
 )
 def test_an_answer_is_about_the_hand_over_that_it_was_given_for(
-    patient: Patient, pharmacist: Actor, hours: int, is_checked: bool, about: int | str
+    patient: Patient,
+    pharmacist: Actor,
+    django_assert_num_queries: Any,
+    hours: int,
+    is_checked: bool,
+    about: int | str,
 ) -> None:
     order = make.prescription(patient)
     second = make.NOW + 3 * DAY
     supplies = [make.hand_over(order, pharmacist, now, Decimal(21)) for now in (make.NOW, second)]
     answered_at = second + timedelta(hours=hours)
     if is_checked:
-        bag = {"pharmacy": order.pharmacy, "bag": [], "prepared_by": "a", "preparer_name": "A", "prepared_at": make.NOW}
-        Preparation.objects.create(
-            prescription=order, stage=Stage.CHECKED, checked_at=answered_at, checked_by="b", **bag
-        )
+        assessment = assess(order, on=TODAY)
+        freeze(subject=order, assessment=assessment, reason=ReviewReason.CHECKED, by=pharmacist, now=answered_at)
     decide(patient, DecisionKind.BESIDE, "other", order=order, on=second.date(), decided_at=answered_at)
-    document = record_document(select_rows(patient, second.date()), second.date())
+    with django_assert_num_queries(1):
+        of_record = record_document(select_rows(read_record(patient.pk).patient, second.date()), second.date())
     since = supplies[about].pk if isinstance(about, int) else about
-    assert [row.get("since") for row in document["decisions"]] == [str(since)]
+    for document in (of_record, record_document(select_rows(patient, second.date()), second.date())):
+        assert [row.get("since") for row in document["decisions"]] == [str(since)]
 
 
 def test_a_decision_is_neither_changed_nor_deleted(patient: Patient) -> None:

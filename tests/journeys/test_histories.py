@@ -33,8 +33,8 @@ from dispensary.models import (
     ReminderState,
     StaffMember,
 )
-from dispensary.record import group_orders, order_id
 from dispensary.reminders.texts import LANGUAGES, medicine_in, patient_page, say_tablets
+from dispensary.rows import group_orders, order_id
 from tests.dispensary import make
 from tests.journeys.histories import History
 
