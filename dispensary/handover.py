@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
-from math import ceil
 from typing import Any
 
 from django.db.models import QuerySet
@@ -168,7 +167,7 @@ def printed_handover(dispense: Dispense, today: date) -> Handover:
     calendar = _calendar_of(made)
     names = [tablet_name(row) for row in made.dispenses]
     return replace(
-        _label_values(dispense, label_of(made, dispense), names),
+        _label_values(dispense, label_of(made, dispense), names, made.therapy.fills(made.supply)),
         receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
         calendar=calendar,
         calendar_tablets=tuple(names) if len(names) > 1 else (),
@@ -194,7 +193,7 @@ def label_values(dispenses: Sequence[Dispense], therapy: Therapy) -> list[Handov
         ordered = row.prescription.strength_mg
         index = strengths.index(ordered) if ordered in strengths else 0
         course = build_course(therapy, HAND_OVER, index, row.strength_mg, usual_times=row.pharmacy.times_by_count)
-        labels.append(_label_values(row, course, names))
+        labels.append(_label_values(row, course, names, therapy.fills(HAND_OVER)))
     return labels
 
 
@@ -202,7 +201,7 @@ def _order_in_question(therapy: Therapy) -> str | None:
     return next(supply.order for supply in therapy.facts.supplies if supply.id == HAND_OVER)
 
 
-def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> Handover:
+def _label_values(dispense: Dispense, course: Course, names: Sequence[str], fills: int) -> Handover:
     return Handover(
         medicine=medicine_name(dispense),
         strength_mg=dispense.strength_mg,
@@ -218,23 +217,18 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
         born_on=dispense.patient.birth_date,
         emergency=emergency_number(dispense.pharmacy.phone),
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
-        **_us_lines(dispense),
+        **_us_lines(dispense, fills),
     )
 
 
-def _us_lines(dispense: Dispense) -> dict[str, Any]:
+def _us_lines(dispense: Dispense, fills: int) -> dict[str, Any]:
     """Return prescriber, refills and date of discarding, which only labels of the United States bear (USP <17>, <7>).
 
-    The tablets are discarded when their pack expires, a year after the hand-over at the latest.
+    `fills`: ordered quantities begun with it. The tablets are discarded when their pack expires, a year after the hand-over at the latest.
     """
     if dispense.pharmacy.label_layout != LabelLayout.US:
         return {}
     order, on = dispense.prescription, dispense.pharmacy.local_day(dispense.handed_over_at)
-    earlier = order.dispenses.exclude(status=DispenseStatus.CANCELLED).filter(
-        handed_over_at__lt=dispense.handed_over_at
-    )
-    handed_over = dispense.quantity + sum((row.quantity for row in earlier), Decimal(0))
-    fills = ceil(handed_over / order.quantity) if order.quantity else len(earlier) + 1
     expiries = [pack["expiry"] for pack in dispense.packs if pack["expiry"] is not None]
     return {
         "layout": LabelLayout.US,

@@ -25,14 +25,24 @@ def owes(order: Order | None, supplies: Sequence[Supply]) -> tuple[Decimal, ...]
 
 def _rest(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
     """Return the tablets that the fill begun lacks, by product, after some hand-overs; 0 where the quantity is unknown."""
-    quantities = [product.quantity for product in order.plan.products]
-    handed_over = [sum([s.tablets[i] for s in supplies if s.tablets], ZERO) for i in range(len(quantities))]
-    fills = [ceil(count / quantity) for count, quantity in zip(handed_over, quantities, strict=True) if quantity]
-    begun = max(fills, default=0)
+    begun = fills_begun(order, supplies)
     return tuple(
-        begun * (quantity or ZERO) - count if quantity else ZERO
-        for count, quantity in zip(handed_over, quantities, strict=True)
+        begun * quantity - count if quantity else ZERO for count, quantity in _against_quantities(order, supplies)
     )
+
+
+def fills_begun(order: Order, supplies: Sequence[Supply]) -> int:
+    """Return how many ordered quantities some hand-overs have begun; where none is known, each hand-over is one."""
+    fills = [ceil(count / quantity) for count, quantity in _against_quantities(order, supplies) if quantity]
+    return max(fills, default=len(supplies))
+
+
+def _against_quantities(order: Order, supplies: Sequence[Supply]) -> list[tuple[Decimal, Decimal | None]]:
+    """Return the tablets handed over with the quantity ordered, by product."""
+    return [
+        (sum([s.tablets[index] for s in supplies if s.tablets], ZERO), product.quantity)
+        for index, product in enumerate(order.plan.products)
+    ]
 
 
 def days_kept(state: Courses, course: Course) -> int:

@@ -52,6 +52,29 @@ def fill_days(of: Therapy, order_id: str) -> int:
 # --- fills --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("quantity", "supplies", "fills"),
+    [
+        (84, [given("A", -28, 84)], 1),
+        (84, [given("A", -28, 42), given("A", -14, 42)], 1),
+        (84, [given("A", -28, 42), given("A", -14, 43)], 2),
+        (84, [given("A", -28, 84), given("A", 0, 0.5)], 2),
+        (84, [given("A", -28, 84, status=SupplyStatus.CANCELLED), given("A", 0, 84)], 1),
+        (84, [given("A", -28, 84, back=-20), given("A", 0, 84)], 2),
+        (None, [given("A", -28, 84), given("A", -14, 42)], 2),
+    ],
+)
+def test_fills_are_the_ordered_quantities_begun(quantity: int | None, supplies: list[Supply], fills: int) -> None:
+    of = state(order("A", plan(([10, 10, 10], None), quantity=quantity)), *supplies)
+    assert of.fills(supplies[-1].id) == fills
+    assert of.fills(supplies[0].id) == 1
+
+
+def test_a_fill_of_two_strengths_is_begun_by_either() -> None:
+    of = state(order("A", TWO_PRODUCTS), given("A", -28, 56, 56), given("A", 0, 0, 14))
+    assert of.fills("A0") == 2
+
+
 def test_nothing_is_owed_where_the_quantity_is_unknown() -> None:
     unknown = order("A", plan(([10, 10, 10], None), quantity=None))
     assert state(unknown, given("A", -5, 84)).owed("A") is None
