@@ -9,7 +9,7 @@ from typing import NamedTuple
 from baclofen_rules.case import Case, Fill, Relation
 from baclofen_rules.fills import Past, Standing
 from baclofen_rules.record import Record
-from baclofen_rules.therapy import HAND_OVER, Habits, OrderRelation, Therapy, therapy
+from baclofen_rules.therapy import HAND_OVER, Habits, How, OrderRelation, Therapy, therapy
 
 
 class TherapyStanding(NamedTuple):
@@ -42,7 +42,15 @@ def stand(case: Case, record: Record, habits: Habits) -> TherapyStanding:
     if tablets is not None and case.order is not None and case.order.regimen is not None:
         after = before.with_hand_over(ask.order, tablets)
         position = after.position(HAND_OVER)
-    return TherapyStanding(_look_back(before, relation), before, relation, after, position)
+    past = _look_back(before, relation)
+    starts_on = case.on if after is None else after.supply(HAND_OVER).starts_on
+    if starts_on > case.on and position > 1 and relation.how is How.OWN_ORDER:
+        # Its tablets are for the days after those at home: its first dose follows the last one of those.
+        then = therapy(record.facts(starts_on, habits)).relate(ask.order)
+        if then is not None and then.previous_high is not None:
+            held_days = _held_days(starts_on, then.held_since, then.uncovered_on)
+            past = past._replace(previous_mg=then.previous_high, previous_low_mg=then.previous_low, held_days=held_days)
+    return TherapyStanding(past, before, relation, after, position)
 
 
 def _look_back(before: Therapy, relation: OrderRelation) -> Past:

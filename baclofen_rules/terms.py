@@ -76,6 +76,7 @@ class Terms:
         "not_repeated",
         "order",
         "other_oral_products",
+        "passed_days",
         "patient",
         "phases",
         "position",
@@ -151,6 +152,8 @@ class Terms:
         """The most and the fewest doses a day."""
         self.fixed_days = 0
         """Days of all phases whose length is known."""
+        self.passed_days = 0
+        """Days of the first phase that lie before this supply."""
         self.is_open = self.stops = self.may_stop = False
         """Whether the last phase has an open end; whether the medicine is said to end after it; whether the course has
         an end and it is not said what follows (an open end goes on)."""
@@ -167,7 +170,9 @@ class Terms:
             self.regimen = None
             return
         if self.position > 1:
-            self.regimen = self.regimen.from_day(self.position)
+            whole, self.regimen = self.regimen, self.regimen.from_day(self.position)
+            days = whole.phases[-len(self.regimen.phases)].days
+            self.passed_days = (days or 0) - (self.regimen.phases[0].days or days or 0)
         regimen = self.regimen
         self.phases = phases = regimen.phases
         first = phases[0]
@@ -281,7 +286,7 @@ class Terms:
         for number_, (phase, following) in enumerate(pairwise(phases), start=1):
             if phase.mg_per_day != following.mg_per_day:
                 name = f"Phase {number_} to phase {number_ + 1}"
-                yield Transition(phase.mg_per_day, following.mg_per_day, phase.days, name)
+                yield Transition(phase.mg_per_day, following.mg_per_day, self._days_of(number_), name)
         if self.stops:
             yield self.to_zero
 
@@ -315,8 +320,16 @@ class Terms:
     @property
     def to_zero(self) -> Transition:
         """The last phase to nothing, whether or not the prescription says that it stops."""
-        last = self.phases[-1]
-        return Transition(last.mg_per_day, ZERO, last.days, f"Phase {len(self.phases)} to zero")
+        number = len(self.phases)
+        return Transition(self.phases[-1].mg_per_day, ZERO, self._days_of(number), f"Phase {number} to zero")
+
+    def _days_of(self, number: int) -> int | None:
+        """Return the days of a phase; of the first with those on which its dose was taken before this supply."""
+        phase = self.phases[number - 1]
+        if number > 1 or phase.days is None or not self.is_continuing:
+            return phase.days
+        is_taken = self.previous_low_mg == self.previous_mg == phase.mg_per_day
+        return phase.days + (min(self.passed_days, self.held_days) if is_taken else 0)
 
     @property
     def starting_level_mg(self) -> Decimal:
