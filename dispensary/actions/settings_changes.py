@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dispensary import audit, policies
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.errors import Conflict, NotAllowed, Problem
-from dispensary.models import Pharmacy, SettingsChange, StaffRole
+from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
 
 GUARDED = frozenset({"profile", "token_signs", "second_signer", "second_signer_minutes", "separate_steps"})
 """Settings that decide which limits hold and who signs."""
@@ -38,14 +39,14 @@ def change_settings(
         pharmacies.change_settings(pharmacy=pharmacy, changes=changes, version=version, by=by, now=now)
         return None
     pharmacies.check_settings(locked, guarded)
-    if SettingsChange.objects.filter(pharmacy=locked, decided_at=None).exists():
+    if find_waiting(locked) is not None:
         raise Conflict("Another change of limits or signers waits already. Decide or withdraw it first.")
     rest = {name: value for name, value in changes.items() if name not in guarded}
     pharmacies.change_settings(pharmacy=pharmacy, changes=rest, version=version, by=by, now=now)
-    managers = pharmacy.staff.filter(role=StaffRole.MANAGER, active=True).count()
+    may_agree = any(is_settled(member, now) and member.actor().name != by.name for member in _managers(locked))
     change = SettingsChange.objects.create(
         pharmacy=locked, changes=guarded, asked_by=by.name, asker_name=by.display, asked_at=now,
-        due_at=now + WAIT if managers < 2 else None,
+        due_at=None if may_agree else now + WAIT,
     )  # fmt: skip
     body = {"changes": guarded, "from": {name: getattr(locked, name) for name in guarded}, "due_at": change.due_at}
     audit.record(Event.SETTINGS_ASKED, pharmacy=locked, by=by, now=now, subject=locked, body=body)
@@ -54,13 +55,16 @@ def change_settings(
 
 @transaction.atomic
 def approve(*, change: SettingsChange, by: Actor, now: datetime) -> Pharmacy:
-    """Put a change into force as another manager than who asked for it."""
+    """Put a change into force as another manager than who asked for it, and than somebody whom they made one for it. Raises `NotAllowed`."""
     locked = _lock_open(change, by)
     if locked.asked_by == by.name:
         raise NotAllowed(
             "You asked for this change. Another manager agrees to it.",
             Problem("", "the same person", "another manager of this pharmacy"),
         )
+    if not any(is_settled(member, now) for member in _managers(locked.pharmacy) if member.actor().name == by.name):
+        problem = Problem("", "a manager since today", "another manager, since 24 hours or longer")
+        raise NotAllowed("Who was made a manager within the last 24 hours agrees to nothing yet.", problem)
     return _put_into_force(locked, by, now)
 
 
@@ -89,6 +93,24 @@ def _apply_one(key: int, now: datetime) -> None:
     change = SettingsChange.objects.select_for_update(skip_locked=True).filter(pk=key, decided_at=None).first()
     if change is not None:
         _put_into_force(change, Actor.system("settings", change.pharmacy_id), now)
+
+
+def find_waiting(pharmacy: Pharmacy) -> SettingsChange | None:
+    """Return the change that is not in force yet, and neither taken back."""
+    return SettingsChange.objects.filter(pharmacy=pharmacy, decided_at=None).first()
+
+
+def is_settled(member: StaffMember, now: datetime) -> bool:
+    """Return whether a manager has been one for longer than `WAIT`, by the log: nobody lets in a second one who agrees at once."""
+    entries = AuditEntry.objects.filter(
+        pharmacy=member.pharmacy_id, action=Event.ACCESS_CHANGED, occurred_at__gt=now - WAIT, subject_id=str(member.pk)
+    )
+    bodies = [line.body for line in audit.lines(entries, member.pharmacy_id)]
+    return all(body is not None and body.get("from") == body["to"] for body in bodies)  # a first access has no "from"
+
+
+def _managers(pharmacy: Pharmacy) -> QuerySet[StaffMember]:
+    return pharmacy.staff.filter(role=StaffRole.MANAGER, active=True).select_related("pharmacy")
 
 
 def _lock_open(change: SettingsChange, by: Actor) -> SettingsChange:

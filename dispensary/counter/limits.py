@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
 from dispensary.actions import limits as actions
+from dispensary.actions.settings_changes import find_waiting
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.settings import LABELS
 from dispensary.counter.signing import SignatureForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
@@ -62,6 +64,8 @@ def limits(request: HttpRequest, visit: Visit) -> HttpResponse:
                 messages.success(request, "The lines are signed.")
                 return redirect("counter:limits")
     context = {
+        "waiting": find_waiting(visit.pharmacy),
+        "labels": LABELS,
         "rows": [(line, signed.get(line.digest)) for line in lines],
         "open": sum(line.digest not in signed for line in lines),
         "form": form,

@@ -224,7 +224,7 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
     context = {
         "form": form,
         "version": version or visit.pharmacy.version,
-        "waiting": SettingsChange.objects.filter(pharmacy=visit.pharmacy, decided_at=None).first(),
+        "waiting": settings_changes.find_waiting(visit.pharmacy),
         "labels": LABELS,
         "profiles": profile_differences(visit.today),
         "default_profile": conf().default_profile,

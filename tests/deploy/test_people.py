@@ -178,7 +178,7 @@ def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_wo
 
 
 def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy, at_work: Client) -> None:
-    other = make.staff(here, StaffRole.MANAGER, now=timezone.now())
+    other = make.staff(here, StaffRole.MANAGER, now=timezone.now() - timedelta(days=2))
     Pharmacy.objects.filter(pk=here.pk).update(opened_at=timezone.now() - timedelta(days=2))
     fields = OPENED | {
         "token_signs": "no",
@@ -192,6 +192,8 @@ def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy
     }
     page = at_work.post(reverse("counter:settings"), fields | {"profile": "uk-smpc"}, follow=True).content.decode()
     assert "Not in force yet" in page and "uk-smpc" in page and "Agree: put it into force" not in page
+    counter = sign_in(make.staff(here, StaffRole.TECHNICIAN).user.get_username())
+    assert "uk-smpc</strong>" in counter.get(reverse("counter:limits")).content.decode(), "everybody sees what waits"
     change = reverse("counter:decide-change", args=[SettingsChange.objects.get().pk])
     assert at_work.post(change, {"do": "approve"}).status_code == 403
     stranger = sign_in(make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).user.get_username())

@@ -98,7 +98,7 @@ def test_another_pharmacys_patient_is_opened_with_a_reason_and_shown_the_next_da
 def test_a_change_of_limits_waits_for_a_second_manager(
     browser: Browser, live_server: LiveServer, manager: StaffMember
 ) -> None:
-    other = make.staff(manager.pharmacy, StaffRole.MANAGER, now=timezone.now())
+    other = make.staff(manager.pharmacy, StaffRole.MANAGER, now=timezone.now() - timedelta(days=2))
     with open_window(browser, live_server.url) as window:
         page = window.page
         sign_in(window, manager)

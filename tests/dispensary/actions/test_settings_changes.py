@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dispensary import audit
-from dispensary.actions import settings_changes
+from dispensary.actions import pharmacies, settings_changes
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import SettingsChange, StaffRole
 from tests.dispensary import make
@@ -21,14 +21,18 @@ def shop():
     return make.pharmacy(now=NOW - timedelta(days=2))
 
 
+def manager_of(shop, since=NOW - timedelta(days=2)):
+    return make.staff(shop, StaffRole.MANAGER, now=since)
+
+
 @pytest.fixture
 def mara(shop):
-    return make.staff(shop, StaffRole.MANAGER).actor()
+    return manager_of(shop).actor()
 
 
 @pytest.fixture
 def milo(shop):
-    return make.staff(shop, StaffRole.MANAGER).actor()
+    return manager_of(shop).actor()
 
 
 def ask(shop, by, changes=PROFILE, now=NOW):
@@ -63,6 +67,34 @@ def test_of_two_managers_the_other_agrees_and_never_the_same(shop, mara, milo):
     assert settings_changes.approve(change=waiting, by=milo, now=NOW).profile == "uk-smpc"
     with pytest.raises(Conflict, match="decided already"):
         settings_changes.withdraw(change=waiting, by=mara, now=NOW)
+
+
+@pytest.mark.parametrize("way", ["let in", "made a manager", "let in again"])
+def test_nobody_makes_a_second_manager_who_agrees_at_once(shop, mara, way):
+    if way == "let in":
+        friend = manager_of(shop, NOW - timedelta(hours=1))
+    else:
+        role = StaffRole.PHARMACIST if way == "made a manager" else StaffRole.MANAGER
+        friend = make.staff(shop, role, now=NOW - timedelta(days=2))
+        if way == "let in again":
+            pharmacies.end_access(member=friend, by=mara, now=NOW - timedelta(hours=2))
+        change_access(friend, mara, NOW - timedelta(hours=1))
+    for n in range(3):
+        change_access(friend, mara, NOW, f"Renamed {n}")
+    friend.refresh_from_db()
+    waiting = ask(shop, mara)
+    assert waiting.due_at == NOW + timedelta(hours=24), "there is one manager who counts"
+    with pytest.raises(NotAllowed, match="within the last 24 hours"):
+        settings_changes.approve(change=waiting, by=friend.actor(), now=NOW + timedelta(hours=22, minutes=59))
+    settings_changes.approve(change=waiting, by=friend.actor(), now=NOW + timedelta(hours=23))
+    shop.refresh_from_db()
+    assert shop.profile == "uk-smpc"
+
+
+def change_access(member, by, now, name="Friend"):
+    return pharmacies.grant_access(
+        user=member.user, pharmacy=member.pharmacy, role=StaffRole.MANAGER, display_name=name, by=by, now=now
+    )
 
 
 def test_a_change_that_is_taken_back_never_comes_into_force(shop, mara):
