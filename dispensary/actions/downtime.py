@@ -24,7 +24,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import profile_of, therapy_of
 from dispensary.audit import Event
 from dispensary.documents import DowntimeForm, DowntimeOrder, DowntimePatient, Paper, PharmacyLines, downtime_form_pdf
-from dispensary.documents.words import hour_in_words, long_day, mg
+from dispensary.documents.words import birthday, hour_in_words, long_day, mg
 from dispensary.errors import InvalidInput, Problem
 from dispensary.handover import order_number
 from dispensary.loading import OF_A_PATIENT, remaining_on
@@ -97,7 +97,7 @@ def _describe_patients(pharmacy: Pharmacy, patients: Sequence[Patient], today: d
     for patient in patients:
         yield DowntimePatient(
             name=f"{patient.family_name}, {patient.given_name}".rstrip(", "),
-            born=f"born {long_day(patient.birth_date)}" if patient.birth_date else "date of birth not known",
+            born=f"born {birthday(patient.birth_date)}" if patient.birth_date else "date of birth not known",
             number=patient.identifier,
             facts=[(name, words) for name, words in _describe_facts(patient, limits, profile.name, today) if words],
             orders=list(_describe_orders(patient, summaries[patient.pk])),

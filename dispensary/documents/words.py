@@ -132,6 +132,11 @@ def long_day(day: date, language: str = ENGLISH) -> str:
     return f"{short_day(day, language)}{NB}{day.year}"
 
 
+def birthday(day: date) -> str:
+    """ "24 Nov 1968", never split over two lines."""
+    return NB.join((str(day.day), words_in(ENGLISH)["months"][day.month - 1], str(day.year)))
+
+
 def when(stretch: Stretch, language: str = ENGLISH) -> str:
     """ "Tue 24 Nov to Thu 26 Nov", "Tue 24 Nov only", "From Tue 24 Nov"."""
     words = words_in(language)["label"]

@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 from baclofen_rules.text import format_amount
 from dispensary.counter.dose_line import NARROW, DoseLine, Picture
 from dispensary.documents import words
-from dispensary.documents.words import NB, long_day
+from dispensary.documents.words import NB, birthday, long_day
 
 register = template.Library()
 
@@ -94,6 +94,12 @@ def day(value: object) -> str:
     if value in (None, ""):
         return "not known"
     return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
+
+
+@register.filter
+def born(value: date) -> str:
+    """Format a date of birth as `24 Nov 1968`."""
+    return birthday(value)
 
 
 @register.filter
