@@ -79,11 +79,12 @@ def day(request: HttpRequest, visit: Visit) -> HttpResponse:
 def count_orders(visit: Visit) -> list[Tile]:
     """Return how many orders wait by what stands in the way; states without orders are left out."""
     queue = reverse("counter:queue")
-    waiting = waiting_orders(visit).prefetch_related(None).order_by().values_list("state", "not_due")
+    waiting = waiting_orders(visit).prefetch_related(None).annotate(is_due=Q(due_on__lte=visit.today))
+    counts_of_states = waiting.order_by().values_list("state", "is_due").annotate(Count("pk"), Min("received_at"))
     states, due, oldest = Counter[str](), 0, None
-    for state, not_due, count, first_at in waiting.annotate(Count("pk"), Min("received_at")):
+    for state, is_due, count, first_at in counts_of_states:
         states[state] += count
-        if not not_due:
+        if is_due:
             due += count
             oldest = first_at if oldest is None else min(oldest, first_at)
     since = f"the oldest for {timesince(oldest, visit.now, depth=1)}" if oldest else ""

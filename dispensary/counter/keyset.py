@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -25,27 +25,32 @@ _TIME = "%Y%m%dT%H%M%S%f"
 class Place:
     """The sort key of an order; `pk` decides between orders that came in at the same moment."""
 
-    not_due: bool
+    turn_on: date
+    """The day on which it is its turn: today where it is due."""
     received_at: datetime
     pk: UUID
 
     @classmethod
     def of(cls, order: Any) -> Self:
-        """Return the place of an order that was fetched with the annotation `not_due`."""
-        return cls(order.not_due, order.received_at, order.pk)
+        """Return the place of an order that was fetched with the annotation `turn_on`."""
+        return cls(order.turn_on, order.received_at, order.pk)
 
     @classmethod
     def parse(cls, name: str, text: str) -> Self:
         """Read a place from a page's address. Raises InvalidInput on any other text."""
         try:
-            not_due, moment, pk = text.split("_")
-            return cls(bool(int(not_due)), datetime.strptime(moment, _TIME).replace(tzinfo=UTC), UUID(hex=pk))
+            turn_on, moment, pk = text.split("_")
+            return cls(
+                date.fromisoformat(turn_on),
+                datetime.strptime(moment, _TIME).replace(tzinfo=UTC),
+                UUID(hex=pk),
+            )
         except ValueError as error:
             problem = Problem(name, text[:80], "the address of a page's own link", "Start again from the queue.")
             raise InvalidInput("There is no such page of the queue.", problem) from error
 
     def __str__(self) -> str:
-        return f"{int(self.not_due)}_{self.received_at.astimezone(UTC).strftime(_TIME)}_{self.pk.hex}"
+        return f"{self.turn_on:%Y%m%d}_{self.received_at.astimezone(UTC).strftime(_TIME)}_{self.pk.hex}"
 
     def after(self, order_by: tuple[str, ...]) -> Q:
         """Return the condition for the orders that follow this place in a list sorted like that."""

@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
@@ -28,6 +29,8 @@ from dispensary.models import (
     OPEN_STAGES,
     Awaited,
     Dispense,
+    Namesake,
+    NamesakeAnswer,
     OrderClaim,
     OrderState,
     OrderSummary,
@@ -48,8 +51,15 @@ from dispensary.search import find_labelled_orders, find_patients
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
+LONGEST_WAITING_FIRST = ("turn_on", "received_at", "pk")
+"""Those that are due, in the order in which they came in, then the others in that of their days."""
 NEWEST_FIRST = ("-received_at", "-pk")
+HAS_NAMESAKE = Exists(
+    Namesake.objects.filter(Q(patient=OuterRef("patient")) | Q(other=OuterRef("patient"))).exclude(
+        answer=NamesakeAnswer.SAME
+    )
+)
+"""Of an order of whose patient's name and birth date there is another record."""
 MOST_NEWEST = 5
 MOST_DONE = 15
 IS_READY = Q(prescription__preparations__stage__in=CHECKED_STAGES)
@@ -111,7 +121,7 @@ class Tab:
 class DueColumn(TypedDict):
     """The column that `waiting_orders` and `search` add."""
 
-    not_due: bool
+    turn_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +224,7 @@ def news(request: HttpRequest, visit: Visit) -> HttpResponse:
 @at_counter()
 def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Redirect to the next order that is not blocked, or to the queue when there is none."""
-    due = waiting_orders(visit).filter(not_due=False).order_by(*LONGEST_WAITING_FIRST)
+    due = waiting_orders(visit).filter(turn_on=visit.today).order_by(*LONGEST_WAITING_FIRST)
     here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()
     place = Place.of(here) if here else None
     parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
@@ -226,13 +236,15 @@ def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueColumn]]:
-    """Return the open orders of the pharmacy, with `not_due` where their day has not come or is not known."""
-    not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
-    waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
+    """Return the open orders of the pharmacy with `turn_on`: today where they are due, far off where their day is not known."""
+    turn_on = Greatest(Coalesce(F("due_on"), date.max), Value(visit.today))
+    waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(turn_on=turn_on)
     # Nothing is joined, so that the database sorts summaries alone.
     requests = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.ORDER_REQUESTED)
     asked_at = Subquery(requests.exclude(state=WorkState.RESOLVED).values("opened_at")[:1])
-    orders = Prescription.objects.select_related("patient", "claim").annotate(asked_at=asked_at)
+    orders = Prescription.objects.select_related("patient", "claim").annotate(
+        asked_at=asked_at, has_namesake=HAS_NAMESAKE
+    )
     return waiting.prefetch_related(Prefetch("prescription", orders), "prescription__phases")
 
 
@@ -275,7 +287,7 @@ def count_tabs(visit: Visit, current: str, *, has_bags: bool) -> list[Tab]:
 
 def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
     """Return the last due orders to come in that are not on the first page; newest first."""
-    due = waiting_orders(visit).filter(not_due=False).exclude(pk__in=[order.pk for order in first_page.orders])
+    due = waiting_orders(visit).filter(turn_on=visit.today).exclude(pk__in=[order.pk for order in first_page.orders])
     newest = due.prefetch_related(None).prefetch_related("prescription__patient").order_by(*NEWEST_FIRST)
     return [summary.prescription for summary in newest[:MOST_NEWEST]]
 
@@ -283,9 +295,8 @@ def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
 def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
     """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
     orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary", "claim")
-    orders = orders.prefetch_related("phases", open_bags()).annotate(
-        not_due=Value(False)
-    )  # a part of each page's place
+    orders = orders.prefetch_related("phases", open_bags())
+    orders = orders.annotate(has_namesake=HAS_NAMESAKE, turn_on=Value(visit.today))  # a part of each page's place
     packed = find_waiting_for_pack(visit, words)
     if packed:
         return orders.filter(pk__in=packed)
@@ -303,7 +314,7 @@ def find_waiting_for_pack(visit: Visit, words: str) -> list[UUID]:
         return []
     if product is None:
         return []
-    fitting = waiting_orders(visit).filter(not_due=False, prescription__strength_mg=product.strength_mg)
+    fitting = waiting_orders(visit).filter(turn_on=visit.today, prescription__strength_mg=product.strength_mg)
     return list(fitting.values_list("pk", flat=True))
 
 
