@@ -30,7 +30,7 @@ HELP = {
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One fact on the page: its fields, and the rules that wait for it."""
+    """One fact on the page with its fields."""
 
     name: str
     label: str
@@ -42,7 +42,6 @@ class Ask:
     """The tick "not known" of a fact that is typed."""
     day: forms.BoundField | None
     """The day on which it was measured."""
-    rules: str
 
     @property
     def has_choices(self) -> bool:
@@ -114,9 +113,8 @@ class AskForm(StyledForm):
                 self[f"{name}_items"] if FACTS[name].kind in LISTS else None,
                 self[f"{name}_{UNKNOWN}"] if f"{name}_{UNKNOWN}" in self.fields else None,
                 self[DAY_OF[name]] if name in DAY_OF else None,
-                ", ".join(rules),
             )
-            for name, rules in self.missing.items()
+            for name in self.missing
         ]
 
     def error_lines(self, *, needs_all: bool) -> list[ErrorLine]:
