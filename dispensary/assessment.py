@@ -165,7 +165,7 @@ def supply_type_of(dispense: Dispense, on: date) -> SupplyType:
     """Return the kind of one product's hand-over, as known on the evening of a day. Raises `InvalidInput` when what is stored cannot be read."""
     if dispense.prescription.source == Source.EMERGENCY:
         return SupplyType.EMERGENCY
-    patient = dispense.patient
+    patient = dispense.person
     rows = select_rows(patient, on)
     products = rows.products_of(dispense.prescription)
     packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)

@@ -22,7 +22,7 @@ from dispensary.errors import Conflict, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
 from dispensary.models.keys import short_key
 from dispensary.models.pharmacy import LabelLayout
-from dispensary.rows import Rows, group_packs, select_rows
+from dispensary.rows import Rows, decisions_of, group_packs, select_rows, supplies_of
 
 LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
 """The receipt that a label is tried with before the log has written one."""
@@ -49,7 +49,7 @@ class HandedOver:
     @cached_property
     def now(self) -> Therapy:
         """The therapy as known today, with everything that came later."""
-        patient = self.dispenses[0].patient
+        patient = self.dispenses[0].person
         habits = habits_of_profile(patient.pharmacy, self.today)
         return count_therapy(patient, select_rows(patient, self.today), self.today, habits)
 
@@ -95,7 +95,7 @@ def handed_over(dispense: Dispense, today: date) -> HandedOver:
 
     Raises `InvalidInput` when what is stored cannot be read.
     """
-    patient, local_day = dispense.patient, dispense.pharmacy.local_day
+    patient, local_day = dispense.person, dispense.pharmacy.local_day
     on = local_day(dispense.handed_over_at)
     rows = select_rows(patient, on, until=dispense.handed_over_at)
     products = rows.products_of(dispense.prescription)
@@ -115,7 +115,9 @@ def handed_over(dispense: Dispense, today: date) -> HandedOver:
 
 def papers_in_hand(patient: Patient, on: date) -> list[Dispense]:
     """Return the supplies whose label and calendar the patient still goes by, newest first."""
-    dispenses = select_dispenses().filter(patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED)
+    dispenses = select_dispenses().filter(
+        prescription__patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED
+    )
     return [row for row in dispenses.order_by("-handed_over_at") if not handed_over(row, on).is_over]
 
 
@@ -130,9 +132,9 @@ def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
     """
     names = {str(row.pk) for products in rows.orders for row in products}
     names |= {"all", *(str(row.pk) for row in rows.prior_supplies)}
-    supplied_again = [row.handed_over_at for row in dispense.patient.dispenses.all() if row not in rows.dispenses]
+    supplied_again = [row.handed_over_at for row in supplies_of(dispense.person) if row not in rows.dispenses]
     decisions: list[Decision] = []
-    for row in sorted(dispense.patient.decisions.all(), key=lambda row: row.decided_at):
+    for row in decisions_of(dispense.person):
         is_printed = row.kind in _PRINTED_KINDS and row.course.partition("@")[0] in names
         if row.kind == DecisionKind.COUNTED and any(moment <= row.decided_at for moment in supplied_again):
             is_printed = False

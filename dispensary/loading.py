@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,6 @@ from django.db.models import Model, Prefetch
 from dispensary.models import (
     Decision,
     Dispense,
-    DispenseStatus,
     Namesake,
     Override,
     Patient,
@@ -38,9 +36,10 @@ OF_A_PATIENT: tuple[str | Prefetch[str], ...] = (
     Prefetch("prescriptions", Prescription.objects.select_related("prescriber")),
     "prescriptions__phases",
     "prescriptions__overrides",
-    "dispenses",
+    "prescriptions__dispenses",
     "prior_supplies",
     "decisions",
+    "joined_records__decisions",
 )
 """What the record of a patient is made of, to prefetch for many patients at once."""
 
@@ -88,18 +87,22 @@ def read_record(patient_id: UUID, patient: Patient | None = None, gtins: Collect
     }
     if not rows[Patient]:
         raise Patient.DoesNotExist
+    row, *joined = rows[Patient]
     if patient is None:
-        (patient,) = rows[Patient]
+        patient = row
         (patient.pharmacy,) = rows[Pharmacy]
-    _join(patient, rows)
+    _join(patient, joined, rows)
     patient.checks = frozenset(checks)
     plan = next(iter(rows[ReminderPlan]), None)
     known = {product.gtin: product for product in build_rows(Product, products)}
     return Record(patient, rows[Preparation], plan, frozenset(work), known)
 
 
-def _join(patient: Patient, rows: Mapping[type[Model], list[Any]]) -> None:
+def _join(patient: Patient, joined: Sequence[Patient], rows: Mapping[type[Model], list[Any]]) -> None:
     """Let the rows of a record refer to each other."""
+    for record in joined:
+        record.joined_to, record.pharmacy = patient, patient.pharmacy
+    records = {row.pk: row for row in (patient, *joined)}
     orders: dict[UUID, Prescription] = {row.pk: row for row in rows[Prescription]}
     prescribers = {row.pk: row for row in rows[Prescriber]}
     dispenses, seconds = (
@@ -120,18 +123,19 @@ def _join(patient: Patient, rows: Mapping[type[Model], list[Any]]) -> None:
         answer.prescription, answer.dispense = orders[answer.prescription_id], dispenses.get(answer.dispense_id)
         answer._state.fields_cache["second"] = seconds.get(answer.pk)
     for dispense in dispenses.values():
-        dispense.patient, dispense.pharmacy = patient, patient.pharmacy
+        dispense.patient, dispense.pharmacy = records[dispense.patient_id], patient.pharmacy
         dispense.prescription = orders[dispense.prescription_id]
         remember_related(dispense, "overrides", used[dispense.pk])
     for row in (*rows[PriorSupply], *rows[Decision]):
-        row.patient = patient
+        row.patient = records[row.patient_id]
     for bag in rows[Preparation]:
         bag.prescription = orders[bag.prescription_id]
-    related_names = {
-        "prescriptions": Prescription, "dispenses": Dispense, "prior_supplies": PriorSupply, "decisions": Decision,
-    }  # fmt: skip
-    for name, model in related_names.items():
-        remember_related(patient, name, rows[model])
+    decisions = _group(rows[Decision], "patient_id")
+    for record in records.values():
+        remember_related(record, "decisions", decisions[record.pk])
+    remember_related(patient, "prescriptions", rows[Prescription])
+    remember_related(patient, "prior_supplies", rows[PriorSupply])
+    remember_related(patient, "joined_records", joined)
     patient.namesake_rows = rows[Namesake]
 
 
@@ -142,11 +146,10 @@ def _group(rows: Iterable[Any], key: str) -> defaultdict[UUID, list[Any]]:
     return groups
 
 
-def add_dispenses(patient: Patient, dispenses: Sequence[Dispense]) -> None:
+def add_dispenses(dispenses: Sequence[Dispense]) -> None:
     """Add hand-overs that were written just now to a record that was read before."""
-    remember_related(patient, "dispenses", [*dispenses, *patient.dispenses.all()])
     for row in dispenses:
-        remember_related(row.prescription, "dispenses", handed_over_on(row.prescription))
+        remember_related(row.prescription, "dispenses", [row, *row.prescription.dispenses.all()])
 
 
 def add_decisions(patient: Patient, decisions: Sequence[Decision]) -> None:
@@ -160,14 +163,3 @@ def add_answers(order: Prescription, answers: Sequence[Override]) -> None:
     for answer in answers:
         answer._state.fields_cache["second"] = None
     remember_related(order, "overrides", [*answers, *order.overrides.all()])
-
-
-def handed_over_on(order: Prescription) -> list[Dispense]:
-    """Return the hand-overs on an order out of the record of its patient, cancelled ones included."""
-    return [row for row in order.patient.dispenses.all() if row.prescription_id == order.pk]
-
-
-def remaining_on(order: Prescription) -> Decimal | None:
-    """Return the tablets that may still be handed over, as the record of its patient has it; None without a quantity."""
-    completed = [row.quantity for row in handed_over_on(order) if row.status == DispenseStatus.COMPLETED]
-    return order.remaining(sum(completed, Decimal(0)))

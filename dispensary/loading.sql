@@ -7,8 +7,10 @@ SELECT o.id, o.pharmacy_id, o.patient_id FROM dispensary_prescription o
  WHERE o.id = %(order)s AND o.pharmacy_id = ANY(%(pharmacies)s::uuid[])
 
 -- read_record --
--- patient, and the GTINs of packs whose products are wanted with it
-SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE p.id = %(patient)s),
+-- patient, and the GTINs of packs whose products are wanted with it. What records of the same person hold that were joined to it is
+-- the patient's too: their orders came with the joining, supplies are those on the orders, decisions stand where they were made.
+SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p
+              WHERE p.id = %(patient)s OR p.joined_to_id = %(patient)s ORDER BY p.id = %(patient)s DESC, p.id),
        ARRAY(SELECT ROW({dispensary.Pharmacy f}) FROM dispensary_pharmacy f JOIN dispensary_patient p ON p.pharmacy_id = f.id
               WHERE p.id = %(patient)s),
        ARRAY(SELECT ROW({dispensary.Prescription o}) FROM dispensary_prescription o WHERE o.patient_id = %(patient)s
@@ -24,11 +26,14 @@ SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE 
        ARRAY(SELECT ROW({dispensary.SecondSignature s}) FROM dispensary_secondsignature s
                JOIN dispensary_override a ON a.id = s.override_id
                JOIN dispensary_prescription o ON o.id = a.prescription_id WHERE o.patient_id = %(patient)s),
-       ARRAY(SELECT ROW({dispensary.Dispense d}) FROM dispensary_dispense d WHERE d.patient_id = %(patient)s
+       ARRAY(SELECT ROW({dispensary.Dispense d}) FROM dispensary_dispense d
+               JOIN dispensary_prescription o ON o.id = d.prescription_id WHERE o.patient_id = %(patient)s
               ORDER BY d.handed_over_at DESC),
        ARRAY(SELECT ROW({dispensary.PriorSupply s}) FROM dispensary_priorsupply s WHERE s.patient_id = %(patient)s
               ORDER BY s.dispensed_on, s.id),
-       ARRAY(SELECT ROW({dispensary.Decision c}) FROM dispensary_decision c WHERE c.patient_id = %(patient)s
+       ARRAY(SELECT ROW({dispensary.Decision c}) FROM dispensary_decision c
+              WHERE c.patient_id = %(patient)s OR c.patient_id IN (
+                    SELECT j.id FROM dispensary_patient j WHERE j.joined_to_id = %(patient)s)
               ORDER BY c."on", c.decided_at, c.id),
        ARRAY(SELECT ROW({dispensary.Namesake n}) FROM dispensary_namesake n
               WHERE (n.patient_id = %(patient)s OR n.other_id = %(patient)s) AND n.answer <> 'same' ORDER BY n.noticed_at, n.id),
@@ -40,5 +45,6 @@ SELECT ARRAY(SELECT ROW({dispensary.Patient p}) FROM dispensary_patient p WHERE 
        ARRAY(SELECT w.kind FROM dispensary_worklistitem w WHERE w.patient_id = %(patient)s AND w.state <> 'resolved'),
        ARRAY(SELECT ROW(v.prescription_id, v.reviewed_at) FROM dispensary_review v
                JOIN dispensary_decision c ON c.order_id = v.prescription_id AND c.decided_at = v.reviewed_at
-              WHERE c.patient_id = %(patient)s AND v.reason = 'checked'),
+               JOIN dispensary_prescription o ON o.id = v.prescription_id
+              WHERE o.patient_id = %(patient)s AND v.reason = 'checked'),
        ARRAY(SELECT ROW({dispensary.Product t}) FROM dispensary_product t WHERE t.gtin = ANY(%(gtins)s::text[]))

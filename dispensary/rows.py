@@ -47,15 +47,14 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
     def has_come(moment: datetime) -> bool:
         return local_day(moment) <= on if until is None else moment <= until
 
-    if "prescriptions" in getattr(patient, "_prefetched_objects_cache", {}):
-        prescriptions: Iterable[Prescription] = patient.prescriptions.all()
-    else:
-        prescriptions = patient.prescriptions.select_related("prescriber").prefetch_related("phases")
-    dispenses = [row for row in patient.dispenses.all() if has_come(row.handed_over_at)]
+    prescriptions: Iterable[Prescription] = patient.prescriptions.all()
+    if "prescriptions" not in getattr(patient, "_prefetched_objects_cache", {}):
+        prescriptions = patient.prescriptions.select_related("prescriber").prefetch_related("phases", "dispenses")
+    dispenses = [row for row in supplies_of(patient, prescriptions) if has_come(row.handed_over_at)]
     supplied = {asked, *(row.prescription_id for row in dispenses)}
     groups = {row.group for row in prescriptions if row.group and row.pk in supplied}
     decisions: list[Decision] = []
-    decided = sorted(patient.decisions.all(), key=lambda row: row.decided_at)
+    decided = decisions_of(patient)
     checks = patient.checks
     if checks is None:
         handed_over = {row.handed_over_at for row in dispenses}
@@ -82,6 +81,24 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
         local_day=local_day,
         checks=frozenset(checks),
     )
+
+
+def supplies_of(patient: Patient, orders: Iterable[Prescription] | None = None) -> list[Dispense]:
+    """Return the hand-overs on a patient's orders, newest first: also those under a record that was joined to this one.
+
+    `orders` are the patient's with their hand-overs, where the caller has read them.
+    """
+    if orders is None:
+        is_read = "prescriptions" in getattr(patient, "_prefetched_objects_cache", {})
+        orders = patient.prescriptions.all() if is_read else patient.prescriptions.prefetch_related("dispenses")
+    rows = [row for order in orders for row in order.dispenses.all()]
+    return sorted(rows, key=lambda row: row.handed_over_at, reverse=True)
+
+
+def decisions_of(patient: Patient) -> list[Decision]:
+    """Return the decisions about a person in their order: also those under a record that was joined to this one."""
+    rows = [row for record in (patient, *patient.joined_records.all()) for row in record.decisions.all()]
+    return sorted(rows, key=lambda row: (row.decided_at, row.pk))
 
 
 def group_orders(prescriptions: Iterable[Prescription]) -> list[tuple[Prescription, ...]]:

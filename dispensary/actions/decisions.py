@@ -15,6 +15,7 @@ from dispensary.assessment import Assessment
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Pharmacy, Prescription, SignatureMethod
 from dispensary.models.therapy import RELATIONS
+from dispensary.rows import decisions_of
 from dispensary.text import clean_line
 
 ALL_COURSES = "all"
@@ -157,7 +158,7 @@ def _require_amounts(decided: Decided, at: str) -> None:
 def _find_corrected(key: UUID | None, patient: Patient, at: str) -> Decision | None:
     if key is None:
         return None
-    corrected = Decision.objects.filter(pk=key, patient=patient).first()
+    corrected = next((row for row in decisions_of(patient) if row.pk == key), None)
     if corrected is None:
         raise InvalidInput(
             "There is no such decision.", Problem(f"{at}corrects", str(key), "the id of a decision about this patient")

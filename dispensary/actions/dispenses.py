@@ -42,7 +42,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem, Stale
-from dispensary.loading import Record, add_answers, add_decisions, add_dispenses, handed_over_on, remaining_on
+from dispensary.loading import Record, add_answers, add_decisions, add_dispenses
 from dispensary.models import (
     Decision,
     Dispense,
@@ -57,7 +57,7 @@ from dispensary.models import (
     ReviewReason,
 )
 from dispensary.models.reminders import Withdrawal
-from dispensary.rows import group_orders, order_id
+from dispensary.rows import group_orders, order_id, supplies_of
 from dispensary.scanning import Pack
 from dispensary.statements import remember_related
 from dispensary.text import clean_line
@@ -103,7 +103,7 @@ def dispense(
         patient_id = prescription.patient_id
         order_ids = {item.prescription.pk for item in items if item.prescription.patient_id == patient_id}
         record = lock_record(patient_id, order_ids, list_gtins(items))
-        before = next((row for row in record.patient.dispenses.all() if row.key == name), None)
+        before = next((row for row in supplies_of(record.patient) if row.key == name), None)
         if before is not None:
             return check_repeated(before, prescription, amount)
         orders = record.orders
@@ -265,7 +265,7 @@ class _Handover:
                 bag=self._bag,
                 at=self.now,
                 review=frozen_reviews[number][0],
-                number=len(handed_over_on(item.prescription)) + 1,
+                number=len(item.prescription.dispenses.all()) + 1,
                 relation_starts_on=starts_on,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
@@ -284,9 +284,9 @@ class _Handover:
                 raise
             raise key_in_use() from None
         self._use(used, dispenses)
-        add_dispenses(order.patient, dispenses)
+        add_dispenses(dispenses)
         for item in self.items:
-            if remaining_on(item.prescription) == 0:
+            if item.prescription.remaining() == 0:
                 end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
         if relation.relation is Relation.CHANGES:
             end_replaced(order, relation.to, assessment.therapy, self.by, self.now)
@@ -357,7 +357,7 @@ def _take_back(
         raise Conflict(
             f"The supply is {locked.get_status_display().lower()} already, since {locked.ended_at:%Y-%m-%d %H:%M} UTC."
         )
-    before = therapy_of(locked.patient, locked.pharmacy.local_day(now))
+    before = therapy_of(order.patient, locked.pharmacy.local_day(now))
     locked.status, locked.ended_at, locked.ended_reason = status, now, words
     locked.save(update_fields=["status", "ended_at", "ended_reason"])
     if status == DispenseStatus.CANCELLED and order.status == PrescriptionStatus.COMPLETED and not order.withdrawn_as:
@@ -365,9 +365,9 @@ def _take_back(
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])
     follow_owed_order(locked, by, now)
-    after = therapy_of(locked.patient, locked.pharmacy.local_day(now))
-    open_work_on_return(locked.patient, before, after, by, now)
-    follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
+    after = therapy_of(order.patient, locked.pharmacy.local_day(now))
+    open_work_on_return(order.patient, before, after, by, now)
+    follow_therapy(patient_id=order.patient_id, reason=why, by=by, now=now)
     audit.record(
         event,
         pharmacy=order.pharmacy,

@@ -118,9 +118,9 @@ def _not_printable(error: DoesNotFit) -> NotPrintable:
 
 @transaction.atomic
 def _record_print(dispense: Dispense, document: Document, handover: Handover, by: Actor, now: datetime) -> None:
-    outdated = WorklistItem.objects.filter(patient=dispense.patient, kind=WorkKind.PAPERS_OUTDATED)
+    outdated = WorklistItem.objects.filter(patient=dispense.person, kind=WorkKind.PAPERS_OUTDATED)
     if document in _TRUE_PAPERS and outdated.exclude(state=WorkState.RESOLVED).update(reprinted_at=now):
-        follow_therapy(patient_id=dispense.patient_id, by=by, now=now)
+        follow_therapy(patient_id=dispense.person.pk, by=by, now=now)
     event = Event.DOCUMENT_PRINTED
     body: dict[str, object] = {"document": document.value}
     if document is Document.LABEL:

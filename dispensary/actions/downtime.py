@@ -27,8 +27,9 @@ from dispensary.documents import DowntimeForm, DowntimeOrder, DowntimePatient, P
 from dispensary.documents.words import birthday, hour_in_words, long_day, mg
 from dispensary.errors import InvalidInput, Problem
 from dispensary.handover import order_number
-from dispensary.loading import OF_A_PATIENT, remaining_on
+from dispensary.loading import OF_A_PATIENT
 from dispensary.models import DispenseStatus, OrderState, OrderSummary, Patient, Pharmacy, TherapySummary
+from dispensary.rows import supplies_of
 
 USUAL_DAYS = 7
 """Days ahead for which the form is printed, where nobody says otherwise [D]."""
@@ -85,7 +86,9 @@ def _read_due(pharmacy: Pharmacy, today: date, until: date) -> list[Patient]:
     threads = TherapySummary.objects.filter(ending | at_risk, pharmacy=pharmacy).values_list("patient")
     patients = Patient.objects.filter(Q(pk__in=orders) | Q(pk__in=threads), died_on__isnull=True)
     in_order = patients.order_by("family_name", "given_name", "pk")
-    return list(in_order.select_related("pharmacy").prefetch_related(*OF_A_PATIENT, "dispenses__product"))
+    return list(
+        in_order.select_related("pharmacy").prefetch_related(*OF_A_PATIENT, "prescriptions__dispenses__product")
+    )
 
 
 def _describe_patients(pharmacy: Pharmacy, patients: Sequence[Patient], today: date) -> Iterator[DowntimePatient]:
@@ -167,7 +170,7 @@ def _say_last_supply(patient: Patient) -> str:
             f"{format_amount(row.quantity)} tablets of {mg(row.strength_mg)}"
             f"{f', {row.product.name}' if row.product else ''}{f', lot {row.lot}' if row.lot else ''}",
         )
-        for row in patient.dispenses.all()
+        for row in supplies_of(patient)
         if row.status == DispenseStatus.COMPLETED
     ]
     supplies += [
@@ -198,7 +201,7 @@ def _describe_orders(patient: Patient, summaries: dict[UUID, OrderSummary]) -> I
         summary = summaries.get(order.pk)
         if summary is None:
             continue
-        left = remaining_on(order)
+        left = order.remaining()
         strength = f"{mg(order.strength_mg)} tablets. " if order.strength_mg else ""
         state = OrderState(summary.state)
         yield DowntimeOrder(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.loading import handed_over_on, remaining_on
 from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, Product
 from dispensary.rows import group_orders
 from dispensary.scanning import Pack
@@ -118,7 +117,7 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
         )
     if order.status == PrescriptionStatus.ACTIVE:
         return ()
-    completed = [row for row in handed_over_on(order) if row.status == DispenseStatus.COMPLETED]
+    completed = [row for row in order.dispenses.all() if row.status == DispenseStatus.COMPLETED]
     last = max(completed, key=lambda row: row.handed_over_at, default=None)
     if order.status == PrescriptionStatus.COMPLETED and last is not None:
         return (_all_handed_over_problem(last),)
@@ -131,7 +130,7 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
 
 
 def _quantity_problems(order: Prescription, quantity: Decimal) -> tuple[Problem, ...]:
-    left = remaining_on(order)
+    left = order.remaining()
     whole = order.quantity
     if left is not None and quantity > left:
         return (

@@ -150,7 +150,9 @@ class _LateEntry:
         for item in self.items:
             if item.prescription.status == PrescriptionStatus.ACTIVE and item.prescription.remaining() == 0:
                 end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", now)
-        came_later = Dispense.objects.completed().filter(patient=order.patient, handed_over_at__gt=self.at)
+        came_later = Dispense.objects.completed().filter(
+            prescription__patient=order.patient, handed_over_at__gt=self.at
+        )
         if relation is not None and relation.relation is Relation.CHANGES and not came_later.exists():
             end_replaced(order, relation.to, assessment.therapy, by, now)
         follow_owed_order(dispenses[0], by, now)

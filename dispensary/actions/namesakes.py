@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from baclofen_rules.facts import FACTS
 from dispensary import audit, policies
 from dispensary.actions import reviews
+from dispensary.actions.decisions import ALL_COURSES
 from dispensary.actions.identity import save_former_identity, write_search_keys
 from dispensary.actions.locks import lock_birth_date, lock_patient
 from dispensary.actions.summaries import follow_therapy
@@ -22,8 +23,11 @@ from dispensary.assessment import facts_document
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import (
+    ConsentAnswer,
+    ConsentSource,
     CorrectionReason,
     FormerIdentity,
+    Medium,
     Namesake,
     NamesakeAnswer,
     Patient,
@@ -31,7 +35,11 @@ from dispensary.models import (
     PrescriptionStatus,
     PriorSupply,
     Sex,
+    WorkKind,
+    WorkState,
 )
+from dispensary.reminders.opt_outs import record_consent
+from dispensary.reminders.work import close_patient_work
 from dispensary.text import clean_line, fold_name
 
 
@@ -97,8 +105,8 @@ def answer_namesake(
         _record_answer(second, answer, {"other": first.pk} | words_body, by, now)
         return first if first.pk == patient.pk else second
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
-    joined, kept_record = _choose_joined(newer, older)
-    body, question.moved = _join(joined, kept_record, now)
+    joined, kept_record = (older, newer) if _holds_more(newer) and not _holds_more(older) else (newer, older)
+    body, question.moved = _join(joined, kept_record, by, now)
     question.save()
     noticed = notice(patient=kept_record, by=by, now=now)
     _record_answer(kept_record, answer, body | noticed | words_body, by, now)
@@ -143,19 +151,9 @@ def _questions_of(patient: Patient) -> Any:
     return Namesake.objects.filter(Q(patient=patient) | Q(other=patient))
 
 
-def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
-    """Return the record to be joined and the one to keep. Raises `Conflict` where both have what cannot be moved."""
-    for joined, record in ((newer, older), (older, newer)):
-        tied = (joined.dispenses, joined.decisions, joined.contact_points, joined.work)
-        if not any(rows.exists() for rows in tied):
-            return joined, record
-    problem = Problem(
-        "answer",
-        "two records with supplies, decisions, addresses or messages",
-        "one record that has none of them",
-        "Record the supplies of one as earlier supplies of the other, and cancel the orders of the one.",
-    )
-    raise Conflict("These two records cannot be joined.", problem)
+def _holds_more(record: Patient) -> bool:
+    """Return whether a record has what stays under its name: supplies, decisions, addresses, work."""
+    return any(rows.exists() for rows in (record.dispenses, record.decisions, record.contact_points, record.work))
 
 
 def _follow(records: Iterable[Patient], orders: Collection[UUID], by: Actor, now: datetime) -> None:
@@ -166,10 +164,11 @@ def _follow(records: Iterable[Patient], orders: Collection[UUID], by: Actor, now
         follow_therapy(patient_id=record.pk, by=by, now=now)
 
 
-def _join(joined: Patient, record: Patient, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Move orders, earlier supplies, number and names to the record that is kept.
+def _join(joined: Patient, record: Patient, by: Actor, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Move orders, earlier supplies, addresses, work, number and names to the record that is kept.
 
-    Returns the body of its audit entry, and what `_part` moves back.
+    Hand-overs and decisions stay as they were signed; they are read with the record that is kept. Returns the body of its
+    audit entry, and what `_part` moves back.
     """
     before, merged_before = facts_document(record), _merged_columns(record)
     _merge_facts(joined, record, now)
@@ -180,6 +179,7 @@ def _join(joined: Patient, record: Patient, now: datetime) -> tuple[dict[str, An
     recorded_keys = {_key_of(row) for row in record.prior_supplies.all()}
     supplies = [row.pk for row in joined.prior_supplies.all() if _key_of(row) not in recorded_keys]
     joined.prior_supplies.filter(pk__in=supplies).update(patient=record)
+    addresses, work = _move_addresses(joined, record, by, now), _move_work(joined, record, by, now)
     _questions_of(joined).filter(answer=NamesakeAnswer.OPEN).delete()
     joined.order_summaries.update(patient=record)
     joined.therapy_summary.all().delete()
@@ -195,16 +195,52 @@ def _join(joined: Patient, record: Patient, now: datetime) -> tuple[dict[str, An
     write_search_keys(record)
     after = facts_document(record)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
-    body = {"joined": joined.pk, "prescriptions": orders, "prior_supplies": len(supplies), "changed": changed}
+    body = {
+        "joined": joined.pk,
+        "prescriptions": orders,
+        "prior_supplies": len(supplies),
+        "addresses": len(addresses),
+        "work": len(work),
+        "changed": changed,
+    }
     return body, {
         "prescriptions": orders,
         "prior_supplies": supplies,
+        "addresses": addresses,
+        "work": work,
         "former_identities": names,
         "joined_records": records,
         "joined_identity": former.pk,
         "before": merged_before,
         "after": _merged_columns(record),
     }
+
+
+def _move_addresses(joined: Patient, record: Patient, by: Actor, now: datetime) -> list[UUID]:
+    """Move the addresses in use that the record kept lacks. Of two answers about a medium the later one holds. Returns their keys."""
+    in_use = list(joined.contact_points.filter(retired_at__isnull=True))
+    known = set(record.contact_points.filter(retired_at__isnull=True).values_list("medium", "address_digest"))
+    moved = [point.pk for point in in_use if (point.medium, point.address_digest) not in known]
+    joined.contact_points.filter(pk__in=moved).update(patient=record)
+    answered = dict(record.consents.values_list("medium", "since"))
+    for consent in joined.consents.select_related("event"):
+        if consent.medium not in answered or consent.since > answered[consent.medium]:
+            evidence = f"said under the number {joined.identifier}, which is the same person's"
+            record_consent(
+                record, Medium(consent.medium), ConsentAnswer(consent.answer), ConsentSource(consent.event.source),
+                evidence, by, now,
+            )  # fmt: skip
+    return moved
+
+
+def _move_work(joined: Patient, record: Patient, by: Actor, now: datetime) -> list[UUID]:
+    """Move open work; what is open about the record kept already is closed. Returns the keys of what was moved."""
+    is_open = ~Q(state=WorkState.RESOLVED)
+    doubled = record.work.filter(is_open, reminder__isnull=True).values_list("kind", flat=True)
+    close_patient_work(patient_id=joined.pk, kinds=[WorkKind(kind) for kind in doubled], by=by, now=now)
+    moved = list(joined.work.filter(is_open).values_list("pk", flat=True))
+    joined.work.filter(pk__in=moved).update(patient=record)
+    return moved
 
 
 def _merged_columns(record: Patient) -> dict[str, Any]:
@@ -218,8 +254,8 @@ def _merged_columns(record: Patient) -> dict[str, Any]:
 def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
     """Take back that two records are of one person: everything that came with one goes back to it. Returns that record.
 
-    What the record kept learned since stays there. Raises `Conflict` where tablets were handed over, or something was decided,
-    on what came: neither can be moved.
+    What the record kept learned since stays there. Raises `Conflict` where tablets were handed over, something was decided,
+    or an order ended, of what came: that cannot be told apart any more.
     """
     first, second = (
         Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=pk)
@@ -229,13 +265,11 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
     moved = question.moved
     if joined.joined_to_id != record.pk or record.joined_to_id is not None or not moved:
         raise Conflict("These two records were joined in a way that cannot be taken back.")
-    came = Q(order__in=moved["prescriptions"]) | Q(prior_supply__in=moved["prior_supplies"])
-    is_used = record.dispenses.filter(prescription__in=moved["prescriptions"]).exists()
-    if is_used or record.decisions.filter(came).exists():
+    if _is_used_since(question, record):
         problem = Problem(
             "answer",
-            "tablets handed over, or a decision, on what came with the other record",
-            "records on whose prescriptions nothing was done since they were joined",
+            "tablets handed over, a decision or an ended prescription, of what came with the other record",
+            "records with whose prescriptions nothing was done since they were joined",
             "Register the other person under a new number, and record there what they have had as earlier supplies.",
         )
         raise Conflict("These two records cannot be parted.", problem)
@@ -249,6 +283,8 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
     record.prescriptions.filter(pk__in=moved["prescriptions"]).update(patient=joined, version=F("version") + 1)
     record.prior_supplies.filter(pk__in=moved["prior_supplies"]).update(patient=joined)
     record.order_summaries.filter(prescription__in=moved["prescriptions"]).update(patient=joined)
+    record.contact_points.filter(pk__in=moved.get("addresses", ())).update(patient=joined)
+    record.work.filter(pk__in=moved.get("work", ())).update(patient=joined)
     record.former_identities.filter(pk__in=moved["former_identities"]).update(patient=joined)
     record.former_identities.filter(pk=moved["joined_identity"]).delete()
     record.joined_records.filter(pk__in=moved["joined_records"]).update(joined_to=joined)
@@ -266,6 +302,20 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
         _record_answer(parted, question.answer, {"parted": other.pk} | body | noticed, by, now)
     _follow([record, joined], moved["prescriptions"], by, now)
     return joined
+
+
+def _is_used_since(question: Namesake, record: Patient) -> bool:
+    """Return whether tablets were handed over, something was decided, or an order ended, of what came when records were joined."""
+    orders, supplies = question.moved["prescriptions"], question.moved["prior_supplies"]
+    came = {str(key) for key in (*orders, *supplies)}
+    since = {"decided_at__gte": question.answered_at}
+    return (
+        record.dispenses.filter(prescription__in=orders).exists()
+        or record.prescriptions.filter(pk__in=orders, ended_at__gte=question.answered_at).exists()
+        or record.decisions.filter(Q(order__in=orders) | Q(prior_supply__in=supplies)).exists()
+        or record.decisions.filter(course=ALL_COURSES, **since).exists()
+        or any(row.course.partition("@")[0] in came for row in record.decisions.all())
+    )
 
 
 def _key_of(row: PriorSupply) -> tuple[Any, ...]:

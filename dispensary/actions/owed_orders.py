@@ -37,7 +37,7 @@ def find_owed(patient: Patient) -> Dispense | None:
         .exists()
     ):
         return None
-    supplies = Dispense.objects.completed().filter(patient=patient, prescription__source=Source.EMERGENCY)
+    supplies = Dispense.objects.completed().filter(prescription__patient=patient, prescription__source=Source.EMERGENCY)
     return supplies.select_related("prescription__prescriber", "pharmacy").order_by("-handed_over_at").first()
 
 

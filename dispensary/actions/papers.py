@@ -33,7 +33,10 @@ _RECORDED_LATE = (
 def open_work_on_decision(decision: Decision, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
     """Open work where a decision changed days for which papers were printed."""
     on, patient = before.today, decision.patient
-    ahead = max(Dispense.objects.filter(patient=patient).completed().values_list("run_out_on", flat=True), default=on)
+    ahead = max(
+        Dispense.objects.filter(prescription__patient=patient).completed().values_list("run_out_on", flat=True),
+        default=on,
+    )
     end = ahead + timedelta(days=1)  # the first day without tablets, too
     if ahead > on and _list_doses(before, on, end) != _list_doses(after, on, end):
         _open(_STOPPED if decision.kind == DecisionKind.STOPPED else _DECIDED, patient, by, now)
@@ -42,7 +45,9 @@ def open_work_on_decision(decision: Decision, before: Therapy, after: Therapy, b
 def open_work_on_return(patient: Patient, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
     """Open work where papers of another supply were true until one was taken back, and are not any more."""
     on = before.today
-    in_hand = select_dispenses().filter(patient=patient, status=DispenseStatus.COMPLETED, run_out_on__gt=on)
+    in_hand = select_dispenses().filter(
+        prescription__patient=patient, status=DispenseStatus.COMPLETED, run_out_on__gt=on
+    )
     for dispense in in_hand:
         made = handed_over(dispense, on)
         printed = _list_doses(made.therapy, on, made.run_out_on)
@@ -56,7 +61,7 @@ def open_work_on_late_entry(dispense: Dispense, before: Therapy, after: Therapy,
     """Open work where a hand-over that was recorded late changes days for which papers were printed after it."""
     on = before.today
     later = Dispense.objects.completed().filter(
-        patient_id=dispense.patient_id, run_out_on__gt=on, handed_over_at__gt=dispense.handed_over_at
+        prescription__patient=dispense.patient_id, run_out_on__gt=on, handed_over_at__gt=dispense.handed_over_at
     )
     for run_out_on in later.values_list("run_out_on", flat=True):
         if _list_doses(before, on, run_out_on) != _list_doses(after, on, run_out_on):

@@ -45,7 +45,7 @@ from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
 from dispensary.reminders.schedule import Standing
 from dispensary.reminders.work import close_patient_work
-from dispensary.rows import group_orders, order_id
+from dispensary.rows import group_orders, order_id, supplies_of
 from dispensary.statements import run
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def _standing(record: Record, therapy: Therapy) -> Iterator[Standing]:
         return
     outdated = WorklistItem.objects.filter(patient=patient, kind=WorkKind.PAPERS_OUTDATED, reprinted_at=None)
     for item in outdated.exclude(state=WorkState.RESOLVED):
-        supplied = [row.handed_over_at for row in patient.dispenses.all() if row.handed_over_at <= item.opened_at]
+        supplied = [row.handed_over_at for row in supplies_of(patient) if row.handed_over_at <= item.opened_at]
         day = patient.pharmacy.local_day(max(supplied)) if supplied else None
         yield Standing(item.opened_at, ReminderKind.PAPERS_CHANGED, day)
 

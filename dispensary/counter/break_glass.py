@@ -16,7 +16,7 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Patient
+from dispensary.models import Dispense, Patient
 
 
 class BreakGlassForm(StyledForm):
@@ -59,4 +59,5 @@ def break_glass(request: HttpRequest, visit: Visit) -> HttpResponse:
 def describe_record(patient: Patient, visit: Visit) -> dict[str, Any]:
     """Return what an emergency asks: what is taken now, the last supplies, the facts that decide about a dose."""
     day = therapy_of(patient, patient.pharmacy.local_day(visit.now)).day(patient.pharmacy.local_day(visit.now))
-    return {"patient": patient, "day": day, "dispenses": patient.dispenses.select_related("product")[:5]}
+    dispenses = Dispense.objects.filter(prescription__patient=patient).select_related("product")
+    return {"patient": patient, "day": day, "dispenses": dispenses[:5]}

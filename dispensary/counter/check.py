@@ -49,6 +49,7 @@ from dispensary.handover import order_number
 from dispensary.loading import read_record
 from dispensary.models import Dispense, OrderClaim, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
+from dispensary.rows import supplies_of
 from dispensary.scanning import UnreadableScan, read_scan
 
 BY_ENTER = "enter"
@@ -334,7 +335,7 @@ def render_check(
         drafts.store(request, prescription.pk, draft)
     reviewed = review_draft(visit, items, draft)
     product = reviewed.lines[0].product
-    supplies = sorted(prescription.patient.dispenses.all(), key=lambda row: row.handed_over_at, reverse=True)
+    supplies = supplies_of(prescription.patient)
     claim = others_claim(prescription, visit)
     bag = find_open_bag(prescription)
     view = check_view.build_check_view(

@@ -27,6 +27,7 @@ from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Prescription, PrescriptionStatus
 from dispensary.models.therapy import RELATIONS
+from dispensary.rows import decisions_of
 
 KINDS = [choice for choice in DecisionKind.choices if choice[0] != DecisionKind.STOPPED]
 TARGETS = {
@@ -150,7 +151,7 @@ def decide(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show what is taken today, and record a decision about it."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     therapy = therapy_of(patient, visit.today)
-    decisions = list(patient.decisions.select_related("corrected_by").order_by("-decided_at")[:20])
+    decisions = sorted(decisions_of(patient), key=lambda row: row.decided_at, reverse=True)[:20]
     wrong = next((row for row in decisions if str(row.pk) == request.GET.get("corrects")), None)
     form = DecisionForm(
         posted_data(request), patient=patient, therapy=therapy, corrects=wrong, initial=initial_of(wrong)

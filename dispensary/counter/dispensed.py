@@ -35,6 +35,7 @@ from dispensary.handover import (
 from dispensary.loading import read_record
 from dispensary.models import ConsentAnswer, ConsentSource, Dispense, Patient, SecondSignature, WorkKind
 from dispensary.reminders import reach
+from dispensary.rows import supplies_of
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -53,17 +54,19 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     """Show one hand-over: product, time, person, documents, directions and counselling."""
     dispense = visit.fetch(select_dispenses(), pk)
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
-    record = read_record(dispense.patient_id, dispense.patient)
+    person = dispense.person
+    record = read_record(person.pk, person)
     made = handed_over(dispense, visit.today)
     late = dispense.is_late_entry
     context = {
         "dispense": dispense,
+        "person": person,
         "late_findings": dispense.review.findings.all() if late else (),
-        "to_review": open_item(visit, dispense.patient, WorkKind.LATE_ENTRY) if late else None,
+        "to_review": open_item(visit, person, WorkKind.LATE_ENTRY) if late else None,
         "may_review": policies.may_override(visit.by),
         "stopped_on": made.stopped_on,
         "replaced_on": made.replaced_on if made.is_over else None,
-        "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED)
+        "outdated": open_item(visit, person, WorkKind.PAPERS_OUTDATED)
         if WorkKind.PAPERS_OUTDATED in record.work
         else None,
         "together": list(handed_over_together(dispense)),
@@ -71,10 +74,10 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "receipt": log_receipt(dispense),
         "how": label_directions(made, dispense),
         "counsel": COUNSEL,
-        "overrides": next(row for row in dispense.patient.dispenses.all() if row == dispense).overrides.all(),
+        "overrides": next(row for row in supplies_of(person) if row == dispense).overrides.all(),
         "may_read_override": policies.may_read_override(visit.by),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
-        "ask": describe_consent_to_ask(dispense.patient, visit) if request.GET.get("ask") != "later" else None,
+        "ask": describe_consent_to_ask(person, visit) if request.GET.get("ask") != "later" else None,
     }
     return render_page(request, visit, "dispensed.html", context)
 
@@ -98,8 +101,8 @@ def answer_messages(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRe
     if answer not in {ConsentAnswer.YES, ConsentAnswer.NO}:
         return redirect(f"{reverse('counter:dispensed', args=[pk])}?ask=later")
     consent.record_answers(
-        patient=dispense.patient,
-        media=reach.media_to_ask(dispense.patient),
+        patient=dispense.person,
+        media=reach.media_to_ask(dispense.person),
         answer=ConsentAnswer(answer),
         source=ConsentSource.COUNTER,
         evidence=f"supply {dispense.number} on {order_number(dispense.prescription)}",

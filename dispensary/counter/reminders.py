@@ -217,7 +217,9 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         if kind == WorkKind.ORDER_WITHDRAWN and policies.may_end(visit.by)
         else None,
         "owed": find_owed(patient) if kind == WorkKind.ORDER_OWED else None,
-        "late": Dispense.objects.filter(patient=patient, recorded_at__isnull=False).order_by("-recorded_at")[:MOST_LATE]
+        "late": Dispense.objects.filter(prescription__patient=patient, recorded_at__isnull=False).order_by(
+            "-recorded_at"
+        )[:MOST_LATE]
         if kind == WorkKind.LATE_ENTRY
         else (),
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),

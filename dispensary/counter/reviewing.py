@@ -20,7 +20,6 @@ from dispensary.counter.drafts import Draft, PackDraft
 from dispensary.counter.forms import PackForm
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import mg
-from dispensary.loading import remaining_on
 from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
 from dispensary.models.therapy import RELATIONS
 from dispensary.rows import group_orders
@@ -46,7 +45,7 @@ class Line:
 
     @property
     def remaining(self) -> Decimal | None:
-        return remaining_on(self.prescription)
+        return self.prescription.remaining()
 
     @property
     def quantity(self) -> str:
@@ -140,7 +139,7 @@ def items_of(prescription: Prescription) -> list[Prescription]:
         return [prescription]
     rows = [row for row in prescription.patient.prescriptions.all() if row.group == prescription.group]
     products = next((order for order in group_orders(rows) if prescription in order), (prescription,))
-    waiting = [row for row in products if row.status == PrescriptionStatus.ACTIVE and remaining_on(row) != 0]
+    waiting = [row for row in products if row.status == PrescriptionStatus.ACTIVE and row.remaining() != 0]
     return waiting if prescription in waiting else [prescription]
 
 

@@ -29,6 +29,7 @@ from dispensary.models import (
     ReviewReason,
     WorkState,
 )
+from dispensary.rows import decisions_of, supplies_of
 
 Row = TypeVar("Row")
 
@@ -117,7 +118,7 @@ def _orders(patient: Patient, zone: _Zone) -> Iterator[Happening]:
 
 
 def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    for dispense in _newest(patient.dispenses.all(), lambda row: row.handed_over_at):
+    for dispense in _newest(supplies_of(patient), lambda row: row.handed_over_at):
         address = reverse("counter:dispensed", args=[dispense.pk])
         what = f"{format_amount(dispense.quantity)} tablets of {mg(dispense.strength_mg)}"
         lasts = f", to {long_day(dispense.run_out_on)}" if dispense.run_out_on else ""
@@ -146,13 +147,14 @@ def _answers(patient: Patient, zone: _Zone) -> Iterator[Happening]:
         address = reverse("counter:check", args=[answer.prescription_id]) if answer.prescription_id else ""
         kind = "Override" if answer.severity == "override" else "Acknowledged"
         yield Happening(zone(answer.signed_at), answer.signed_at, kind, words.strip(), address, answer.signer_name)
-    for decision in _newest(patient.decisions.all(), lambda row: row.decided_at):
+    for decision in _newest(decisions_of(patient), lambda row: row.decided_at):
         words = f"{decision.get_kind_display()}. {decision.words}".strip()
         yield Happening(zone(decision.decided_at), decision.decided_at, "Decision", words, by=decision.decider_name)
 
 
 def _messages(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    rows = Reminder.objects.filter(patient=patient, state__in=_LEFT).order_by("-due_at")[:MOST_OF_A_KIND]
+    records = [patient, *patient.joined_records.all()]
+    rows = Reminder.objects.filter(patient__in=records, state__in=_LEFT).order_by("-due_at")[:MOST_OF_A_KIND]
     for reminder in rows:
         words = f"{reminder.get_kind_display()}: {reminder.get_state_display().lower()}"
         yield Happening(zone(reminder.due_at), reminder.due_at, "Message", words)

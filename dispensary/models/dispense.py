@@ -153,6 +153,11 @@ class Dispense(models.Model):
         return f"Dispense {self.id}"
 
     @property
+    def person(self) -> Patient:
+        """The record of the patient that is used now: another one where it was joined to that since."""
+        return self.patient.joined_to or self.patient
+
+    @property
     def version(self) -> int:
         """The version of the row: the hand-over, then what took it back, once."""
         return 1 if self.status == DispenseStatus.COMPLETED else 2

@@ -171,7 +171,7 @@ class PreviewView(BaseView):
     def get(self, request: Request, pk: UUID) -> Response:
         dispense = self.get_own(Dispense.objects.select_related("patient__pharmacy"), pk)
         self.authorize(dispense.pharmacy_id)
-        patient = dispense.patient
+        patient = dispense.person
         therapy = therapy_of(patient, patient.pharmacy.local_day(self.now))
         previews = reminders.preview(therapy=therapy, patient=patient, now=self.now)
         return Response(shapes.PreviewOut(previews, many=True).data)

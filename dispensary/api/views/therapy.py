@@ -20,6 +20,7 @@ from dispensary.api.views.overrides import find_recorded
 from dispensary.assessment import therapy_of
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Prescription, PriorSupply
+from dispensary.rows import decisions_of
 
 
 class DecisionsView(BaseView):
@@ -88,7 +89,7 @@ def describe_therapy(view: BaseView, patient: Patient) -> dict[str, Any]:
             "next_change": therapy.next_change,
             "last_day": therapy.last_day,
             "courses": [therapy.course(thread.course) for thread in therapy.threads],
-            "decisions": patient.decisions.order_by("decided_at"),
+            "decisions": decisions_of(patient),
         }
     ).data
     return described

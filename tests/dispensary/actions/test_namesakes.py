@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Q
+from django.test import Client
+from django.urls import reverse
 
 from dispensary import audit
 from dispensary.actions import consent, patients
 from dispensary.actions.corrections import correct_identity
+from dispensary.actions.decisions import Decided
+from dispensary.actions.dispenses import return_
 from dispensary.actions.intake import Intake, Retraction, take_back, take_in
 from dispensary.actions.namesakes import answer_namesake
+from dispensary.actions.prescriptions import cancel
+from dispensary.actions.therapy import record_decision
 from dispensary.actors import Actor
-from dispensary.assessment import assess
+from dispensary.assessment import assess, therapy_of
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from dispensary.loading import OF_A_PATIENT, read_record
 from dispensary.models import (
+    ConsentAnswer,
+    ConsentSource,
+    DecisionKind,
+    Dispense,
     FormerIdentity,
     Medium,
     Namesake,
@@ -28,13 +41,18 @@ from dispensary.models import (
     SenderStatus,
     Source,
     StaffRole,
+    WorkKind,
+    WorkState,
 )
+from dispensary.reminders.work import open_work
+from dispensary.rows import decisions_of, supplies_of
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
 pytestmark = pytest.mark.django_db
 
 ANN = {"family_name": "Núñez", "given_name": "Ann", "birth_date": "1968-02-17"}
+BEFORE = NOW - timedelta(days=90)
 SUPPLY = {
     "dispensed_on": str(NOW.date() - timedelta(days=5)),
     "dose": 10,
@@ -62,6 +80,12 @@ def ann(shop: Pharmacy) -> Patient:
 
 def second(shop: Pharmacy, **changes: Any) -> Patient:
     return make.patient(shop, identifier="Z1", **(ANN | changes))
+
+
+@pytest.fixture
+def known(shop: Pharmacy) -> Patient:
+    """Ann, who has come here for months."""
+    return make.patient(shop, identifier="A1", now=BEFORE, **ANN)
 
 
 def answer(patient: Patient, other: Patient, choice: NamesakeAnswer, by: Actor, words: str = "") -> Patient:
@@ -243,15 +267,125 @@ def test_the_record_with_supplies_or_addresses_is_kept(shop: Pharmacy, technicia
     assert ann.joined_to == other
 
 
-def test_two_records_with_supplies_are_not_joined(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+def supplied(shop: Pharmacy, patient: Patient, days: int, at: datetime) -> Dispense:
+    """Hand over 10 mg three times a day for some days."""
+    order = make.prescription(
+        patient,
+        now=at,
+        written_on=at.date().isoformat(),
+        phases=[{"dose": 10, "unit": "mg", "times_per_day": 3, "days": days}],
+        directions=f"10 mg three times a day for {days} days",
+        quantity=3 * days,
+    )
+    return make.hand_over(order, by=make.staff(shop).actor(), now=at)
+
+
+def test_two_records_with_supplies_are_one_history(shop: Pharmacy, technician: Actor, known: Patient) -> None:
     make.products()
-    other = second(shop)
-    make.hand_over(make.prescription(other), by=make.staff(shop).actor())
-    consent.add_contact(patient=ann, medium=Medium.EMAIL, address="a@example.org", by=technician, now=NOW)
-    with pytest.raises(Conflict, match="cannot be joined") as caught:
-        answer(other, ann, NamesakeAnswer.SAME, technician)
-    assert caught.value.problems[0].next
-    assert Namesake.objects.get().answer == NamesakeAnswer.OPEN
+    first = supplied(shop, known, 14, NOW - timedelta(days=20))
+    other = second(shop, now=BEFORE)
+    last = supplied(shop, other, 14, NOW - timedelta(days=6))
+    assert answer(other, known, NamesakeAnswer.SAME, technician) == known
+    assert [row.patient for row in Dispense.objects.order_by("handed_over_at")] == [known, other]
+    record = read_record(known.pk).patient
+    assert [row.pk for row in supplies_of(record)] == [last.pk, first.pk]
+    assert [row.person for row in supplies_of(record)] == [known, known]
+    listed = Patient.objects.prefetch_related(*OF_A_PATIENT).get(pk=known.pk)
+    for patient in (record, listed, Patient.objects.get(pk=known.pk)):
+        therapy = therapy_of(patient, NOW.date())
+        assert [supply.id for supply in therapy.facts.supplies] == [str(first.pk), str(last.pk)]
+        assert therapy.day(NOW.date()).mg == 30
+    assert not therapy_of(Patient.objects.get(pk=other.pk), NOW.date()).threads
+
+
+def test_what_was_decided_under_either_record_counts(shop: Pharmacy, technician: Actor, known: Patient) -> None:
+    make.products()
+    supplied(shop, known, 14, NOW - timedelta(days=20))
+    other = second(shop, now=BEFORE)
+    order = supplied(shop, other, 14, NOW - timedelta(days=6)).prescription
+    decided = Decided(DecisionKind.COUNTED, str(order.pk), tablets=(Decimal(6),), words="Counted at home.")
+    pharmacist = make.staff(shop).actor()
+    decision = record_decision(patient=other, decided=decided, by=pharmacist, now=NOW)
+    (before,) = therapy_of(other, NOW.date()).threads
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    for patient in (read_record(known.pk).patient, Patient.objects.prefetch_related(*OF_A_PATIENT).get(pk=known.pk)):
+        assert [row.pk for row in decisions_of(patient)] == [decision.pk]
+        (thread,) = therapy_of(patient, NOW.date()).threads
+        assert thread.first_uncovered == before.first_uncovered
+    right = replace(decided, tablets=(Decimal(9),), corrects=decision.pk)
+    record_decision(patient=known, decided=right, by=pharmacist, now=NOW + timedelta(minutes=1))
+    with pytest.raises(Conflict, match="cannot be parted"):
+        answer(known, other, NamesakeAnswer.OTHER, technician, "two passports")
+
+
+def test_a_supply_under_a_joined_record_is_printed_and_taken_back(
+    shop: Pharmacy, technician: Actor, known: Patient, client: Client
+) -> None:
+    make.products()
+    supplied(shop, known, 14, NOW - timedelta(days=20))
+    other = second(shop, now=BEFORE)
+    last = supplied(shop, other, 14, NOW - timedelta(days=6))
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    pharmacist = make.staff(shop)
+    client.force_login(pharmacist.user)
+    for page in ("dispensed", "trail", "take-back", "label", "calendar"):
+        assert client.get(reverse(f"counter:{page}", args=[last.pk])).status_code == 200, page
+    returned = return_(
+        dispense=Dispense.objects.get(pk=last.pk), reason="found unopened", by=pharmacist.actor(), now=NOW
+    )
+    assert returned.status == "returned"
+    assert therapy_of(Patient.objects.get(pk=known.pk), NOW.date()).day(NOW.date()).mg == 0
+
+
+def test_addresses_answers_and_work_come_with_a_joined_record(
+    shop: Pharmacy, technician: Actor, known: Patient
+) -> None:
+    other = second(shop, now=BEFORE)
+    for patient, address in ((known, "a@example.org"), (other, "a@example.org"), (other, "b@example.org")):
+        consent.add_contact(patient=patient, medium=Medium.EMAIL, address=address, by=technician, now=NOW)
+    for patient, reply, at in ((known, "yes", NOW), (other, "no", NOW + timedelta(minutes=1))):
+        consent.record_answer(
+            patient=patient, medium=Medium.EMAIL, answer=ConsentAnswer(reply), source=ConsentSource.COUNTER, by=technician,
+            now=at,
+        )  # fmt: skip
+    for patient, kind in ((known, WorkKind.REPLY), (other, WorkKind.REPLY), (other, WorkKind.RED_FLAG)):
+        open_work(kind, pharmacy_id=shop.pk, patient_id=patient.pk, reason="asked", by=technician, now=NOW)
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    in_use = known.contact_points.filter(retired_at__isnull=True)
+    assert sorted(point.address for point in in_use) == ["a@example.org", "b@example.org"]
+    assert known.consents.get().answer == ConsentAnswer.NO
+    is_open = ~Q(state=WorkState.RESOLVED)
+    assert sorted(known.work.filter(is_open).values_list("kind", flat=True)) == [WorkKind.RED_FLAG, WorkKind.REPLY]
+    assert not other.work.filter(is_open).exists()
+    answer(known, other, NamesakeAnswer.OTHER, technician, "two passports")
+    assert [point.address for point in known.contact_points.all()] == ["a@example.org"]
+    assert [row.kind for row in other.work.filter(is_open)] == [WorkKind.RED_FLAG]
+
+
+def test_records_with_supplies_are_parted_again(shop: Pharmacy, technician: Actor, known: Patient) -> None:
+    make.products()
+    first = supplied(shop, known, 14, NOW - timedelta(days=20))
+    other = second(shop, now=BEFORE)
+    last = supplied(shop, other, 14, NOW - timedelta(days=6))
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    assert answer(known, other, NamesakeAnswer.OTHER, technician, "two passports") == other
+    for patient, supply in ((known, first), (other, last)):
+        therapy = therapy_of(read_record(patient.pk).patient, NOW.date())
+        assert [row.id for row in therapy.facts.supplies] == [str(supply.pk)]
+
+
+def test_records_are_not_parted_after_an_order_that_came_has_ended(
+    shop: Pharmacy, technician: Actor, known: Patient
+) -> None:
+    other = second(shop, now=BEFORE)
+    order = make.prescription(other)
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    order.refresh_from_db()
+    cancel(
+        prescription=order, reason="the prescriber asked", version=order.version, by=make.staff(shop).actor(), now=NOW
+    )
+    with pytest.raises(Conflict, match="cannot be parted"):
+        answer(known, other, NamesakeAnswer.OTHER, technician, "two passports")
 
 
 def test_only_a_question_is_answered_and_only_by_who_may(shop: Pharmacy, technician: Actor, ann: Patient) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispensary.actions import answers, dispenses, summaries, therapy
+from dispensary.actions import answers, dispenses, namesakes, order_states, summaries, therapy
 from dispensary.counter.queue import LONGEST_WAITING_FIRST, show_row, waiting_orders
 from dispensary.counter.visit import Visit
 from dispensary.models import Answer, StaffRole, WorkKind, WorklistItem
@@ -136,3 +136,32 @@ def test_the_worked_cases_stand_in_the_queue_on_their_day(shop, pharmacist, case
     assert days == [expected["due_on"], expected["earliest_on"]]
     asked = {"needs-answer", "to-acknowledge", "ready"}  # by the rules, as far as they ask it of an order today
     assert summary.state == expected["queue"] or {summary.state, expected["queue"]} <= asked
+
+
+def test_what_is_due_stands_by_its_coming_and_what_is_not_by_its_day(shop, pharmacist):
+    orders = {}
+    for name, days in (("Late", 28), ("Soon", 14)):
+        orders[name] = make.prescription(
+            make.patient(shop, family_name=name),
+            repeats=1,
+            phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": days}],
+            directions=f"5 mg three times a day for {days} days",
+            quantity=days * 3 // 2,
+        )
+        make.hand_over(orders[name], by=pharmacist.actor())
+    held = make.prescription(make.patient(shop, family_name="Held"), now=NOW - timedelta(hours=1))
+    order_states.hold(prescription=held, awaiting="stock", by=pharmacist.actor(), now=NOW)
+    for name in ("First", "Second"):
+        make.prescription(make.patient(shop, family_name=name), now=NOW + timedelta(minutes=len(name)))
+    names = [row.prescription.patient.family_name for row in waiting(at(pharmacist, NOW + timedelta(hours=1)))]
+    assert names == ["First", "Second", "Soon", "Late", "Held"]
+
+
+def test_namesakes_are_marked_also_when_they_are_known_to_be_two_people(shop, pharmacist):
+    born = {"family_name": "Nguyen", "given_name": "Nam", "birth_date": "1989-04-14"}
+    first, second = (make.patient(shop, **born) for _ in range(2))
+    make.prescription(first)
+    make.prescription(make.patient(shop, family_name="Adler"))
+    namesakes.answer_namesake(patient=first, other=second.pk, answer="other", by=pharmacist.actor(), now=NOW)
+    rows = {row.prescription.patient.family_name: row.prescription for row in waiting(at(pharmacist, NOW))}
+    assert {name: order.has_namesake for name, order in rows.items()} == {"Nguyen": True, "Adler": False}
