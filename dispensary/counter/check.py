@@ -391,8 +391,7 @@ def others_claim(prescription: Prescription, visit: Visit) -> OrderClaim | None:
 def ticks(view: CheckView, by: Actor) -> set[str]:
     """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
     questions = [finding.question for finding in view.unanswered("acknowledge")]
-    by_tick = {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
-    return by_tick
+    return {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
 
 
 def feeds_a_course(asked: Assessment) -> bool:

@@ -197,7 +197,7 @@ def test_many_patients_are_read_in_few_queries(
     for person in people:
         make.hand_over(make.prescription(person), pharmacist)
     people = list(Patient.objects.filter(pk__in=[person.pk for person in people]).select_related("pharmacy"))
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         prefetch_related_objects(people, *OF_A_PATIENT)
         ends = {therapy_of(person, TODAY).threads[0].first_uncovered for person in people}
     assert ends == {TODAY + 28 * DAY}
