@@ -266,6 +266,15 @@ class Delivery(models.Model):
     )
     address_digest = models.CharField(max_length=64)
     provider_message_id = models.CharField(max_length=200, blank=True)
+    sent_with = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="sent_together",
+        db_index=False,
+        help_text=_("the delivery of another reminder whose message says this one too"),
+    )
     outcome = models.SmallIntegerField(choices=DeliveryOutcome, default=DeliveryOutcome.STARTED)
     error = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=8)
@@ -289,6 +298,9 @@ class Delivery(models.Model):
                 name="delivery_provider_number_unique",
             ),
             models.CheckConstraint(condition=Q(outcome__range=RANGE_OF_OUTCOMES), name="delivery_outcome_known"),
+        ]
+        indexes = [
+            models.Index(fields=["sent_with"], condition=Q(sent_with__isnull=False), name="delivery_sent_with"),
         ]
 
     def __str__(self) -> str:

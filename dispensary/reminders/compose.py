@@ -134,13 +134,12 @@ class Never:
     reason: Reason
 
 
-def read(lease: queue.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
+def read(lease: queue.Lease, channels: Mapping[str, Channel], habits: Habits) -> list[Ready | Later | Never]:
     """Decide about every row of a claimed batch, with one query."""
     rows = (
         Row(*columns)
         for columns in queue.run_prepared(queue.SQL["read_batch"], [list(channels), list(lease.ids), lease.token])
     )
-    habits = Habits(conf(), opener())
     return [decide(row, channels, habits) for row in rows]
 
 
@@ -150,6 +149,10 @@ class Habits:
 
     conf: Conf
     unseal: Callable[[str], str]
+
+    @classmethod
+    def look_up(cls) -> Habits:
+        return cls(conf(), opener())
 
 
 def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready | Later | Never:
@@ -229,20 +232,24 @@ def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayO
     return WayOut.REPLY if channel and channel.takes_replies else WayOut.CALL
 
 
-def words_of(row: Row, out: WayOut) -> Text:
-    """The text in the patient's language; with medicine and dose only where the patient chose it."""
+def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = False) -> Text:
+    """The text in the patient's language; with medicine and dose only where the patient chose it.
+
+    In a digest, `sender` is what stands for the sender, and a `brief` text leaves its telephone to the last one.
+    """
     language = language_for(row.language, row.pharmacy_language)
     params = json.loads(row.params) if isinstance(row.params, str) else row.params
     detailed = row.detail_level == DetailLevel.DETAILED
-    sender = row.sender
-    if row.is_shared:
-        sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
+    if sender is None:
+        sender = row.sender
+        if row.is_shared:
+            sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
     values = values_of(
         params,
         language,
         sender=sender,
         phone=row.phone,
-        after_hours=row.after_hours,
+        after_hours="" if brief else row.after_hours,
         usual_times=UsualTimes(row.usual_times),
         detailed=detailed,
     )
@@ -255,6 +262,7 @@ def words_of(row: Row, out: WayOut) -> Text:
         way_out=out,
         typewritten=typewritten,
         letter=letter_of(row.rank) if row.is_shared else "",
+        brief=brief,
     )
 
 

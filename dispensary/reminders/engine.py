@@ -11,12 +11,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
+from dispensary.channels import Accepted, Answer, Channel, Message, Refused, Unknown, channels_in_use
 from dispensary.channels.staff import notify_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
@@ -24,6 +24,7 @@ from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders import (
     answers,
     compose,
+    digests,
     health,
     outcomes,
     queue,
@@ -34,7 +35,7 @@ from dispensary.reminders import (
     unread,
 )
 from dispensary.reminders.breaker import Breaker
-from dispensary.reminders.compose import Ready, recheck_before_send, wait_for_provider
+from dispensary.reminders.compose import Later, Never, Ready, recheck_before_send, wait_for_provider
 from dispensary.reminders.queue import count, take_turn
 
 log = logging.getLogger(__name__)
@@ -179,7 +180,8 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
                 break
             done.claimed += len(lease.ids)
             breaker.look()
-            _send_batch(lease, channels, breaker, over, done)
+            now = time.monotonic()
+            _Batch(lease, breaker, done, read=now, booked=now).send_all(channels, over)
     finally:
         for channel in channels.values():
             channel.close()
@@ -187,68 +189,120 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
     return done
 
 
-def _send_batch(
-    lease: queue.Lease, channels: Mapping[str, Channel], breaker: Breaker, over: Callable[[], bool], done: Drained
-) -> None:
+@dataclass(slots=True)
+class _Batch:
     """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent.
 
     Their rows and audit lines follow for many at once; until then a tick finds in the ledger what a dead worker leaves.
     """
-    read = time.monotonic()
-    waiting, back = compose.read(lease, channels), []
+
+    lease: queue.Lease
+    breaker: Breaker
+    done: Drained
+    read: float
+    booked: float
     going: outcomes.AcceptedSend | None = None
-    ended: list[outcomes.AcceptedSend] = []
-    booked = time.monotonic()
-    while waiting and not over():
-        decision = waiting.pop(0)
-        if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
+    """Accepted, with its end not in the ledger yet."""
+    ended: list[outcomes.AcceptedSend] = field(default_factory=list)
+    back: list[Ready] = field(default_factory=list)
+
+    def send_all(self, channels: Mapping[str, Channel], over: Callable[[], bool]) -> None:
+        """Send what may leave until all is done or `over` says so, then give back the rest."""
+        habits = compose.Habits.look_up()
+        waiting: list[digests.Decision] = digests.gather(compose.read(self.lease, channels, habits), channels, habits)
+        while waiting and not over():
+            decision = waiting.pop(0)
+            if isinstance(decision, digests.Digest):
+                if not self._send_together(decision):
+                    waiting[:0] = decision.singly
+            else:
+                self._send_one(decision)
+            if self.ended and time.monotonic() - self.booked > BOOK_AFTER:
+                self._book()
+        self._finish_going()
+        self._book()
+        left = [part for item in waiting for part in (item.parts if isinstance(item, digests.Digest) else (item,))]
+        queue.release(self.lease, [decision.row.id for decision in (*self.back, *left)])
+
+    def _finish_going(self) -> None:
+        if self.going:
+            outcomes.hand_over(self.lease, self.going, None)
+            self.ended.append(self.going)
+            self.going = None
+
+    def _book(self) -> None:
+        if self.ended:
+            outcomes.book(self.lease, self.ended)
+        self.ended, self.booked = [], time.monotonic()
+
+    def _send_one(self, decision: Ready | Later | Never) -> None:
+        if isinstance(decision, Ready) and (until := self.breaker.resting.get(decision.channel.name)):
             decision = wait_for_provider(decision.row, until)
         if isinstance(decision, Ready):
-            decision = recheck_before_send(decision, time.monotonic() - read)
+            decision = recheck_before_send(decision, time.monotonic() - self.read)
         if not isinstance(decision, Ready):
-            outcomes.end_unsent(lease, decision)
-            done.set_aside += 1
-            breaker.counts[f"{SET_ASIDE}{decision.reason}"] += 1
-            continue
-        begun = outcomes.hand_over(lease, going, decision)
-        if going:
-            ended.append(going)
-            going = None
+            outcomes.end_unsent(self.lease, decision)
+            self.done.set_aside += 1
+            self.breaker.counts[f"{SET_ASIDE}{decision.reason}"] += 1
+            return
+        begun = outcomes.hand_over(self.lease, self.going, decision)
+        if self.going:
+            self.ended.append(self.going)
+            self.going = None
         if begun is None:
-            done.taken_back += 1
-            back.append(decision)
-            continue
-        started = time.monotonic()
-        answer = _send(decision)
-        took = time.monotonic() - started
-        now = begun.at + timedelta(seconds=took)
+            self.done.taken_back += 1
+            self.back.append(decision)
+            return
+        answer, now = self._call(decision.channel, decision.message, begun)
         if isinstance(answer, Accepted):
-            going = outcomes.AcceptedSend(decision, begun, answer, now)
-            done.sent += 1
+            self.going = outcomes.AcceptedSend(decision, begun, answer, now)
         else:
-            outcomes.settle(lease, decision, begun, answer, now)
-        breaker.note(decision.channel.name, answer, took)
-        if not isinstance(answer, Accepted):
-            done.unknown += isinstance(answer, Unknown)
-            done.refused += not isinstance(answer, Unknown)
-        if ended and time.monotonic() - booked > BOOK_AFTER:
-            outcomes.book(lease, ended)
-            ended, booked = [], time.monotonic()
-    if going:
-        outcomes.hand_over(lease, going, None)
-        ended.append(going)
-    if ended:
-        outcomes.book(lease, ended)
-    queue.release(lease, [decision.row.id for decision in (*back, *waiting)])
+            outcomes.settle(self.lease, decision, begun, answer, now)
+        self._count(answer, 1)
 
+    def _send_together(self, digest: digests.Digest) -> bool:
+        """Send one message of several reminders; False where one of them may not leave now, so that none has begun."""
+        self._finish_going()
+        channel, later = digest.parts[0].channel, time.monotonic() - self.read
+        if channel.name in self.breaker.resting:
+            return False
+        if not all(isinstance(recheck_before_send(part, later), Ready) for part in digest.parts):
+            return False
+        begun = digests.begin(self.lease, digest)
+        if begun is None:
+            return False
+        if begun[0].to_spare < timedelta(0):
+            outcomes.take_back_begun(begun, self.lease, digest.parts)
+            self.done.taken_back += len(begun)
+            self.back += digest.parts
+            return True
+        answer, now = self._call(channel, digest.message, begun[0])
+        sends = [(replace(part, message=digest.message), own) for part, own in zip(digest.parts, begun, strict=True)]
+        if isinstance(answer, Accepted):
+            digests.finish(begun, answer, now)
+            self.ended += [outcomes.AcceptedSend(part, own, answer, now) for part, own in sends]
+        else:
+            for part, own in sends:
+                outcomes.settle(self.lease, part, own, answer, now)
+        self._count(answer, len(sends))
+        return True
 
-def _send(ready: Ready) -> Answer:
-    """Call the provider, with no transaction open. A channel that breaks its promise and raises leaves us in doubt."""
-    try:
-        return ready.channel.send(ready.message)
-    except Exception as error:  # whatever it is, the message may have gone
-        log.error("channel %s raised %s", ready.channel.name, type(error).__name__)
-        return Unknown()
+    def _call(self, channel: Channel, message: Message, begun: queue.Begun) -> tuple[Answer, datetime]:
+        """Call the provider, with no transaction open. A channel that breaks its promise and raises leaves us in doubt."""
+        started = time.monotonic()
+        try:
+            answer = channel.send(message)
+        except Exception as error:  # whatever it is, the message may have gone
+            log.error("channel %s raised %s", channel.name, type(error).__name__)
+            answer = Unknown()
+        took = time.monotonic() - started
+        self.breaker.note(channel.name, answer, took)
+        return answer, begun.at + timedelta(seconds=took)
+
+    def _count(self, answer: Answer, reminders: int) -> None:
+        self.done.sent += reminders * isinstance(answer, Accepted)
+        self.done.unknown += reminders * isinstance(answer, Unknown)
+        self.done.refused += reminders * isinstance(answer, Refused)
 
 
 def _no_transaction(what: str) -> None:

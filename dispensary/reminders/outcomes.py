@@ -77,20 +77,18 @@ def hand_over(lease: queue.Lease, done: AcceptedSend | None, following: Ready | 
     }
     begun = queue.hand_over(lease, parameters)
     if begun and begun.to_spare < timedelta(0):
-        _take_back_begun(begun, lease, following)
+        take_back_begun([begun], lease, [following] if following else [])
         return None
     return begun
 
 
-def _take_back_begun(begun: queue.Begun, lease: queue.Lease, ready: Ready | None) -> None:
-    """Take back an intent whose provider was certainly not called: its commit came back when there was no time left."""
-    if ready is None:
-        return
-    with transaction.atomic():
-        queue.lock_patient(ready.row.id)
-        now = begun.at - begun.to_spare
-        _finish(begun.delivery, Outcome.DEFERRED, "no-time", now)
-        queue.return_begun(ready.row.id, lease.token)
+def take_back_begun(begun: Sequence[queue.Begun], lease: queue.Lease, ready: Sequence[Ready]) -> None:
+    """Take back intents whose provider was certainly not called: their commit came back when there was no time left."""
+    for own, part in zip(begun, ready, strict=False):  # what has not begun is not there
+        with transaction.atomic():
+            queue.lock_patient(part.row.id)
+            _finish(own.delivery, Outcome.DEFERRED, "no-time", own.at - own.to_spare)
+            queue.return_begun(part.row.id, lease.token)
 
 
 @audit.retrying

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from dispensary.models.reminders import ReminderState as State
 from dispensary.statements import load_statements
@@ -96,6 +96,27 @@ def hand_over(lease: Lease, parameters: dict[str, Any]) -> Begun | None:
     return Begun(row[0], row[1], at, lease.until - at - timedelta(seconds=parameters["send_timeout"]) - took)
 
 
+def begin_together(lease: Lease, parameters: dict[str, Any]) -> dict[int, Begun] | None:
+    """Begin several reminders that leave as one message, in one commit. `None` where one of them must not be sent.
+
+    Not hand over hand: what was accepted before has been finished.
+    """
+    asked = time.monotonic()
+    try:
+        with transaction.atomic():
+            rows = run(SQL["begin_together"], parameters)
+            if len(rows) < len(parameters["ids"]) or lease.until is None:
+                return None
+            by_reminder = {reminder: delivery for reminder, delivery, *_ in rows}
+            lead, *others = [by_reminder[reminder] for reminder in parameters["ids"]]
+            run(SQL["name_lead"], [lead, others])
+    except IntegrityError:  # one of them has a send alive already
+        return None
+    left = lease.until - timedelta(seconds=parameters["send_timeout"] + time.monotonic() - asked)
+    at = datetime.fromtimestamp(rows[0][3], UTC)
+    return {reminder: Begun(delivery, attempt, at, left - at) for reminder, delivery, attempt, _at in rows}
+
+
 def lock_patient(reminder: int) -> None:
     """Lock the patient of a reminder, so that no plan begins or ends meanwhile. Before any other lock."""
     run(SQL["lock_patient"], [reminder])
@@ -111,10 +132,13 @@ def return_begun(reminder: int, token: uuid.UUID, *, error: str = "", due_at: da
 
 
 def claim(*, owner: str, count: int, lease: timedelta) -> Lease:
-    """Take up to `count` due reminders, skipping those that others hold."""
+    """Take up to `count` due reminders, skipping those that others hold, and what else is due at their addresses."""
     token = uuid.uuid4()
     rows = run_prepared(SQL["claim_due"], [token, owner, lease, count])
-    return Lease(token, tuple(row[0] for row in rows), rows[0][1] if rows else None)
+    ids, until = [row[0] for row in rows], rows[0][1] if rows else None
+    if len(ids) == count:  # otherwise all that is due is here, or another worker's
+        ids += [row[0] for row in run(SQL["claim_together"], [token, owner, until, ids, count])]
+    return Lease(token, tuple(ids), until)
 
 
 def release(lease: Lease, ids: Sequence[int]) -> None:

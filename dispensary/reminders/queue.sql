@@ -43,6 +43,48 @@ SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, 
     ON CONFLICT DO NOTHING
 RETURNING id, attempt, extract(epoch FROM started_at)::float8
 
+-- claim_together --
+-- Take what else is due at the addresses of reminders just claimed, under their lease: it may leave as one message.
+-- token, owner, end of the lease, ids, limit
+UPDATE dispensary_reminder
+   SET state = 1 /* leased */, lease_token = %s, lease_owner = %s, lease_until = %s
+ WHERE id = ANY (ARRAY(
+        SELECT other.id
+          FROM dispensary_reminder mine
+          JOIN dispensary_contactpoint point ON point.patient_id = mine.patient_id AND point.retired_at IS NULL
+          JOIN dispensary_contactpoint same ON same.address_digest = point.address_digest AND same.retired_at IS NULL
+          JOIN dispensary_reminder other ON other.patient_id = same.patient_id
+         WHERE mine.id = ANY(%s) AND other.state = 0 /* scheduled */ AND other.due_at <= now()
+         LIMIT %s FOR UPDATE OF other SKIP LOCKED))
+RETURNING id
+
+-- begin_together --
+-- Begin several reminders that leave as one message, all or none. ids, token, send_timeout in seconds, medium, channel, key,
+-- digest, language, words; contacts, detailed and segments in the order of the ids.
+WITH held AS (
+    SELECT id FROM dispensary_reminder
+     WHERE id = ANY(%(ids)s::bigint[]) AND lease_token = %(token)s::uuid
+       AND lease_until > clock_timestamp() + %(send_timeout)s::float8 * interval '1 second'
+       AND useful_until > clock_timestamp()
+     ORDER BY id FOR UPDATE),
+moved AS (
+    UPDATE dispensary_reminder SET sending_since = clock_timestamp(), attempts = attempts + 1
+     WHERE id IN (SELECT id FROM held) AND (SELECT count(*) FROM held) = cardinality(%(ids)s::bigint[])
+    RETURNING id, attempts, round)
+INSERT INTO dispensary_delivery
+       (reminder_id, medium, channel, attempt, round, key, contact_id, address_digest, provider_message_id, outcome, error,
+        language, words_version, detailed, segments, started_at)
+SELECT moved.id, %(medium)s, %(channel)s, attempts, round, %(key)s, part.contact, %(digest)s, '', 0 /* started */, '',
+       %(language)s, %(words)s, part.detailed, part.segments, clock_timestamp()
+  FROM moved
+  JOIN unnest(%(ids)s::bigint[], %(contacts)s::uuid[], %(detailed)s::boolean[], %(segments)s::smallint[])
+       AS part (id, contact, detailed, segments) ON part.id = moved.id
+RETURNING reminder_id, id, attempt, extract(epoch FROM started_at)::float8
+
+-- name_lead --
+-- Name the delivery under which others were sent. lead, others
+UPDATE dispensary_delivery SET sent_with_id = %s WHERE id = ANY(%s)
+
 -- read_batch --
 -- Read all that decides about claimed reminders, with the first address that may be used. media, ids, token
 -- OFFSET 0 holds the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from dispensary import audit
 from dispensary.channels import Receipt, ReceiptStatus, Reply
@@ -127,9 +128,17 @@ def _settle(pk: int, now: datetime) -> bool:
 
 @transaction.atomic
 def _act_on_receipt(event: InboundEvent, now: datetime) -> str | None:
+    """Act on a receipt for all reminders that its message says; the result is that of the first."""
     delivery = _delivery_of(event)
     if delivery is None:
         return None
+    lead = delivery.sent_with_id or delivery.pk
+    said_together = Delivery.objects.filter(Q(sent_with=lead) | Q(pk=lead)).order_by("reminder__patient_id", "pk")
+    results = {row.pk: _apply_receipt(event, row, now) for row in said_together}
+    return results[delivery.pk]
+
+
+def _apply_receipt(event: InboundEvent, delivery: Delivery, now: datetime) -> str:
     queue.lock_patient(delivery.reminder_id)
     reminder = Reminder.objects.select_for_update().get(pk=delivery.reminder_id)
     outcome = _OUTCOMES[ReceiptStatus(event.facts["status"])]

@@ -10,6 +10,7 @@ Latin name at the start would turn the whole text around: each value of the othe
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 import tomllib
 import unicodedata
@@ -50,6 +51,7 @@ _ASKS_TO_CALL = frozenset(
 _URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION, ReminderKind.PAPERS_CHANGED})
 """Kinds whose subject in an e-mail asks for a call."""
 _HALF = Decimal("0.5")
+_OPENING = re.compile(r"^\{sender\}\s?: (?P<first>.)")
 _LETTERS = "ABCDEFGH"
 _FROM_THE_RIGHT = "\u200f"
 _LEFT_TO_RIGHT, _AS_IT_BEGINS, _END = "\u2066", "\u2068", "\u2069"
@@ -149,8 +151,13 @@ def write(
     way_out: WayOut = WayOut.REPLY,
     typewritten: bool = True,
     letter: str = "",
+    brief: bool = False,
 ) -> Text:
-    """Fill the words of one kind, ``typewritten`` for a text message; ``letter`` says who of several patients replies. Raises ``KeyError`` for a variable that is missing."""
+    """Fill the words of one kind, ``typewritten`` for a text message; ``letter`` says who of several patients replies.
+
+    A ``brief`` text asks for no questions, and one with an empty sender begins without it: the other texts of a digest say
+    both. Raises ``KeyError`` for a variable that is missing.
+    """
     words = words_in(language)
     entry = words[kind.value]
     allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
@@ -160,6 +167,10 @@ def write(
     body = entry["detailed" if detailed and _can_fill(entry["detailed"], variables) else "plain"]
     if "phone" in variables and not variables["phone"]:
         body = _without_phone(body, words["questions"])
+    if brief:
+        body = body.replace(f" {words['questions']}", "")
+    if not variables["sender"]:
+        body = _OPENING.sub(lambda opening: opening["first"].upper(), body)
     if kind in _ASKS_TO_CALL and variables.get("after_hours"):
         body = f"{body} {words['closed']}"
     return Text(
@@ -170,6 +181,11 @@ def write(
         language=language,
         version=version_of(language),
     )
+
+
+def is_urgent(kind: ReminderKind) -> bool:
+    """Say whether the subject of a message of this kind asks for a call."""
+    return kind in _URGENT
 
 
 def _without_phone(body: str, questions: str) -> str:

@@ -77,7 +77,11 @@ def test_two_hundred_due_at_once_all_leave_once(awake, due, outbox):
     ]  # fmt: skip
     Reminder.objects.bulk_create(rows)
     assert reminders.drain().sent == 201
-    assert len({message["key"] for message in outbox.sent}) == len(outbox.sent) == 201
+    assert Delivery.objects.values("reminder").distinct().count() == Delivery.objects.count() == 201
+    assert {message["key"] for message in outbox.sent} == {
+        str(key) for key in Delivery.objects.values_list("key", flat=True)
+    }
+    assert len({message["key"] for message in outbox.sent}) == len(outbox.sent)
 
 
 def test_what_is_not_due_stays(due, outbox):
@@ -289,7 +293,7 @@ def claim(seconds=120):
 
 
 def ready_of(lease):
-    return compose.read(lease, channels_in_use())[0]
+    return compose.read(lease, channels_in_use(), compose.Habits.look_up())[0]
 
 
 def test_two_claims_never_hold_the_same_row(due, outbox):
@@ -468,7 +472,7 @@ def test_a_batch_of_two_pharmacies_writes_each_into_its_own_log(due, outbox):
 def test_what_was_accepted_and_not_yet_booked_is_booked_once_with_the_same_line(due, outbox, who):
     booked, unbooked = due(), due()
     lease = claim()
-    first_line, other = compose.read(lease, channels_in_use())
+    first_line, other = compose.read(lease, channels_in_use(), compose.Habits.look_up())
     begun = outcomes.hand_over(lease, None, first_line)
     going = [outcomes.AcceptedSend(first_line, begun, Accepted("1"), database_now())]
     begun = outcomes.hand_over(lease, going[0], other)
