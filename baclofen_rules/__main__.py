@@ -94,7 +94,7 @@ def _review(options: argparse.Namespace) -> int:
     od = True if options.od else None
     if options.lines:
         return _review_lines(options, profile, od)
-    case = Case.from_text(_read(options.case), options.on, od)
+    case = Case.from_text(_read(options.case), options.on, od, profile.medicine)
     answer = review(case, profile)
     if options.explain:
         _say(_explained(case, profile, answer))

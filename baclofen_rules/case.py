@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.facts import PatientFacts
+from baclofen_rules.medicines import OwnMedicine, own_medicine
 from baclofen_rules.order import (
     MOST_DAYS,
     Order,
     Pick,
+    Wordings,
     amount_json,
     day_json,
     members,
@@ -101,23 +103,39 @@ class Case(NamedTuple):
     """Orders, supplies and decisions of `baclofen-case/2`; None in the first format."""
     ask: Ask | None = None
     """What is to be handed over, of `baclofen-case/2`."""
+    own: OwnMedicine | None = None
+    """The medicine that the words of the case were read for; None is the one that ships."""
+
+    @property
+    def medicine(self) -> OwnMedicine:
+        """The medicine that the case is about."""
+        return self.own or own_medicine()
 
     @classmethod
-    def from_text(cls, text: str | bytes, on: date | None = None, od_means_once_daily: bool | None = None) -> "Case":
+    def from_text(
+        cls,
+        text: str | bytes,
+        on: date | None = None,
+        od_means_once_daily: bool | None = None,
+        own: OwnMedicine | None = None,
+    ) -> "Case":
         """A case from JSON text; otherwise as ``from_json``."""
-        return cls.from_json(parse_json(text), on, od_means_once_daily)
+        return cls.from_json(parse_json(text), on, od_means_once_daily, own)
 
     @classmethod
-    def from_json(cls, obj: Any, on: date | None = None, od_means_once_daily: bool | None = None) -> "Case":
+    def from_json(
+        cls, obj: Any, on: date | None = None, od_means_once_daily: bool | None = None, own: OwnMedicine | None = None
+    ) -> "Case":
         """A case from decoded JSON. Raises InvalidCase.
 
-        ``on`` stands in for the day in the case; ``od_means_once_daily`` is the site's word on "od" in directions.
+        ``on`` stands in for the day in the case; ``od_means_once_daily`` is the site's word on "od" in directions; ``own`` is the
+        medicine of the profile (``Profile.medicine``), baclofen without it.
         """
-        return _read_case(Place(obj, ""), on, od_means_once_daily)
+        return _read_case(Place(obj, ""), on, Wordings(od_means_once_daily, own))
 
     def with_day(self, on: date) -> "Case":
         """The same case asked on another day, checked again."""
-        return Case.from_json(self.to_json(), on)
+        return Case.from_json(self.to_json(), on, own=self.own)
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON: every field in a fixed order, amounts as plain decimal strings; reads back to itself."""
@@ -152,7 +170,7 @@ MOST_FILLS = 1000
 MOST_ANSWERED = 1000
 
 
-def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) -> Case:
+def _read_case(place: Place, on: date | None, wordings: Wordings) -> Case:
     if not isinstance(place.value, Mapping):
         place.refuse("an object")
     version = Fields(place.value, place.path).need("format", lambda at: at.word({FORMAT: FORMAT, FORMAT_1: FORMAT_1}))
@@ -166,8 +184,8 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
     action: Action = fields.need("action", lambda at: at.word(members(Action)))
     reason = fields.get("reason", read_text(200))
     if not is_first:
-        return _read_with_record(fields, day, action, reason, od_means_once_daily)
-    order = fields.get("prescription", lambda at: read_order(at, day, od_means_once_daily))
+        return _read_with_record(fields, day, action, reason, wordings)
+    order = fields.get("prescription", lambda at: read_order(at, day, wordings))
     if action is Action.DISPENSE and order is None:
         raise InvalidCase("prescription", "nothing", "the prescription that is to be dispensed")
     if action is Action.DISCONTINUE and order is not None:
@@ -181,14 +199,13 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
         history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
         reason=reason,
         answered=_read_answered(fields, day),
+        own=wordings.own,
     )
 
 
-def _read_with_record(
-    fields: Fields, on: date, action: Action, reason: str | None, od_means_once_daily: bool | None
-) -> Case:
+def _read_with_record(fields: Fields, on: date, action: Action, reason: str | None, wordings: Wordings) -> Case:
     """Read a case of the second format: orders, supplies and decisions, and what is asked about them."""
-    record = read_record(fields, on, od_means_once_daily)
+    record = read_record(fields, on, wordings)
     ask = fields.get("ask", lambda at: read_ask(at, record))
     if action is Action.DISPENSE and (ask is None or ask.order is None):
         raise InvalidCase("ask.order", "nothing", "the id of the order that is to be dispensed")
@@ -205,6 +222,7 @@ def _read_with_record(
         history=None if record.supplies is None else (),
         reason=reason,
         answered=_read_answered(fields, on),
+        own=wordings.own,
         record=record,
         ask=ask,
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from baclofen_rules.conditions import look_up
 from baclofen_rules.facts import CodedCondition, Indication
-from baclofen_rules.medicines import OWN, read_table, words
+from baclofen_rules.medicines import OwnMedicine, words
 
 
 class Uses(NamedTuple):
@@ -20,26 +20,25 @@ class Uses(NamedTuple):
 
 
 @cache
-def uses() -> Uses:
-    """The uses, read once."""
-    content = read_table(OWN)
-    rows = [(Indication(row["indication"]), row) for row in content["use"]]
+def uses(own: OwnMedicine) -> Uses:
+    """The uses of a medicine, read once."""
+    rows = [(Indication(row["indication"]), row) for row in own.uses]
     return Uses(
         by_icd_10={code.replace(".", ""): use for use, row in rows for code in row["icd_10"]},
         by_snomed={code: use for use, row in rows for code in row["snomed"]},
         by_words={tuple(phrase.split()): use for use, row in rows for phrase in row["words"]},
-        denying=frozenset(content["not_a_use"]["words"]),
+        denying=own.not_a_use,
     )
 
 
-def read_uses(codes: Iterable[tuple[str, str]], texts: Iterable[str]) -> frozenset[Indication]:
+def read_uses(codes: Iterable[tuple[str, str]], texts: Iterable[str], own: OwnMedicine) -> frozenset[Indication]:
     """Return every use that codes, as (system, code), and texts name; empty where they name none that is known.
 
     A text that denies something or speaks of the past names none.
     """
-    table = uses()
+    table = uses(own)
     named = {look_up(CodedCondition(system, code), table.by_icd_10, table.by_snomed) for system, code in codes}
-    longest = max(map(len, table.by_words))
+    longest = max(map(len, table.by_words), default=0)
     for text in texts:
         spoken = words(text)
         if table.denying.isdisjoint(spoken):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from baclofen_rules.checked import Fields, Place
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.lines import Line, ReadWords, combine_lines, find_scheme, read_line
+from baclofen_rules.medicines import OwnMedicine
 from baclofen_rules.products import OrderedMedicine
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
 from baclofen_rules.text import format_amount
@@ -62,6 +63,15 @@ class Order:
         object.__setattr__(self, "regimen", structured or read)
 
 
+class Wordings(NamedTuple):
+    """What the words of directions are read with."""
+
+    od_means_once_daily: bool | None = None
+    """The site's word on "od"."""
+    own: OwnMedicine | None = None
+    """The medicine that they are about; None is the one that ships."""
+
+
 class Pick(NamedTuple):
     """The pack that was scanned; None is what it does not say."""
 
@@ -109,22 +119,20 @@ read_strength = amount_between("a tablet strength in mg above 0, at most 1000", 
 read_quantity = amount_between("a number of tablets above 0, at most 100000", "0.001", "100000")
 
 
-def read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Order:
+def read_order(place: Place, on: date, wordings: Wordings) -> Order:
     """Read a prescription of the first case format."""
     fields = place.fields(ORDER_FIELDS)
-    return read_written(fields, fields, on, od_means_once_daily)
+    return read_written(fields, fields, on, wordings)
 
 
-def read_written(
-    common: Fields, fields: Fields, on: date, od_means_once_daily: bool | None, is_counted: bool = False
-) -> Order:
+def read_written(common: Fields, fields: Fields, on: date, wordings: Wordings, is_counted: bool = False) -> Order:
     """Read what was written, from the fields of an order and those of one of its products."""
     read = fields.get("phases", read_phases)
     strength = fields.get("strength_mg", read_strength)
     directions = common.get("directions", read_text(MOST_DIRECTIONS))
 
     def read_words(text: str) -> Reading | Question:
-        return read_directions(text, strength, od_means_once_daily)
+        return read_directions(text, strength, wordings.od_means_once_daily, wordings.own)
 
     lines = tuple(
         common.get("lines", lambda at: [read_written_line(item, read_words) for item in at.items(MOST_PHASES)]) or ()

@@ -4,7 +4,7 @@ from enum import Enum, auto
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from baclofen_rules.medicines import OWN, find_other_medicine, plain_atc, plain_letters, read_table, table, words
+from baclofen_rules.medicines import Form, OwnMedicine, find_other_medicine, plain_atc, plain_letters, read_table, words
 
 INJECTION: Final = "injection"
 MODIFIED_RELEASE: Final = "modified-release"
@@ -17,15 +17,6 @@ class OrderedMedicine(NamedTuple):
     atc: str | None = None
     codes: tuple[tuple[str, str], ...] = ()
     """Pairs of system and code."""
-
-
-class Form(NamedTuple):
-    """A form other than a plain tablet."""
-
-    kind: str
-    title: str
-    words: frozenset[str]
-    brands: frozenset[str]
 
 
 class ProductName(NamedTuple):
@@ -47,13 +38,10 @@ class Identity(Enum):
 
 
 class Words(NamedTuple):
-    """The table of the medicine as it is used."""
+    """The words of tablets and routes, whatever the medicine."""
 
-    relatives: frozenset[str]
-    codes: frozenset[str]
     tablet: frozenset[str]
     plain: frozenset[str]
-    forms: tuple[Form, ...]
     oral: frozenset[str]
     intrathecal: frozenset[str]
     intrathecal_words: frozenset[str]
@@ -62,16 +50,10 @@ class Words(NamedTuple):
 @cache
 def product_words() -> Words:
     """The words of products, read once."""
-    content = read_table(OWN)
+    content = read_table("forms")
     return Words(
-        relatives=frozenset(content["medicine"]["relatives"]),
-        codes=frozenset(code for codes in content["codes"].values() for code in codes),
         tablet=frozenset(content["tablet"]["tablet"]),
         plain=frozenset(content["tablet"]["plain"]),
-        forms=tuple(
-            Form(row["kind"], row["title"], frozenset(row["words"]), frozenset(row["brands"]))
-            for row in content["form"]
-        ),
         oral=frozenset(content["route"]["oral"]),
         intrathecal=frozenset(content["route"]["intrathecal"]),
         intrathecal_words=frozenset(content["route"]["intrathecal_words"]),
@@ -79,16 +61,16 @@ def product_words() -> Words:
 
 
 @lru_cache(maxsize=4096)
-def read_product_name(name: str) -> ProductName:
+def read_product_name(name: str, own: OwnMedicine) -> ProductName:
     """Return what the words of a name or a brand say."""
-    vocabulary, name_words = product_words(), words(name)
+    name_words = words(name)
     spaced = f" {' '.join(name_words)} "
-    other = next((relative for relative in vocabulary.relatives if f" {relative} " in spaced), None)
+    other = next((relative for relative in own.relatives if f" {relative} " in spaced), None)
     if other is None:
         plain_name = plain_letters(name)
-        place = find_other_medicine(plain_name)
+        place = find_other_medicine(plain_name, own)
         other = None if place is None else plain_name[slice(*place)]
-    return ProductName(not table().own_names.isdisjoint(name_words), other, _form_of(name_words))
+    return ProductName(not own.names.isdisjoint(name_words), other, _form_of(name_words, own))
 
 
 @lru_cache(maxsize=1024)
@@ -98,19 +80,19 @@ def names_tablet(name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def other_form(form: str) -> str | None:
+def other_form(form: str, own: OwnMedicine) -> str | None:
     """Return in words what a form is, where it is not a plain tablet."""
     vocabulary, form_words = product_words(), words(form)
-    named = _form_of(form_words)
+    named = _form_of(form_words, own)
     if named is not None:
         return named.title
-    plain = vocabulary.plain | vocabulary.tablet | table().own_names
+    plain = vocabulary.plain | vocabulary.tablet | own.names
     is_tablet = not vocabulary.tablet.isdisjoint(form_words) and plain.issuperset(form_words)
     return None if is_tablet else "no form known here"
 
 
 @lru_cache(maxsize=1024)
-def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Identity, str]:
+def identify(medicine: OrderedMedicine | None, brand: str | None, own: OwnMedicine) -> tuple[Identity, str]:
     """Return whether a product is the medicine of the rules, with the text that says it is not.
 
     A name that does not hold it as a whole word is another medicine; a brand is one only where it names one, since
@@ -119,7 +101,7 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
     is_own = False
     for text in (None if medicine is None else medicine.name, brand):
         if text is not None:
-            product_name = read_product_name(text)
+            product_name = read_product_name(text, own)
             if product_name.other is not None or (
                 product_name.form is not None and product_name.form.kind == MODIFIED_RELEASE
             ):
@@ -127,31 +109,31 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
             is_own = is_own or product_name.is_own
     if medicine is None:
         return (Identity.OWN if is_own else Identity.UNKNOWN), ""
-    if medicine.name is not None and not read_product_name(medicine.name).is_own:
+    if medicine.name is not None and not read_product_name(medicine.name, own).is_own:
         return Identity.OTHER, medicine.name
     atc = "" if medicine.atc is None else plain_atc(medicine.atc)
-    if not table().own_atc.startswith(atc):
+    if not own.atc.startswith(atc):
         return Identity.OTHER, atc
     codes = [code for _, code in medicine.codes]
-    if is_own or atc == table().own_atc or not product_words().codes.isdisjoint(codes):
+    if is_own or atc == own.atc or not own.codes.isdisjoint(codes):
         return Identity.OWN, ""
     return Identity.OTHER, ", ".join([atc, *codes] if atc else codes)
 
 
 @lru_cache(maxsize=4096)
-def names_injected_form(name: str) -> bool:
+def names_injected_form(name: str, own: OwnMedicine) -> bool:
     """Return whether a medicine of the patient is the one of the rules, from a pump or by injection."""
-    product_name = read_product_name(name)
+    product_name = read_product_name(name, own)
     is_injection = product_name.form is not None and product_name.form.kind == INJECTION
-    return product_name.is_own and (is_injection or names_intrathecal(name))
+    return product_name.is_own and (is_injection or names_intrathecal(name, own))
 
 
 @lru_cache(maxsize=4096)
-def names_other_oral_form(name: str) -> bool:
+def names_other_oral_form(name: str, own: OwnMedicine) -> bool:
     """Return whether a medicine of the patient is the one of the rules by mouth, in another form than plain tablets, or a relative of it."""
-    product_name = read_product_name(name)
-    is_relative = product_name.other in product_words().relatives
-    return is_relative or (product_name.is_own and product_name.form is not None and not names_injected_form(name))
+    product_name = read_product_name(name, own)
+    is_relative = product_name.other in own.relatives
+    return is_relative or (product_name.is_own and product_name.form is not None and not names_injected_form(name, own))
 
 
 @lru_cache(maxsize=1024)
@@ -170,19 +152,19 @@ def is_intrathecal(route: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def names_intrathecal(name: str) -> bool:
+def names_intrathecal(name: str, own: OwnMedicine) -> bool:
     """Return whether a name is that of a product for the space around the spinal cord: by its words, or by a brand of injections."""
     name_words = words(name)
-    injections = next(form for form in product_words().forms if form.kind == INJECTION)
+    injections = next(form for form in own.forms if form.kind == INJECTION)
     return not (product_words().intrathecal_words | injections.brands | {"pump"}).isdisjoint(name_words)
 
 
-def _form_of(text_words: tuple[str, ...]) -> Form | None:
+def _form_of(text_words: tuple[str, ...], own: OwnMedicine) -> Form | None:
     text_word_set = frozenset(text_words)
     return next(
         (
             form
-            for form in product_words().forms
+            for form in own.forms
             if not text_word_set.isdisjoint(form.words) or not text_word_set.isdisjoint(form.brands)
         ),
         None,

@@ -13,6 +13,7 @@ from baclofen_rules.order import (
     MOST_DAYS,
     Order,
     Pick,
+    Wordings,
     members,
     names,
     read_pick,
@@ -167,11 +168,9 @@ def _together(orders: Sequence[Order], plan: Plan) -> tuple[Phase, ...] | None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_record(fields: Fields, on: date, od_means_once_daily: bool | None) -> Record:
+def read_record(fields: Fields, on: date, wordings: Wordings) -> Record:
     """Read orders, supplies and decisions of a case. Raises InvalidCase."""
-    orders = fields.get(
-        "orders", lambda at: tuple(_read_order(item, on, od_means_once_daily) for item in at.items(MOST_ORDERS))
-    )
+    orders = fields.get("orders", lambda at: tuple(_read_order(item, on, wordings) for item in at.items(MOST_ORDERS)))
     supplies = fields.get("supplies", lambda at: tuple(_read_supply(item, on) for item in at.items(MOST_SUPPLIES)))
     decisions = fields.get("decisions", lambda at: tuple(_read_decision(item) for item in at.items(MOST_DECISIONS)))
     record = Record(
@@ -251,12 +250,11 @@ def _read_tablets(place: Place) -> tuple[Decimal, ...]:
     return tuple(item.amount(expected, Decimal(0), Decimal(100000)) for item in place.items(MOST_PRODUCTS, least=1))
 
 
-def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> RecordedOrder:
+def _read_order(place: Place, on: date, wordings: Wordings) -> RecordedOrder:
     fields = place.fields(ORDER_FIELDS)
     places = fields.need("products", lambda at: at.items(MOST_PRODUCTS, least=1))
     written = tuple(
-        read_written(fields, product.fields(PRODUCT_FIELDS), on, od_means_once_daily, is_counted=True)
-        for product in places
+        read_written(fields, product.fields(PRODUCT_FIELDS), on, wordings, is_counted=True) for product in places
     )
     lengths = {None if order.phases is None else tuple(phase.days for phase in order.phases) for order in written}
     if len(lengths) > 1:
@@ -297,7 +295,7 @@ def _read_plan(place: Place, on: date) -> Plan | None:
     places = fields.need("products", lambda at: at.items(MOST_PRODUCTS))
     if not places:
         return None
-    written = [read_written(Fields({}, place.path), item.fields(PRODUCT_FIELDS), on, None) for item in places]
+    written = [read_written(Fields({}, place.path), item.fields(PRODUCT_FIELDS), on, Wordings()) for item in places]
     if len({None if order.phases is None else tuple(phase.days for phase in order.phases) for order in written}) > 1:
         fields.place("products").refuse("equally many phases of equal length in all products")
     if written[0].phases is None:

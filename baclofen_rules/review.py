@@ -154,7 +154,7 @@ class Explained(NamedTuple):
 
 
 def review(case: Case, profile: Profile) -> Review:
-    """Apply every rule to a case. Raises InvalidProfile when the profile has no numbers for the day."""
+    """Apply every rule to a case. Raises InvalidProfile when the profile has no numbers for the day, or is of another medicine."""
     in_force_on = profile.on or case.on
     book = rulebook(profile, in_force_on)
     terms = Terms(case, book.terms, book.habits)

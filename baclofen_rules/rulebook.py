@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from baclofen_rules.case import Action, Case
 from baclofen_rules.findings import Citation
-from baclofen_rules.medicines import OWN
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rule import Rule
@@ -35,6 +34,7 @@ class BoundRule(NamedTuple, Generic[L]):
 class RuleBook:
     """All rules of one profile with the numbers in force on one day, by the action they are about."""
 
+    profile: Profile
     terms: SharedLimits
     rules: Mapping[Action, tuple[BoundRule[Any], ...]]
     habits: Habits = field(init=False, repr=False, compare=False)
@@ -67,7 +67,13 @@ class RuleBook:
         object.__setattr__(self, "habits", habits)
 
     def rules_for(self, case: Case) -> tuple[BoundRule[Any], ...]:
-        """Return the rules about the action of a case that its format has the facts for."""
+        """Return the rules about the action of a case that its format has the facts for.
+
+        Raises InvalidProfile for a case that was read for another medicine.
+        """
+        own, medicine = self.profile.medicine.name, case.medicine.name
+        if own != medicine:
+            raise InvalidProfile(f"{self.profile.name}.toml: medicine", own, f"{medicine}, which the case was read for")
         return (self._without_record if case.record is None else self.rules)[case.action]
 
     def limits_of(self, rule: Rule[L]) -> L:
@@ -120,22 +126,25 @@ def rulebook(profile: Profile, on: date) -> RuleBook:
 
 def _bind_all(profile: Profile, on: date) -> RuleBook:
     file = f"{profile.name}.toml"
-    codes = {rule.code for rule in all_rules()}
+    serving = [rule for rule in all_rules() if rule.is_for(profile.medicine.name)]
+    codes = {rule.code for rule in serving}
     for code in profile.sections:
         if code not in codes:
             raise InvalidProfile(
-                f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(codes))}"
+                f"{file}: rules.{code}",
+                f"a rule that does not exist, or is not about {profile.medicine.name}",
+                f"one of {', '.join(sorted(codes))}",
             )
     terms = bind(SharedLimits, profile.terms.parameters, on, f"{file}: terms")
     for code in terms.two_signatures or ():
         if code not in codes:
             place = f"{file}: terms.two_signatures"
             raise InvalidProfile(place, code, f"codes of rules: {', '.join(sorted(codes))}")
-    bound = [_bind_one(profile, rule, on) for rule in all_rules() if rule.is_for(OWN)]
+    bound = [_bind_one(profile, rule, on) for rule in serving]
     rules = {
         action: tuple(bound_rule for bound_rule in bound if action in bound_rule.rule.actions) for action in Action
     }
-    return RuleBook(terms=terms, rules=rules)
+    return RuleBook(profile=profile, terms=terms, rules=rules)
 
 
 def _bind_one(profile: Profile, rule: Rule[L], on: date) -> BoundRule[L]:

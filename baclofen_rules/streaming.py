@@ -63,7 +63,7 @@ def _review_chunk(chunk: list[tuple[int, bytes]]) -> list[Answer]:
 
 def _review_line(number: int, line: bytes, profile: Profile, on: date | None, od: bool | None) -> Answer:
     try:
-        answer = review(Case.from_text(line.decode("utf-8"), on, od), profile)
+        answer = review(Case.from_text(line.decode("utf-8"), on, od, profile.medicine), profile)
     except UnicodeDecodeError:
         return Answer(number, None, "not UTF-8; expected JSON text in UTF-8")
     except (InvalidCase, InvalidProfile) as error:

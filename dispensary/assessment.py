@@ -21,6 +21,7 @@ from baclofen_rules.checked import Fields
 from baclofen_rules.continuing import was_asked
 from baclofen_rules.facts import FACTS, Fact, Kind, PatientFacts
 from baclofen_rules.findings import Dur, Finding, NotAssessed
+from baclofen_rules.order import Wordings
 from baclofen_rules.record import Ask, read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
@@ -178,7 +179,7 @@ def count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> The
     document = record_document(rows, on)
     document["patient"] = {"died_on": None if patient.died_on is None else patient.died_on.isoformat()}
     try:
-        record = read_record(Fields(document, ""), on, None)
+        record = read_record(Fields(document, ""), on, Wordings())
     except InvalidCase as error:
         raise _unreadable(error) from error
     return therapy(record.facts(on, habits))

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
-from baclofen_rules import InvalidProfile, list_profiles, load_profile
+from baclofen_rules import InvalidProfile, list_profiles
 from dispensary.actions.retention import KINDS
 from dispensary.api.cds_hooks.site_settings import find_faults
 from dispensary.audit.checks import system as audit_checks
@@ -20,6 +20,7 @@ from dispensary.channels import checks as channel_checks
 from dispensary.conf import conf
 from dispensary.models import ContactPoint, Pharmacy
 from dispensary.models.sealed import address_digest, unseal
+from dispensary.profiles import load_own_profile
 from dispensary.reminders import health
 
 
@@ -116,7 +117,7 @@ def site_profiles(**_: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     try:
         for name in () if folder is None else sorted(set(list_profiles(folder)) - set(list_profiles())):
-            profile = load_profile(name, folder=folder)
+            profile = load_own_profile(name, None, folder)
             if profile.fallbacks:
                 text = f"The profile {name} does not have {', '.join(profile.fallbacks)}: {profile.parent} stands in."
                 hint = "Look at these numbers, and write into the profile which of them hold here."

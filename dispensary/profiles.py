@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from baclofen_rules import InvalidProfile, Profile, list_profiles, load_profile
+from baclofen_rules.medicines import own_medicine
 from baclofen_rules.profiles import Section
 from baclofen_rules.profiles.compare import Difference, differences
 from baclofen_rules.profiles.limits import Entry, Value
@@ -133,4 +134,14 @@ def _spell(value: Value | str) -> str:
 
 @lru_cache(maxsize=64)
 def _load(name: str, on: date, folder: Path | None) -> Profile:
-    return load_profile(name, on=on, folder=folder)
+    return load_own_profile(name, on, folder)
+
+
+def load_own_profile(name: str, on: date | None, folder: Path | None) -> Profile:
+    """Return a profile of baclofen, which alone is dispensed here. Raises InvalidProfile."""
+    profile = load_profile(name, on=on, folder=folder)
+    if profile.medicine is not own_medicine():
+        raise InvalidProfile(
+            f"{name}.toml: medicine", profile.medicine.name, f"{own_medicine().name}: no other is dispensed here"
+        )
+    return profile

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from baclofen_rules.medicines import OwnMedicine, own_medicine
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
@@ -88,25 +89,35 @@ class Question(NamedTuple):
 
 
 def read_directions(
-    text: str, strength_mg: Decimal | int | None = None, od_means_once_daily: bool | None = None
+    text: str,
+    strength_mg: Decimal | int | None = None,
+    od_means_once_daily: bool | None = None,
+    own: OwnMedicine | None = None,
 ) -> Reading | Question:
     """Read ``text``; a dose in tablets needs ``strength_mg``, "od" needs the site to say that it means once a day.
 
+    ``own`` is the medicine that the text is about, baclofen without it.
+
     Never raises for any text: what cannot be read is a Question.
     """
+    own = own or own_medicine()
     if len(text) > LONGEST_TEXT:
         ask = "These directions are too long to be read for certain. What dose, and how many times a day?"
-        return _contradiction(text) or Question(text, text[:60], ask)
-    return _read(text, None if strength_mg is None else Decimal(strength_mg), od_means_once_daily)
+        return _contradiction(text, own) or Question(text, text[:60], ask)
+    return _read(text, None if strength_mg is None else Decimal(strength_mg), od_means_once_daily, own)
 
 
 @lru_cache(maxsize=2048)
-def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Reading | Question:
+def _read(
+    text: str, strength_mg: Decimal | None, od_means_once_daily: bool | None, own: OwnMedicine
+) -> Reading | Question:
     from .normal import Unreadable, normalise  # its tables of characters are not needed before the first text
 
     normal = normalise(text)
     if isinstance(normal, Unreadable):
-        return _contradiction(text) or Question(text, normal.name, "This character cannot be read. What is meant here?")
+        return _contradiction(text, own) or Question(
+            text, normal.name, "This character cannot be read. What is meant here?"
+        )
     if not normal.text.strip(" .,;:"):
         return Question(text, text.strip(), "Nothing is written. What dose, and how many times a day?")
     from .parser import read
@@ -114,25 +125,25 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
 
     plain, quantity = cut_quantity(normal.text)
     try:
-        understood = read(plain, text, strength_mg, od_means_once_daily)
+        understood = read(plain, text, strength_mg, od_means_once_daily, own)
     except Doubt as doubt:
         question = Question(
             text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why, doubt.regimen
         )
-        return question if doubt.why in _READ_TO_THE_END else _contradiction(text) or question
+        return question if doubt.why in _READ_TO_THE_END else _contradiction(text, own) or question
     return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day, quantity)
 
 
 _READ_TO_THE_END = frozenset({Why.NO_STRENGTH, Why.GAP, Why.OVERLAP})
 
 
-def _contradiction(text: str) -> Question | None:
+def _contradiction(text: str, own: OwnMedicine) -> Question | None:
     """The question about a word that forbids, or names another route, medicine, form, unit or rhythm, if there is one."""
     from .contradictions import find_contradiction
     from .normal import fold
 
     folded = fold(text[:LONGEST_SEARCHED])
-    doubt = find_contradiction(folded.text)
+    doubt = find_contradiction(folded.text, own)
     return None if doubt is None else Question(text, folded.written(text, doubt.start, doubt.end), doubt.ask, doubt.why)
 
 

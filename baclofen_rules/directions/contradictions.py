@@ -5,10 +5,10 @@ contradicts nothing ("do not stop suddenly", "reduce by 5 mg weekly"); what it m
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
-from baclofen_rules.medicines import OWN, find_other_medicine, table
-from baclofen_rules.products import product_words
+from baclofen_rules.medicines import OwnMedicine, find_other_medicine
 
 from .doubt import Doubt, Why
 
@@ -23,8 +23,16 @@ class Contradiction(NamedTuple):
     ask: str
 
 
-def _words(why: Why, ask: str, but: str, *patterns: str) -> Contradiction:
-    return Contradiction(why, re.compile(rf"\b(?P<but>{but})|(?:{'|'.join(patterns)})"), ask)
+class Wording(NamedTuple):
+    """The same for any medicine: marks stand for its name, its names and its brands of other forms."""
+
+    why: Why
+    pattern: str
+    ask: str
+
+
+def _words(why: Why, ask: str, but: str, *patterns: str) -> Wording:
+    return Wording(why, rf"\b(?P<but>{but})|(?:{'|'.join(patterns)})", ask)
 
 
 _STOP = r"(?:stop\w*|discontinu\w*|ceas\w*|absetz\w*|abbrech\w*|arret\w*|suspend\w*|sospend\w*|interromp\w*|retir\w*)"
@@ -34,10 +42,8 @@ _NOT = (
 )
 _THEN = r"(?:then|and|until|till|dann|und|puis|et|jusqu'a|luego|y|hasta|poi|e|fino a)"
 _DAYS = r"(?:days?|d|weeks?|wks?|fortnight|/7|/52|tage?n?|wochen?|jours?|semaines?|dias?|semanas?|giorni|settiman[ae])"
-_MEDICINE = rf"(?:{'|'.join(sorted(name for name in table().own_names if name.isascii()))})\w*"
-_BRANDS_OF_OTHER_FORMS = sorted(
-    {brand for form in product_words().forms for brand in form.brands} | product_words().relatives
-)
+_OWN, _NAMES, _BRANDS = "@OWN", "@NAMES", "@BRANDS"
+_MEDICINE = rf"(?:{_NAMES})\w*"
 _MUST_NOT = r"(?:do not|don'?t|must not|mustn'?t|should not|shouldn'?t|may not|can ?not|can'?t|never|not to|no longer)"
 _TAKEN = (
     r"(?:take|taken|taking|give|given|use|used|swallow\w*|administer\w*|dispens\w*|suppl\w+|hand(?:ed)? out|start\w*|restart\w*"
@@ -61,10 +67,10 @@ _BUSINESS = r"(?:review\w*|dispens\w*|suppl\w+|collect\w*|pick ?up|issu\w+|insta
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _SHORT_DAY = r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|nesday|urday)?s?"
 
-CONTRADICTIONS = (
+_WORDINGS = (
     _words(
         Why.FORBIDS,
-        f"This forbids something: is {OWN} to be taken, what dose, and when?",
+        f"This forbids something: is {_OWN} to be taken, what dose, and when?",
         rf"{_NOT}\s{_STOP}"
         rf"|{_THEN}\s(?:stop|stopping|off|discontinue|cease|absetzen|beenden|arret\w*|suspender|retirar|sospendere|interrompere)\b"
         rf"|{_DAYS}[.,;:]*\s(?:stop|discontinue|cease|absetzen|arret(?:er)?|suspender|sospendere)(?=[\s.,;]*$)"
@@ -104,7 +110,7 @@ CONTRADICTIONS = (
         r"\bampoules?\b|\bampullen?\b|\bvials?\b|\blozenges?\b|\beffervescent\b|\borodispersible\b",
         r"\b(?:modified|extended|slow|prolonged|sustained|controlled|delayed)[ -]release\b|\bretard\b|\blibera(?:cion|tion) prolong\w*",
         rf"\b(?:mgs?|{_MEDICINE}|tab\w*)\s(?:mr|er|xr|sr|xl|cr|la)\b",
-        rf"\b(?:{'|'.join(_BRANDS_OF_OTHER_FORMS)})\b",
+        rf"\b(?:{_BRANDS})\b",
     ),
     _words(
         Why.UNIT,
@@ -146,14 +152,29 @@ CONTRADICTIONS = (
 )
 
 
-def find_contradiction(text: str) -> Doubt | None:
+@cache
+def contradictions_of(own: OwnMedicine) -> tuple[Contradiction, ...]:
+    """Return the contradicting words for a medicine."""
+    names = "|".join(sorted(name for name in own.names if name.isascii()))
+    brands = "|".join(sorted({brand for form in own.forms for brand in form.brands} | own.relatives)) or "(?!)"
+    return tuple(
+        Contradiction(
+            wording.why,
+            re.compile(wording.pattern.replace(_NAMES, names).replace(_BRANDS, brands)),
+            wording.ask.replace(_OWN, own.name),
+        )
+        for wording in _WORDINGS
+    )
+
+
+def find_contradiction(text: str, own: OwnMedicine) -> Doubt | None:
     """The doubt about the first contradicting words of folded ``text``, by the order of the kinds in ``Why``."""
-    for contradiction in CONTRADICTIONS:
+    for contradiction in contradictions_of(own):
         for match in contradiction.pattern.finditer(text):
             if match["but"] is None:
                 return Doubt(
                     match.start(), min(match.end(), match.start() + LONGEST_QUOTE), contradiction.ask, contradiction.why
                 )
-        if contradiction.why is Why.ROUTE and (place := find_other_medicine(text)) is not None:
-            return Doubt(*place, f"Another medicine is named: is this text about {OWN}?", Why.OTHER_MEDICINE)
+        if contradiction.why is Why.ROUTE and (place := find_other_medicine(text, own)) is not None:
+            return Doubt(*place, f"Another medicine is named: is this text about {own.name}?", Why.OTHER_MEDICINE)
     return None

@@ -3,13 +3,15 @@
 from decimal import Decimal
 from itertools import pairwise
 
+from baclofen_rules.medicines import OwnMedicine
+
 from .course import Understood, read_course
 from .doses import DoseReader
 from .dosing import NIGHT_HOUR
 from .doubt import Doubt, Why
 from .grammar import TextReader
 from .tokens import Kind, Token, Vocabulary, split_atoms, tokenise
-from .vocabularies import VOCABULARIES
+from .vocabularies import vocabularies_of
 
 ANY_STRENGTH_MG = Decimal(10)
 """Stands in for a strength that is not given, to find what else is in doubt."""
@@ -19,14 +21,16 @@ WORDS_OF_ADVICE = 2
 """Words of advice that another vocabulary may hold by chance."""
 
 
-def read(plain: str, written: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
+def read(
+    plain: str, written: str, strength_mg: Decimal | None, od_means_once_daily: bool | None, own: OwnMedicine
+) -> Understood:
     """Return the course that ``plain`` (the normalised text of ``written``) gives; raises Doubt for whatever it does not say without doubt."""
     atoms = split_atoms(plain)
     words = [atom for atom in atoms if atom.text != ","]
     for word, following in pairwise(words):
         if word.text == following.text and word.text.isalpha():
             raise Doubt(word.start, following.end, "Is this written twice?")
-    vocabularies = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.has_foreign(written)]
+    vocabularies = [vocabulary for vocabulary in vocabularies_of(own) if not vocabulary.has_foreign(written)]
     texts = {atom.text for atom in atoms if atom.text.isalpha()}
     fewest_words = min(len(texts - vocabulary.atoms) for vocabulary in vocabularies)
     most_words = fewest_words and fewest_words + WORDS_OF_ADVICE
@@ -40,7 +44,7 @@ def read(plain: str, written: str, strength_mg: Decimal | None, od_means_once_da
             attempts.append((unknown, vocabulary, tokens))
     fewest, best, tokens = min(attempts, key=lambda attempt: attempt[0])
     if fewest:
-        _check_one_language(best, tokens)
+        _check_one_language(best, tokens, own)
     readings = [
         _read(plain, tokens, vocabulary, strength_mg, od_means_once_daily)
         for unknown, vocabulary, tokens in attempts
@@ -65,10 +69,10 @@ def _read(
         raise
 
 
-def _check_one_language(best: Vocabulary, tokens: list[Token]) -> None:
+def _check_one_language(best: Vocabulary, tokens: list[Token], own: OwnMedicine) -> None:
     """A doubt where two languages together know every word, and neither of them alone."""
     unknown = [token for token in tokens if token.kind is Kind.UNKNOWN]
-    for vocabulary in VOCABULARIES:
+    for vocabulary in vocabularies_of(own):
         if vocabulary is not best and all(len(token.text) > 1 and token.text in vocabulary.atoms for token in unknown):
             token = unknown[0]
             raise Doubt(token.start, token.end, "Two languages in one text: what does this word mean here?")

@@ -5,8 +5,8 @@ about it. Phrases are matched longest first: "every day" is not "every" and "day
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum, auto
 from functools import cache, cached_property
@@ -119,6 +119,8 @@ class Token(NamedTuple):
         return self.text[:1].isdigit()
 
 
+OWN_NAMES = "OWN_NAMES"
+"""Stands in phrases for the names of the medicine that directions are about."""
 Trie = dict[str | None, Any]
 _PHRASE_PART = re.compile(r"\[([^\]]*)\]|(?<![a-z])\(([^)]*)\)|((?:[^\[\]()]|(?<=[a-z])\([a-z]+\))+)")
 
@@ -157,6 +159,12 @@ class Vocabulary:
     """A pattern of letters that the language never writes: "à 8h" is no Spanish, though every word of it is one without its accent."""
     advice: str = ""
     """A pattern of whole clauses that change nothing of what is taken."""
+
+    def naming(self, names: Iterable[str]) -> "Vocabulary":
+        """Return the vocabulary with the names of a medicine in the places that stand for them."""
+        choice = "|".join(names)
+        written = {meaning: phrases.replace(OWN_NAMES, choice) for meaning, phrases in self.words.items()}
+        return replace(self, words=written, advice=self.advice.replace(OWN_NAMES, choice))
 
     @cached_property
     def atoms(self) -> frozenset[str]:
@@ -387,13 +395,3 @@ def _minutes(match: re.Match[str]) -> int:
         return (int(match["hour"]) % 12 + 12 * (match["half"] == "p")) * 60 + int(match["minute"] or 0)
     style = next(style for style in ("24", "h", "uhr") if match[f"hour_{style}"])
     return int(match[f"hour_{style}"]) * 60 + int(match[f"minute_{style}"])
-
-
-def number_words(in_order: str, more: Mapping[str, int | str]) -> dict[Kind | tuple[Kind, Any], str]:
-    """Words of a vocabulary for whole numbers: ``in_order`` from one upwards, "_" for a number without a word here."""
-    counted = [(word, count) for count, word in enumerate(in_order.split(), start=1) if word != "_"]
-    words: dict[Kind | tuple[Kind, Any], str] = {}
-    for phrases, count in [*((word.replace("|", ", "), count) for word, count in counted), *more.items()]:
-        key = (Kind.NUMBER, Decimal(count))
-        words[key] = f"{words[key]}, {phrases}" if key in words else phrases
-    return words

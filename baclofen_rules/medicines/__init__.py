@@ -1,4 +1,4 @@
-"""Which interaction classes a medicine belongs to, by ATC code and by name; the classes stand in ``classes.toml``, and the medicine of the rule book in a table of its own.
+"""Which interaction classes a medicine belongs to, by ATC code and by name; the classes stand in ``classes.toml``, and the medicine that a profile is about in a table of its own.
 
 Code and name count both: when they disagree, each class that either of them names is found. A medicine is unclassified when
 neither is known, when its code is not a well-formed code of an existing group, or when the code is too short to tell.
@@ -7,13 +7,17 @@ neither is known, when its code is not a well-formed code of an existing group, 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BACLOFEN: Final = "baclofen"
 """The table of a medicine is called by its name."""
-OWN: Final = BACLOFEN
-"""The table of the medicine that the rule book is about; a profile names its medicine."""
+LANGUAGES: Final = ("en", "es", "fr", "de", "it")
+"""Languages in which directions name a medicine."""
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _SHORTEST_NAME: Final = 5
@@ -56,18 +60,66 @@ class InteractionClass(NamedTuple):
         return any(prefix.startswith(atc) and prefix != atc for prefix in self.atc)
 
 
+class Form(NamedTuple):
+    """A form other than a plain tablet."""
+
+    kind: str
+    title: str
+    words: frozenset[str]
+    brands: frozenset[str]
+    """Brands of the medicine in this form."""
+
+
+@dataclass(frozen=True, eq=False)
+class OwnMedicine:
+    """The medicine that a profile is about, as its table has it; each is made once and equal to itself alone."""
+
+    name: str
+    atc: str
+    interaction_class: str
+    """The interaction class that the medicine belongs to itself."""
+    names: frozenset[str]
+    written: Mapping[str, tuple[str, ...]]
+    """The names that directions in a language call its plain tablets by."""
+    relatives: frozenset[str]
+    """Other medicines with a like name and the same effect."""
+    codes: frozenset[str]
+    forms: tuple[Form, ...]
+    allergens: tuple[tuple[frozenset[str], frozenset[str]], ...]
+    """Pairs of the brands that hold an allergen and its words."""
+    uses: tuple[Mapping[str, Any], ...]
+    not_a_use: frozenset[str]
+
+
+@cache
+def own_medicine(name: str = BACLOFEN, folder: "Path | None" = None) -> OwnMedicine:
+    """Return the medicine of a table that ships, or of one in a site's folder. Raises OSError, or KeyError for a name that it lacks."""
+    content = read_table(name, folder)
+    medicine, brands = content["medicine"], content.get("brands", {})
+    return OwnMedicine(
+        name=name,
+        atc=medicine["atc"],
+        interaction_class=medicine["class"],
+        names=frozenset(word for written in medicine["names"] for word in words(written)),
+        written={language: tuple(medicine["written"][language]) for language in LANGUAGES},
+        relatives=frozenset(medicine.get("relatives", ())),
+        codes=frozenset(code for codes in content.get("codes", {}).values() for code in codes),
+        forms=tuple(
+            Form(row["kind"], row["title"], frozenset(row["words"]), frozenset(brands.get(row["kind"], ())))
+            for row in read_table("forms")["form"]
+        ),
+        allergens=tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in content.get("allergen", ())),
+        uses=tuple(content.get("use", ())),
+        not_a_use=frozenset(content.get("not_a_use", {}).get("words", ())),
+    )
+
+
 class Table(NamedTuple):
-    """``classes.toml`` as it is used, with the names and codes of the rule book's own medicine."""
+    """``classes.toml`` as it is used."""
 
     classes: Mapping[str, InteractionClass]
     by_name: Mapping[tuple[str, ...], tuple[str, ...]]
     longest_name: int
-    own_atc: str
-    own_names: frozenset[str]
-    own_class: str
-    """The interaction class that the medicine belongs to itself."""
-    allergens: tuple[tuple[frozenset[str], frozenset[str]], ...]
-    """Pairs of the brands that hold an allergen and its words."""
     harmless: frozenset[str]
     packaging: frozenset[str]
     atc_groups: frozenset[str]
@@ -78,8 +130,7 @@ class Table(NamedTuple):
 @cache
 def table() -> Table:
     """The classes, read once."""
-    content, product = read_table("classes"), read_table(OWN)
-    medicine = product["medicine"]
+    content = read_table("classes")
     classes = {row["code"]: _interaction_class(row) for row in content["class"]}
     by_name: dict[tuple[str, ...], tuple[str, ...]] = {}
     for code, medicine_class in classes.items():
@@ -89,10 +140,6 @@ def table() -> Table:
         classes=classes,
         by_name=by_name,
         longest_name=max(len(name) for name in by_name),
-        own_atc=medicine["atc"],
-        own_names=frozenset(word for name in medicine["names"] for word in words(name)),
-        own_class=medicine["class"],
-        allergens=tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in product["allergen"]),
         harmless=frozenset(word for name in content["no_class"]["names"] for word in words(name)),
         packaging=frozenset(content["packaging"]["words"]),
         atc_groups=frozenset(content["atc"]["groups"]),
@@ -101,17 +148,12 @@ def table() -> Table:
 
 
 @cache
-def read_table(name: str) -> dict[str, Any]:
-    """Return the content of a TOML table beside this file, read once."""
+def read_table(name: str, folder: "Path | None" = None) -> dict[str, Any]:
+    """Return the content of a TOML table beside this file, or in a site's folder, read once."""
     import tomllib  # only here: importing the rule book stays quick
     from pathlib import Path
 
-    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def names_written_in(language: str) -> tuple[str, ...]:
-    """Return the names that directions in a language call the medicine's plain tablets by."""
-    return tuple(read_table(OWN)["medicine"]["written"][language])
+    return tomllib.loads(((folder or Path(__file__).parent) / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def interaction_classes() -> Mapping[str, InteractionClass]:
@@ -140,7 +182,9 @@ def plain_atc(atc: str) -> str:
     return "".join(atc.split()).upper()
 
 
-def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+def classify(
+    medicines: Sequence[Medicine], own_course: bool, own: OwnMedicine
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
     """Names of the medicines by interaction code, and the names of those that cannot be classified.
 
     With ``own_course`` the medicine itself on the list is the course under review and belongs to no class.
@@ -149,7 +193,7 @@ def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[s
     unclassified: list[str] = []
     for medicine in medicines:
         name = medicine.name or medicine.atc or ""
-        codes, is_known, is_own = classes_of(medicine)
+        codes, is_known, is_own = classes_of(medicine, own)
         if is_own and own_course:
             continue
         for code in codes:
@@ -160,8 +204,8 @@ def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[s
 
 
 @lru_cache(maxsize=4096)
-def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
-    """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is the rule book's own."""
+def classes_of(medicine: Medicine, own: OwnMedicine) -> tuple[tuple[str, ...], bool, bool]:
+    """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is the profile's own."""
     classes: dict[str, None] = {}
     known_by_code = known_by_name = False
     odd_code = False
@@ -180,31 +224,32 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     for code in _codes_by_name(name_words):
         classes[code] = None
         known_by_name = True
-    is_own = atc == table().own_atc or any(word in table().own_names for word in name_words)
+    is_own = atc == own.atc or any(word in own.names for word in name_words)
     if is_own:
-        classes[table().own_class] = None
+        classes[own.interaction_class] = None
     if not known_by_name and not odd_code:
         known_by_name = _is_harmless(name_words)
-    is_own_only = is_own and set(classes) <= {table().own_class}
+    is_own_only = is_own and set(classes) <= {own.interaction_class}
     return tuple(sorted(classes)), bool(classes) or known_by_code or known_by_name, is_own_only
 
 
 @lru_cache(maxsize=1024)
-def names_own_medicine(text: str) -> bool:
+def names_own_medicine(text: str, own: OwnMedicine) -> bool:
     """Return whether a text names the medicine or one of its brands, misspelt by a letter or two included."""
-    return any(is_near(word, name) for word in words(text) for name in table().own_names)
+    return any(is_near(word, name) for word in words(text) for name in own.names)
 
 
-def find_other_medicine(text: str) -> tuple[int, int] | None:
+def find_other_medicine(text: str, own: OwnMedicine) -> tuple[int, int] | None:
     """Return the place where plain lower-case ``text`` first names another medicine, by the table or by the ending of its name."""
     places = list(_WORDS.finditer(text))
     medicine_table = table()
     for at, place in enumerate(places):
         word = place[0]
         for end in range(at + 1, min(at + medicine_table.longest_name, len(places)) + 1):
-            if tuple(match[0] for match in places[at:end]) in medicine_table.by_name:
+            name = tuple(match[0] for match in places[at:end])
+            if name in medicine_table.by_name and own.names.isdisjoint(name):
                 return place.start(), places[end - 1].end()
-        if word not in medicine_table.own_names and (
+        if word not in own.names and (
             (len(word) >= _SHORTEST_NAME and word in medicine_table.harmless) or medicine_table.stems.fullmatch(word)
         ):
             return place.span()
@@ -212,15 +257,15 @@ def find_other_medicine(text: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=1024)
-def holds_allergen(brand: str) -> bool:
+def holds_allergen(brand: str, own: OwnMedicine) -> bool:
     """Return whether a brand is one that holds an allergen, misspelt by a letter or two included."""
-    return any(is_near(word, name) for word in words(brand) for brands, _ in table().allergens for name in brands)
+    return any(is_near(word, name) for word in words(brand) for brands, _ in own.allergens for name in brands)
 
 
 @lru_cache(maxsize=1024)
-def names_allergen(allergy: str) -> bool:
+def names_allergen(allergy: str, own: OwnMedicine) -> bool:
     """Return whether an allergy is one to an allergen of a brand."""
-    return any(not allergen.isdisjoint(words(allergy)) for _, allergen in table().allergens)
+    return any(not allergen.isdisjoint(words(allergy)) for _, allergen in own.allergens)
 
 
 def is_near(word: str, name: str) -> bool:

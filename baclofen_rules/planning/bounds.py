@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import combinations
 from typing import Any
 
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.planning.model import CannotPlan
 from baclofen_rules.planning.stock import Stock
 from baclofen_rules.profiles import Profile
@@ -48,6 +49,8 @@ class Bounds:
     ) -> None:
         self.profile, self.on, self.age, self.weight = profile, on, age, weight
         self.egfr, self.dialysis = egfr, dialysis
+        if profile.medicine.name != BACLOFEN:
+            raise CannotPlan("profile", f"{profile.name}, about {profile.medicine.name}", f"a profile of {BACLOFEN}")
         self.book = rulebook(profile, on)
 
     def list_usable_strengths(self, strengths: Sequence[Decimal]) -> list[Decimal]:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from baclofen_rules.findings import Citation
+from baclofen_rules.medicines import OwnMedicine, own_medicine
 from baclofen_rules.profiles.limits import InvalidProfile, Parameter
 
 __all__ = ["InvalidProfile", "Profile", "Section"]
@@ -49,6 +50,8 @@ class Profile:
     """The shipped profile whose numbers stand in for what this one does not know; empty for a shipped one."""
     fallbacks: tuple[str, ...] = ()
     """The rules and numbers that come from the parent because no file of this profile has them: ``rules.form``."""
+    medicine: OwnMedicine = field(default_factory=own_medicine, repr=False)
+    """The medicine that the profile is about."""
     changes: tuple[date, ...] = field(init=False, repr=False, compare=False)
     """Days on which a number changes, oldest first; the first is the one from which on every number is in force."""
     bound: dict[date, Any] = field(init=False, repr=False, compare=False)

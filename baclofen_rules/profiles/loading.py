@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from baclofen_rules.findings import Citation, Severity
-from baclofen_rules.medicines import OWN
+from baclofen_rules.medicines import BACLOFEN, OwnMedicine, own_medicine
 from baclofen_rules.profiles import InvalidProfile, Profile, Section
 from baclofen_rules.profiles.limits import Ages, Entry, Parameter, Value
 
@@ -85,6 +85,8 @@ class _Reader:
         self.sources = _toml(HERE / "sources.toml")
         self.parent = "" if path.parent == HERE else DEFAULT
         self.content = self._content(path, ())
+        if self.content.get("medicine", BACLOFEN) != BACLOFEN:
+            self.parent = ""  # no number of another medicine stands in
         self.fallbacks = tuple(self._fall_back(needed)) if self.parent else ()
 
     def profile(self, on: date | None) -> Profile:
@@ -102,9 +104,6 @@ class _Reader:
         author, checker = self._text(head, "author", ""), self._text(head, "checker", "")
         if author.casefold() == checker.casefold():
             self._refuse("checker", checker, "somebody other than the author")
-        medicine = head.get("medicine", OWN)
-        if medicine != OWN:
-            self._refuse("medicine", medicine, f"the medicine of this rule book: {OWN}")
         terms = self._section(self._table(head.get("terms", {}), "terms"), "terms")
         rules = self._table(head.get("rules", {}), "rules")
         sections = {code: self._section(self._table(rules[code], f"rules.{code}"), f"rules.{code}") for code in rules}
@@ -121,7 +120,23 @@ class _Reader:
             on=on,
             parent=self.parent,
             fallbacks=self.fallbacks,
+            medicine=self._medicine(),
         )
+
+    def _medicine(self) -> OwnMedicine:
+        """Return the medicine that the profile names, by the table that ships or one beside the profile, in ``medicines``."""
+        name = self.content.get("medicine", BACLOFEN)
+        folder = self.path.parent / "medicines"
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            self._refuse("medicine", name, "the name of a medicine, in lower case")
+        try:
+            return own_medicine() if name == BACLOFEN else own_medicine(name, folder)
+        except OSError:
+            self._refuse("medicine", name, f"{BACLOFEN}, or a medicine with a table {folder / name}.toml")
+        except (tomllib.TOMLDecodeError, KeyError) as error:
+            self._refuse(
+                "medicine", f"{folder / name}.toml: {error}", "a table with medicine.atc, class, names and written"
+            )
 
     def _fall_back(self, needed: Needed) -> Iterator[str]:
         """Take what no file of the profile has from its parent; yields the places."""
@@ -157,6 +172,9 @@ class _Reader:
         if files[name].parent == HERE and name not in BASE and self.parent:
             self.parent = name
         base = self._content(files[name], (path, *below))
+        own, of_base = content.get("medicine", BACLOFEN), base.get("medicine", BACLOFEN)
+        if "medicine" in content and own != of_base:
+            self._refuse("extends", name, f"a profile of {own}; this one is of {of_base}")
         rules = self._table(content.get("rules", {}), "rules")
         base_rules = self._table(base.get("rules", {}), "rules")
         merged = {
@@ -164,7 +182,7 @@ class _Reader:
             for code in base_rules | rules
         }
         return content | {
-            "medicine": content.get("medicine", base.get("medicine", OWN)),
+            "medicine": content.get("medicine", of_base),
             "rules": merged,
             "terms": base.get("terms", {}) | self._table(content.get("terms", {}), "terms"),
             "sources": base.get("sources", {}) | self._table(content.get("sources", {}), "sources"),

@@ -6,7 +6,7 @@ Source: the contraindication of every label.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import OWN, names_own_medicine
+from baclofen_rules.medicines import names_own_medicine
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
 from baclofen_rules.words import clip
@@ -16,16 +16,16 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     allergies = t.patient.allergies
     if allergies is None:
         return (Missing((ALLERGY_FACT,)),)
-    named = [allergy for allergy in allergies if names_own_medicine(allergy)]
+    named = [allergy for allergy in allergies if names_own_medicine(allergy, t.medicine)]
     if not named:
         return CLEAR
-    return (Found(Severity.STOP, _describe, named),)
+    return (Found(Severity.STOP, _describe, named, t.medicine.name),)
 
 
-def _describe(named: list[str]) -> Words:
+def _describe(named: list[str], own: str) -> Words:
     return Words(
-        f"An allergy is recorded that names {OWN}: {clip(named[0])}",
-        f"Recorded allergies that name {OWN}: {', '.join(clip(allergy) for allergy in named)}.",
+        f"An allergy is recorded that names {own}: {clip(named[0])}",
+        f"Recorded allergies that name {own}: {', '.join(clip(allergy) for allergy in named)}.",
         observed={"allergies": [clip(allergy) for allergy in named]},
         limit={"allergies": []},
         dur=Dur.ALLERGY,
@@ -34,7 +34,7 @@ def _describe(named: list[str]) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"No recorded allergy names {OWN}."
+    return f"No recorded allergy names {t.medicine.name}."
 
 
 RULE = Rule(

@@ -9,7 +9,6 @@ from datetime import date
 
 from baclofen_rules.course_words import find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.medicines import OWN
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import count_days
@@ -27,7 +26,7 @@ def _describe(t: Terms, starts_on: date, gap: int) -> Words:
     days = count_days(gap)
     return Words(
         f"The tablets end {days} before the planned start on {starts_on}; a pharmacist decides what covers them",
-        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without {OWN}.",
+        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without {t.medicine.name}.",
         observed={"gap_days": str(gap)},
         limit={"starts_on": starts_on.isoformat()},
         dur=Dur.UNDERUSE,

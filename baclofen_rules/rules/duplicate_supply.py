@@ -10,7 +10,6 @@ Source: design.
 
 from baclofen_rules.course_words import describe_courses, sum_mg
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import OWN
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
@@ -25,7 +24,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     elif t.concurrent_mg:
         answer = (Found(Severity.OVERRIDE, _describe, t),)
     if t.other_oral_products:
-        answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t.other_oral_products))
+        answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t))
     lacking = ((HISTORY_FACT,) if t.history_unknown else ()) + (
         (MEDICINES_FACT,) if t.patient.medicines is None else ()
     )
@@ -51,9 +50,10 @@ def _describe_decided(t: Terms, courses: list[CourseView]) -> Words:
     )
 
 
-def _describe_medicines(names: tuple[str, ...]) -> Words:
+def _describe_medicines(t: Terms) -> Words:
+    names = t.other_oral_products
     return Words(
-        f"{clip(names[0])}, another product of {OWN} by mouth, is among the medicines",
+        f"{clip(names[0])}, another product of {t.medicine.name} by mouth, is among the medicines",
         f"Medicines of the patient: {', '.join(clip(name) for name in names)}. Its dose is not known here and adds to this one; ask "
         "whether it goes on.",
         observed={"medicines": list(names)},
@@ -66,7 +66,7 @@ def _describe_medicines(names: tuple[str, ...]) -> Words:
 def _describe(t: Terms) -> Words:
     other = format_amount(t.concurrent_mg)
     return Words(
-        f"Another supply of {OWN}, {other} mg a day, covers today",
+        f"Another supply of {t.medicine.name}, {other} mg a day, covers today",
         f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",
         observed={"mg_per_day": other},
         limit={"mg_per_day": "0"},
@@ -76,7 +76,7 @@ def _describe(t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"No concurrent supply covers today, and no other product of {OWN} is among the medicines."
+    return f"No concurrent supply covers today, and no other product of {t.medicine.name} is among the medicines."
 
 
 RULE = Rule(
@@ -87,5 +87,5 @@ RULE = Rule(
     text=__doc__,
     serves=EVERY_MEDICINE,
     answers=("7", "5"),
-    clears=(f"The other {OWN} stopped, or taken off the patient\u2019s list where it has ended",),
+    clears=("The other supply stopped, or taken off the patient\u2019s list where it has ended",),
 )

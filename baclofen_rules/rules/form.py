@@ -7,6 +7,7 @@ Source: design; doses are checked in tablets, which a liquid, a capsule or a coa
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import OwnMedicine
 from baclofen_rules.products import other_form, read_product_name
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import FORM_FACT, Terms
@@ -18,22 +19,22 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     answer: Answer = CLEAR
     if order is not None:
         name = None if order.medicine is None else order.medicine.name
-        answer = _check_form("The order", order.form, name, order.brand)
+        answer = _check_form("The order", t.medicine, order.form, name, order.brand)
         if order.form is None:
             answer = (*answer, Missing((FORM_FACT,)))
     if picked is None:
         return answer
     name = None if picked.medicine is None else picked.medicine.name
-    return answer + _check_form("The pack that was picked", picked.form, name, picked.brand)
+    return answer + _check_form("The pack that was picked", t.medicine, picked.form, name, picked.brand)
 
 
-def _check_form(thing: str, form: str | None, *names: str | None) -> Answer:
+def _check_form(thing: str, own: OwnMedicine, form: str | None, *names: str | None) -> Answer:
     if form is not None:
-        title = other_form(form)
+        title = other_form(form, own)
         if title is not None:
             return (Found(Severity.STOP, _describe, thing, form, title),)
     for name in names:
-        named = None if name is None else read_product_name(name).form
+        named = None if name is None else read_product_name(name, own).form
         if name is not None and named is not None:
             return (Found(Severity.STOP, _describe, thing, name, named.title),)
     return CLEAR

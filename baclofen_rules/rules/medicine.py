@@ -8,7 +8,7 @@ Source: design; every number of the rule book is one of its medicine.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import OWN
+from baclofen_rules.medicines import OwnMedicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -19,35 +19,35 @@ ORDERED, PICKED = "prescription", "picked"
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     order, picked = t.order, t.case.picked
-    answer = CLEAR if order is None else _check_product(ORDERED, order.medicine, order.brand)
-    return answer if picked is None else answer + _check_product(PICKED, picked.medicine, picked.brand)
+    answer = CLEAR if order is None else _check_product(ORDERED, order.medicine, order.brand, t.medicine)
+    return answer if picked is None else answer + _check_product(PICKED, picked.medicine, picked.brand, t.medicine)
 
 
-def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | None) -> Answer:
-    identity, text = identify(medicine, brand)
+def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | None, own: OwnMedicine) -> Answer:
+    identity, text = identify(medicine, brand, own)
     if identity is Identity.OWN:
         return CLEAR
     if identity is Identity.UNKNOWN:
         return (Missing((f"{place}.medicine", f"{place}.brand") if brand is None else (f"{place}.medicine",)),)
-    return (Found(Severity.STOP, _describe, place, text),)
+    return (Found(Severity.STOP, _describe, place, text, own.name),)
 
 
-def _describe(place: str, text: str) -> Words:
+def _describe(place: str, text: str, own: str) -> Words:
     is_picked = place == PICKED
     thing = "The pack that was picked" if is_picked else "The order"
-    what_next = "Put the pack back and pick again." if is_picked else f"Ask the prescriber for an order of {OWN}."
+    what_next = "Put the pack back and pick again." if is_picked else f"Ask the prescriber for an order of {own}."
     return Words(
-        f"{thing} is of {clip(text)}; only plain {OWN} is dispensed by these rules",
-        f"{thing} says {clip(text, 200)}, which is not plain {OWN}. No rule here holds for it. {what_next}",
+        f"{thing} is of {clip(text)}; only plain {own} is dispensed by these rules",
+        f"{thing} says {clip(text, 200)}, which is not plain {own}. No rule here holds for it. {what_next}",
         observed={"medicine": text},
-        limit={"medicine": OWN},
+        limit={"medicine": own},
         dur=Dur.PRODUCT_SELECTION,
         detected_issue=DetectedIssue.NOT_EQUIVALENT if is_picked else DetectedIssue.PRODUCT,
     )
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"Order and pack are of {OWN}."
+    return f"Order and pack are of {t.medicine.name}."
 
 
 RULE = Rule(
@@ -59,5 +59,5 @@ RULE = Rule(
     serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("5", "19"),
-    clears=(f"An order for {OWN}",),
+    clears=("An order for {medicine}",),
 )

@@ -4,7 +4,7 @@ import pytest
 
 from baclofen_rules.facts import Indication
 from baclofen_rules.indications import choose_use, read_uses, uses
-from baclofen_rules.medicines import words
+from baclofen_rules.medicines import own_medicine, words
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 SCT = "http://snomed.info/sct"
@@ -42,7 +42,7 @@ ALCOHOL, SPASTICITY, OTHER = Indication.ALCOHOL_DEPENDENCE, Indication.SPASTICIT
     ],
 )  # fmt: skip
 def test_a_code_names_a_use_or_none(system: str, code: str, use: Indication | None) -> None:
-    assert read_uses([(system, code)], []) == ({use} if use else set())
+    assert read_uses([(system, code)], [], own_medicine()) == ({use} if use else set())
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,14 @@ def test_a_code_names_a_use_or_none(system: str, code: str, use: Indication | No
     ],
 )
 def test_words_name_a_use_or_none(text: str, use: Indication | None) -> None:
-    assert read_uses([], [text]) == ({use} if use else set())
+    assert read_uses([], [text], own_medicine()) == ({use} if use else set())
 
 
 def test_what_codes_and_words_name_is_joined() -> None:
-    assert read_uses([(ICD, "G35"), ("urn:own", "x")], ["alcoholism", "unwell"]) == {ALCOHOL, SPASTICITY}
+    assert read_uses([(ICD, "G35"), ("urn:own", "x")], ["alcoholism", "unwell"], own_medicine()) == {
+        ALCOHOL,
+        SPASTICITY,
+    }
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,6 @@ def test_one_use_of_several_is_read(named: list[Indication], use: Indication | N
 
 
 def test_every_phrase_of_the_table_is_as_words_are_read_and_stands_once() -> None:
-    phrases = uses().by_words
+    phrases = uses(own_medicine()).by_words
     assert [phrase for phrase in phrases if words(" ".join(phrase)) != phrase] == []
-    assert not [phrase for phrase in phrases if not uses().denying.isdisjoint(phrase)]
+    assert not [phrase for phrase in phrases if not uses(own_medicine()).denying.isdisjoint(phrase)]

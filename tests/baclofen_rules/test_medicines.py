@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from baclofen_rules import all_rules, medicines
 from baclofen_rules.findings import DetectedIssue, Dur
 from baclofen_rules.medicines import (
-    OWN,
+    BACLOFEN,
     Medicine,
     classes_of,
     classify,
@@ -19,6 +19,7 @@ from baclofen_rules.medicines import (
     is_near,
     names_of_classes,
     names_own_medicine,
+    own_medicine,
     table,
     words,
 )
@@ -31,7 +32,7 @@ CODES = tomllib.loads((Path(__file__).parent / "atc_codes.toml").read_text(encod
 
 
 def codes(name=None, atc=None):
-    return classes_of(Medicine(name, atc))[0]
+    return classes_of(Medicine(name, atc), own_medicine())[0]
 
 
 @pytest.mark.parametrize("interaction", interaction_classes().values(), ids=lambda interaction: interaction.code)
@@ -105,7 +106,7 @@ def test_no_name_means_a_class_and_no_class():
     }
     assert not class_words & table().harmless
     assert not class_words & table().packaging
-    assert not class_words & table().own_names
+    assert not class_words & own_medicine().names
 
 
 @pytest.mark.parametrize("interaction", interaction_classes().values(), ids=lambda interaction: interaction.code)
@@ -146,7 +147,7 @@ def test_words_have_one_spelling():
     ],
 )
 def test_a_misspelt_allergy_is_the_allergy(word, near):
-    assert names_own_medicine(f"allergic to {word}") is near
+    assert names_own_medicine(f"allergic to {word}", own_medicine()) is near
 
 
 @given(st.text(max_size=12), st.sampled_from(["lioresal", "baclofen"]))
@@ -157,15 +158,17 @@ def test_nearness_is_never_further_than_two_letters(word, name):
 
 @given(st.text(max_size=30), st.text(max_size=10))
 def test_any_text_is_classified_or_not_and_never_raises(name, atc):
-    classes, is_known, _ = classes_of(Medicine(name or None, atc or None))
+    classes, is_known, _ = classes_of(Medicine(name or None, atc or None), own_medicine())
     assert is_known or not classes
-    assert isinstance(names_own_medicine(name), bool)
+    assert isinstance(names_own_medicine(name, own_medicine()), bool)
 
 
 def test_the_tables_are_read_as_they_are_written():
     folder = Path(medicines.__file__).parent
-    content, own = (tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in ("classes", OWN))
-    read = medicines.table.__wrapped__()
+    content, own = (
+        tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in ("classes", BACLOFEN)
+    )
+    read, medicine = medicines.table.__wrapped__(), own_medicine()
     assert [*read.classes] == [row["code"] for row in content["class"]]
     for row in content["class"]:
         medicine_class = read.classes[row["code"]]
@@ -179,9 +182,9 @@ def test_the_tables_are_read_as_they_are_written():
         len(medicine_class.names) for medicine_class in read.classes.values()
     )
     assert read.longest_name == max(map(len, read.by_name))
-    assert (read.own_atc, read.own_class) == (own["medicine"]["atc"], own["medicine"]["class"])
-    assert read.own_names == {word for name in own["medicine"]["names"] for word in words(name)}
-    assert read.allergens == tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in own["allergen"])
+    assert (medicine.atc, medicine.interaction_class) == (own["medicine"]["atc"], own["medicine"]["class"])
+    assert medicine.names == {word for name in own["medicine"]["names"] for word in words(name)}
+    assert medicine.allergens == tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in own["allergen"])
     assert read.harmless == {word for name in content["no_class"]["names"] for word in words(name)}
     assert (read.packaging, read.atc_groups) == (set(content["packaging"]["words"]), set(content["atc"]["groups"]))
     assert read.stems.fullmatch("zorbazepam")
@@ -197,13 +200,13 @@ def test_a_list_of_medicines_is_put_into_classes_with_the_names_as_given():
         Medicine("paracetamol", None),
         Medicine("diazepam", "N05BA01"),
     ]
-    by_code, unclassified = classify(listed, own_course=True)
+    by_code, unclassified = classify(listed, own_course=True, own=own_medicine())
     assert by_code == {
         "interaction-opioid": ("Morphine 10 mg", "N02AA05"),
         "interaction-benzodiazepine": ("diazepam",),
     }
     assert unclassified == ("Zorblaxin",)
-    without_course, _ = classify(listed, own_course=False)
+    without_course, _ = classify(listed, own_course=False, own=own_medicine())
     assert without_course["interaction-muscle-relaxant"] == ("baclofen",)
     assert names_of_classes(by_code, ("interaction-benzodiazepine", "interaction-lithium", "interaction-opioid")) == (
         "diazepam",
@@ -234,7 +237,7 @@ def test_which_classes_are_counted_as_depressants():
     ],
 )
 def test_another_medicine_in_a_text_is_found_with_its_place(text, found):
-    place = find_other_medicine(text)
+    place = find_other_medicine(text, own_medicine())
     assert (None if place is None else text[place[0] : place[1]]) == found
 
 
@@ -254,7 +257,7 @@ def test_another_medicine_in_a_text_is_found_with_its_place(text, found):
     ],
 )
 def test_what_is_known_of_a_medicine(name, atc, known):
-    assert classes_of(Medicine(name, atc))[1] is known
+    assert classes_of(Medicine(name, atc), own_medicine())[1] is known
 
 
 @pytest.mark.parametrize(

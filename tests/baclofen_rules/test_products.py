@@ -2,6 +2,7 @@
 
 import pytest
 
+from baclofen_rules.medicines import own_medicine
 from baclofen_rules.products import (
     Identity,
     OrderedMedicine,
@@ -87,24 +88,24 @@ NO_PLAIN_TABLETS = [
 
 @pytest.mark.parametrize("name", [*PLAIN, *(name for names in FORMS.values() for name in names)])
 def test_baclofen_is_known_by_any_of_its_names(name: str) -> None:
-    assert identify(OrderedMedicine(name), None)[0] is Identity.OWN
+    assert identify(OrderedMedicine(name), None, own_medicine())[0] is Identity.OWN
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_another_medicine_is_never_taken_for_it(name: str) -> None:
-    assert identify(OrderedMedicine(name), None)[0] is Identity.OTHER
+    assert identify(OrderedMedicine(name), None, own_medicine())[0] is Identity.OTHER
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in FORMS.items() for name in names])
 def test_a_name_tells_the_form(kind: str, name: str) -> None:
-    form = read_product_name(name).form
+    form = read_product_name(name, own_medicine()).form
     assert form is not None
     assert form.kind == kind
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_name_of_plain_tablets_tells_no_other_form(name: str) -> None:
-    assert read_product_name(name).form is None
+    assert read_product_name(name, own_medicine()).form is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,10 @@ def test_a_name_of_plain_tablets_tells_no_other_form(name: str) -> None:
     ],
 )
 def test_baclofen_among_the_medicines_is_told_by_its_way(name: str, is_injected: bool, is_other_oral: bool) -> None:
-    assert (names_injected_form(name), names_other_oral_form(name)) == (is_injected, is_other_oral)
+    assert (names_injected_form(name, own_medicine()), names_other_oral_form(name, own_medicine())) == (
+        is_injected,
+        is_other_oral,
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,4 +142,4 @@ def test_a_route_is_by_mouth_or_by_the_spine_or_neither(route: str, ways: tuple[
     ("form", "is_plain"), [*((form, True) for form in TABLETS), *((form, False) for form in NO_PLAIN_TABLETS)]
 )
 def test_only_plain_tablets_are_plain_tablets(form: str, is_plain: bool) -> None:
-    assert (other_form(form) is None) is is_plain
+    assert (other_form(form, own_medicine()) is None) is is_plain

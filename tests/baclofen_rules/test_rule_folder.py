@@ -14,7 +14,7 @@ import pytest
 
 from baclofen_rules import Action, all_rules, load_profile, rule_by_code, rules
 from baclofen_rules import rulebook as rulebook_module
-from baclofen_rules.medicines import BACLOFEN, interaction_classes, table, words
+from baclofen_rules.medicines import BACLOFEN, interaction_classes, own_medicine, words
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.rules import ceiling, interactions
 
@@ -55,11 +55,14 @@ def test_a_rule_says_which_medicines_it_serves() -> None:
 
 def test_a_rule_of_another_medicine_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = load_profile("lioresal")
-    serving = tuple(replace(rule, serves=("another medicine",)) if rule.code == "ceiling" else rule for rule in RULES)
+    serving = tuple(
+        replace(rule, serves=("another medicine",)) if rule.code == "usual-range" else rule for rule in RULES
+    )
     monkeypatch.setattr(rulebook_module, "all_rules", lambda: serving)
-    book = rulebook_module.rulebook(replace(profile), date(2026, 11, 22))
+    sections = {code: section for code, section in profile.sections.items() if code != "usual-range"}
+    book = rulebook_module.rulebook(replace(profile, sections=sections), date(2026, 11, 22))
     asked = {bound.rule.code for bound in book.rules[Action.DISPENSE]}
-    assert "ceiling" not in asked
+    assert "usual-range" not in asked
     assert "daily-maximum" in asked
 
 
@@ -67,7 +70,7 @@ def test_a_rule_of_another_medicine_is_not_asked(monkeypatch: pytest.MonkeyPatch
 def test_a_rule_of_every_medicine_names_none(rule: Rule[Any]) -> None:
     source = inspect.getsource(sys.modules[rule.check.__module__])
     written = re.sub(r"\bbaclofen_rules\b", "", source)
-    assert table().own_names.isdisjoint(words(written))
+    assert own_medicine().names.isdisjoint(words(written))
 
 
 def test_a_file_gives_its_rule() -> None:

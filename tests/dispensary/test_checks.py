@@ -11,7 +11,10 @@ from django.db import connection
 from django.utils import timezone
 
 from dispensary.checks import reminder_engine, site_profiles
+from dispensary.errors import InvalidInput
 from dispensary.models import EngineCounter
+from dispensary.profiles import profile_named
+from tests.baclofen_rules.profiles.tizanidine import write_tizanidine
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +46,16 @@ def test_a_database_that_is_not_migrated_has_no_reminders_to_speak_of() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL search_path TO pg_catalog")
     assert messages() == []
+
+
+def test_a_profile_of_another_medicine_is_refused(tmp_path: Path, settings: Any) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "profile_folder": tmp_path}
+    write_tizanidine(tmp_path)
+    (error,) = site_profiles()
+    assert error.id == "dispensary.E006"
+    assert "given tizanidine, expected baclofen: no other is dispensed here" in error.msg
+    with pytest.raises(InvalidInput, match="no other is dispensed here"):
+        profile_named("tizanidine", timezone.localdate())
 
 
 def test_a_site_is_told_what_its_own_profile_takes_from_another(tmp_path: Path, settings: Any) -> None:

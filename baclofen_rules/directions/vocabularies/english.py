@@ -1,10 +1,8 @@
 """The English of prescriptions, in Britain and in the United States."""
 
+from baclofen_rules.directions.tokens import OWN_NAMES, Vocabulary
 from baclofen_rules.directions.tokens import Kind as K
-from baclofen_rules.directions.tokens import Vocabulary, number_words
-from baclofen_rules.medicines import names_written_in
-
-_MEDICINE = "|".join(names_written_in("en"))
+from baclofen_rules.directions.vocabularies.numbers import number_words
 
 ENGLISH = Vocabulary(
     language="en",
@@ -111,7 +109,7 @@ ENGLISH = Vocabulary(
         K.FROM: "from, on",
         K.ONWARDS: "onwards, onward, and after, +",
         K.AFTER: "after, after the first, after another, after a further",
-        K.STOP: f"[and|then|and then] (stop|stopping|discontinue|cease|off) [it|altogether|completely|taking it|treatment|{_MEDICINE}],"
+        K.STOP: f"[and|then|and then] (stop|stopping|discontinue|cease|off) [it|altogether|completely|taking it|treatment|{OWN_NAMES}],"
         "and then off, then off",
         K.CONTINUES: "then continue with a new prescription, to be continued",
         K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely), for life, lifelong, as maintenance, maintenance, regular, regularly, scheduled,"
@@ -121,7 +119,7 @@ ENGLISH = Vocabulary(
         K.AND: "and, &",
         K.OF: "of",
         K.TOTAL: "total, in total",
-        K.BRAND: f"({_MEDICINE}) [tab|tabs|tablet|tablets]",
+        K.BRAND: f"({OWN_NAMES}) [tab|tabs|tablet|tablets]",
         K.TO_BE_TAKEN: "to be taken",
         K.NOISE: "taken, take, taking, tk, to take, give, swallow, swallowed, please, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
         "[by] the oral route, via the mouth, whole, (with|w/|after|before|with or after|with or just after|just after) [a|some] (food|milk|snack|glass of water|food or milk|water),"
@@ -133,9 +131,9 @@ ENGLISH = Vocabulary(
     r"|if (?:affected|this happens|drowsy|sleepy),? do not drive(?: or (?:use|operate) (?:tools or machines|tools|machines|machinery|tools or machinery))?"
     r"|do not (?:drive|operate machinery|drive or (?:use|operate) (?:tools or machines|machinery|tools|machines))(?: if (?:affected|drowsy|sleepy|you feel (?:drowsy|sleepy)))?"
     r"|(?:with|take with|to be taken with) or (?:just )?after food,? or a meal|(?:do not drink|avoid|no|do not take with|not with|do not drink any)(?: any)? alcohol(?:ic drinks?)?(?: with this medicine| while taking(?: this medicine| it)?)?"
-    rf"|(?:do not|don't|never) stop (?:taking )?(?:(?:this|this medicine|this medication|it|{_MEDICINE}|these tablets|the tablets|your tablets) )?(?:suddenly|abruptly|without (?:medical advice|speaking to your doctor|consulting (?:your|a) doctor|talking to your doctor)"
+    rf"|(?:do not|don't|never) stop (?:taking )?(?:(?:this|this medicine|this medication|it|{OWN_NAMES}|these tablets|the tablets|your tablets) )?(?:suddenly|abruptly|without (?:medical advice|speaking to your doctor|consulting (?:your|a) doctor|talking to your doctor)"
     r"|unless (?:your|a|the) doctor (?:tells|says|advises|told)(?: you(?: to)?)?(?: to)?(?: stop)?(?: so)?)"
-    rf"|do not stop (?:taking )?(?:this|this medicine|this medication|it|{_MEDICINE}|these tablets|the tablets)(?= ?(?:[.,;]|$))"
+    rf"|do not stop (?:taking )?(?:this|this medicine|this medication|it|{OWN_NAMES}|these tablets|the tablets)(?= ?(?:[.,;]|$))"
     r"|swallow (?:this medicine |the tablets? |tablets? )?whole|do not chew(?: or crush)?"
     r"|(?:for|indications? ?:?) (?:the )?(?:relief of |treatment of |management of )?(?:(?:severe|muscle|leg|night|nocturnal|painful|limb|lower limb|chronic|muscular|back|neck|ms|your|my) )*(?:spasms?|spasms?\(s\)|spasticity|stiffness|cramps?|pain|tightness|tone)"
     r"(?:(?: and| or| and/or|/|,) ?(?:(?:muscle|leg|night|painful) )?(?:spasms?|spasticity|stiffness|cramps?|pain))?"

@@ -1,10 +1,8 @@
 """French."""
 
+from baclofen_rules.directions.tokens import OWN_NAMES, Vocabulary
 from baclofen_rules.directions.tokens import Kind as K
-from baclofen_rules.directions.tokens import Vocabulary, number_words
-from baclofen_rules.medicines import names_written_in
-
-_MEDICINE = "|".join(names_written_in("fr"))
+from baclofen_rules.directions.vocabularies.numbers import number_words
 
 FRENCH = Vocabulary(
     language="fr",
@@ -67,7 +65,7 @@ FRENCH = Vocabulary(
         K.UNTIL_FINISHED: "jusqu'a la fin de la boite",
         K.START: "(posologie|dose|dosage) :, debuter par, debuter, commencer par, commencer, debut",
         K.AND: "et",
-        K.BRAND: f"({_MEDICINE}) [comprimes|comprime|cp]",
+        K.BRAND: f"({OWN_NAMES}) [comprimes|comprime|cp]",
         K.NOISE: "prendre, a prendre, po, per os, par voie orale, voie orale, orale, par la bouche, par bouche, avaler, a avaler,"
         "avec [un|un grand|un peu|de] (verre d'eau|peu d'eau|d'eau|l'eau), (au cours|au milieu|pendant|a la fin|au moment|lors) (des|du|les|le|de chaque) (repas),"
         "(avec|apres|avant) (les|le|la|chaque) (repas|nourriture), avec de la nourriture, apres repas, avec du lait",

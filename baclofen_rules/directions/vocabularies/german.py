@@ -1,13 +1,11 @@
 """German, as it is written in Germany, Austria and Switzerland; umlauts arrive as "u" or "ue"."""
 
+from baclofen_rules.directions.tokens import OWN_NAMES, Vocabulary
 from baclofen_rules.directions.tokens import Kind as K
-from baclofen_rules.directions.tokens import Vocabulary, number_words
-from baclofen_rules.medicines import names_written_in
+from baclofen_rules.directions.vocabularies.numbers import number_words
 
 _UP = "steigern, erhohen, erhoehen, steigerung, erhohung, aufdosieren"
 _DOWN = "reduzieren, senken, verringern, reduktion, vermindern"
-
-_MEDICINE = "|".join(names_written_in("de"))
 
 GERMAN = Vocabulary(
     language="de",
@@ -84,7 +82,7 @@ GERMAN = Vocabulary(
         K.START: "(dosierung|dosis|einnahme) :, beginn, beginn mit, beginnen mit, zunachst, zunaechst, anfangs, start mit, start",
         K.AND: "und, u",
         K.OF: "zu, a",
-        K.BRAND: f"({_MEDICINE}) [tabletten|tabl|tbl]",
+        K.BRAND: f"({OWN_NAMES}) [tabletten|tabl|tbl]",
         K.NOISE: "einnehmen, einzunehmen, nehmen, bitte, oral, po, peroral, per os, je, jeweils, unzerkaut, durch den mund, zum einnehmen, nehmen sie,"
         "(zum|nach dem|vor dem|mit dem) essen, (zu|nach|vor|mit) [den] (mahlzeiten|mahlzeit), mit (flussigkeit|fluessigkeit|wasser|milch|etwas wasser|ausreichend flussigkeit|nahrung|etwas flussigkeit)",
     },

@@ -1,10 +1,8 @@
 """Italian."""
 
+from baclofen_rules.directions.tokens import OWN_NAMES, Vocabulary
 from baclofen_rules.directions.tokens import Kind as K
-from baclofen_rules.directions.tokens import Vocabulary, number_words
-from baclofen_rules.medicines import names_written_in
-
-_MEDICINE = "|".join(names_written_in("it"))
+from baclofen_rules.directions.vocabularies.numbers import number_words
 
 ITALIAN = Vocabulary(
     language="it",
@@ -64,7 +62,7 @@ ITALIAN = Vocabulary(
         K.UNTIL_FINISHED: "fino alla fine della confezione",
         K.START: "iniziare con, iniziare, inizio con, cominciare con",
         K.AND: "e, ed",
-        K.BRAND: f"({_MEDICINE}) [compresse|cpr]",
+        K.BRAND: f"({OWN_NAMES}) [compresse|cpr]",
         K.NOISE: "prendere, assumere, da assumere, os, per os, x os, po, per via orale, via orale, orale, per bocca,"
         "(ai|durante i|dopo i|prima dei|con i|lontano dai) pasti, a stomaco pieno, con acqua, con un bicchiere d'acqua, con del cibo, con cibo",
     },

@@ -1,10 +1,8 @@
 """Spanish, as it is written in Spain and in America."""
 
+from baclofen_rules.directions.tokens import OWN_NAMES, Vocabulary
 from baclofen_rules.directions.tokens import Kind as K
-from baclofen_rules.directions.tokens import Vocabulary, number_words
-from baclofen_rules.medicines import names_written_in
-
-_MEDICINE = "|".join(names_written_in("es"))
+from baclofen_rules.directions.vocabularies.numbers import number_words
 
 SPANISH = Vocabulary(
     language="es",
@@ -74,9 +72,9 @@ SPANISH = Vocabulary(
         K.UNTIL_FINISHED: "hasta terminar el envase",
         K.START: "(pauta|posologia|dosis) :, iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
         K.AND: "y, e",
-        K.BRAND: f"({_MEDICINE}) [comprimidos|tabletas|comp]",
+        K.BRAND: f"({OWN_NAMES}) [comprimidos|tabletas|comp]",
         K.NOISE: "tomar, tome, tomese, administrar, por favor, vo, via oral, por via oral, oral, por [la] boca, po, ingerir,"
-        f"de ({_MEDICINE}),"
+        f"de ({OWN_NAMES}),"
         "(con|despues de|tras|antes de|durante) (las|los) (comidas|alimentos), con (alimento|alimentos|comida|agua|leche|un vaso de agua|abundante agua), despues de comer, con las comidas principales",
     },
     advice=r"no (?:suspender|interrumpir|dejar)(?: el tratamiento| la medicacion)?(?: de forma)?(?: bruscamente| brusca| repentinamente| de golpe)?(?= ?(?:[.,;]|$))"

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from baclofen_rules.medicines import names_own_medicine
+from baclofen_rules.medicines import names_own_medicine, own_medicine
 from baclofen_rules.products import Identity, identify
 from dispensary.api.cds_hooks.fetching import NotFetched, fetch, fill_template
 from dispensary.api.cds_hooks.services import PREFETCH, RESULTS, Service
@@ -294,7 +294,9 @@ def _is_own_medicine(request: Mapping[str, Any], path: str, medications: Medicat
     """Return whether a draft is ours to review. One whose medicine cannot be told is: it is asked about."""
     medicine = name_medicine(request, path, inquiry, medications)
     return (
-        medicine is None or identify(medicine, None)[0] is not Identity.OTHER or names_own_medicine(medicine.name or "")
+        medicine is None
+        or identify(medicine, None, own_medicine())[0] is not Identity.OTHER
+        or names_own_medicine(medicine.name or "", own_medicine())
     )
 
 

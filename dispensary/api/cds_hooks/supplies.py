@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from baclofen_rules.medicines import own_medicine
 from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.products import Identity, identify
 from dispensary.api.fhir.dosage import read_dosing
@@ -21,7 +22,7 @@ def read_supplies(resources: Resources, medications: Medications, inquiry: Inqui
         if dispense.get("resourceType") != "MedicationDispense" or dispense.get("status") != "completed":
             continue
         medicine = name_medicine(dispense, path, inquiry, medications)
-        if medicine is None or identify(medicine, None)[0] is not Identity.OWN:
+        if medicine is None or identify(medicine, None, own_medicine())[0] is not Identity.OWN:
             continue
         if supply := _read_supply(dispense, path, medications, f"sent-{len(supplies) + 1}", inquiry):
             supplies.append(supply)

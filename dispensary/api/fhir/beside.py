@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from baclofen_rules.directions import Question, Why, read_directions
-from baclofen_rules.medicines import find_other_medicine, plain_letters
+from baclofen_rules.medicines import find_other_medicine, own_medicine, plain_letters
 from dispensary.api.fhir.elements import Inquiry, as_object, as_text, check_elements, read_words
 
 READ = [
@@ -51,7 +51,7 @@ def _forbids(words: str) -> bool:
     """Return whether a note forbids this medicine ("STOP baclofen", "do not give"); one that stops another medicine does not."""
     answer = read_directions(words)
     is_forbidden = isinstance(answer, Question) and answer.why is Why.FORBIDS
-    return is_forbidden and find_other_medicine(plain_letters(words)) is None
+    return is_forbidden and find_other_medicine(plain_letters(words), own_medicine()) is None
 
 
 def _note_substitution(substitution: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:

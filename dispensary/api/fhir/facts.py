@@ -12,6 +12,7 @@ from typing import Any
 
 from baclofen_rules.facts import FACTS, Indication
 from baclofen_rules.indications import choose_use, read_uses
+from baclofen_rules.medicines import own_medicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify
 from dispensary.api.fhir.elements import (
     Inquiry,
@@ -128,7 +129,7 @@ def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medicati
         medicine = name_medicine(statement, path, inquiry, medications)
         if medicine is None:
             inquiry.note(path, "names no medicine that came along")
-        elif identify(medicine, None)[0] is not Identity.OWN:
+        elif identify(medicine, None, own_medicine())[0] is not Identity.OWN:
             medicines.append({name: text for name, text in (("name", medicine.name), ("atc", medicine.atc)) if text})
     return medicines
 
@@ -189,7 +190,7 @@ def read_reasons(
     for where, concept in concepts:
         coded = read_codings(concept, where, inquiry)
         texts = [as_text(concept.get("text"), f"{where}.text", inquiry), *(display for *_, display in coded)]
-        uses = read_uses([(system, code) for system, code, _ in coded], texts)
+        uses = read_uses([(system, code) for system, code, _ in coded], texts, own_medicine())
         how = f"read as the use {choose_use(uses)}" if uses else "was not read by the rules"
         if uses != {Indication.SPASTICITY}:
             inquiry.note(where, f"{how}: {read_words(concept, where, inquiry) or 'a reference'}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from baclofen_rules.medicines import own_medicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify, names_tablet, other_form, read_product_name
 from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
 from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
@@ -94,7 +95,7 @@ def _is_own_medicine(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> 
     if medicine == OrderedMedicine(None):
         inquiry.ask(path, "no name and no known code", "baclofen, by name or by a code of RxNorm, ATC or SNOMED CT")
         return False
-    if identify(medicine, None)[0] is not Identity.OWN:
+    if identify(medicine, None, own_medicine())[0] is not Identity.OWN:
         what = "the name or a code" if medicine.name else "the code"
         next_step = "Only oral tablets of baclofen are dispensed here."
         inquiry.ask(path, f"{what} of another medicine", "baclofen, M03BX01, in plain tablets", next_step)
@@ -157,12 +158,12 @@ def _read_form(medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry
     )
     if len(stated) > _LONGEST_FORM:
         inquiry.ask(path, f"{len(stated)} characters", f"at most {_LONGEST_FORM} characters")
-    return "tablet" if stated and other_form(stated) is None else stated
+    return "tablet" if stated and other_form(stated, own_medicine()) is None else stated
 
 
 def _find_form(name: str, coded: list[tuple[str, str, str]]) -> str:
     """Return the form that the name tells, or a known code of a tablet; "" where neither does."""
-    named_form = read_product_name(name).form
+    named_form = read_product_name(name, own_medicine()).form
     if named_form is not None:
         return named_form.kind
     is_tablet = names_tablet(name) or any(system == RXNORM and code in _RXNORM for system, code, _ in coded)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from baclofen_rules.directions import Question, Reading, read_directions, vocabularies
-from baclofen_rules.medicines import table, words
+from baclofen_rules.medicines import own_medicine, words
 from tests.tables import check_rows, read_table
 
 
@@ -142,4 +142,4 @@ def test_a_question_in_the_case_format_and_nothing_else() -> None:
 @pytest.mark.parametrize("vocabulary", VOCABULARY_FILES, ids=lambda path: path.stem)
 def test_a_vocabulary_has_the_names_of_the_medicine_from_its_table(vocabulary: Path) -> None:
     written = re.sub(r"\bbaclofen_rules\b", "", vocabulary.read_text(encoding="utf-8"))
-    assert table().own_names.isdisjoint(words(written))
+    assert own_medicine().names.isdisjoint(words(written))

@@ -80,7 +80,7 @@ def bounds_of_own_profile(
         )
         for action, bound in of.book.rules.items()
     }
-    of.book = RuleBook(replace(of.book.terms, **shared), own)
+    of.book = RuleBook(of.book.profile, replace(of.book.terms, **shared), own)
     return of
 
 
