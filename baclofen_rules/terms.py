@@ -15,7 +15,7 @@ from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
 from baclofen_rules.fills import Standing, look_back
 from baclofen_rules.findings import Missing
-from baclofen_rules.medicines import OwnMedicine, classify
+from baclofen_rules.medicines import classify
 from baclofen_rules.products import is_intrathecal, is_oral, names_injected_form, names_other_oral_form
 from baclofen_rules.profiles.limits import AGE_FACT
 from baclofen_rules.regimen import Phase, Regimen
@@ -194,11 +194,6 @@ class Terms:
         if self.after is not None:
             self.supply_days = self.after.supply(HAND_OVER).days
 
-    @property
-    def medicine(self) -> OwnMedicine:
-        """The medicine that the case is about."""
-        return self.case.medicine
-
     def _compare(self) -> None:
         """Rises and falls of the daily dose: how large, and how soon."""
         self.rises: tuple[Transition, ...] = ()
@@ -273,13 +268,12 @@ class Terms:
         if medicines is None:
             self.interacting = None
         elif medicines:
-            own = self.medicine
-            own_course = self.standing in (Standing.CONTINUING, Standing.RESTART)
+            own, own_course = self.case.medicine, self.standing in (Standing.CONTINUING, Standing.RESTART)
             names = [medicine.name for medicine in medicines if medicine.name is not None]
             self.injected_products = tuple(name for name in names if names_injected_form(name, own))
             self.other_oral_products = tuple(name for name in names if names_other_oral_form(name, own))
             same = {*self.injected_products, *self.other_oral_products}
-            others = [medicine for medicine in medicines if medicine.name not in same] if same else medicines
+            others = [medicine for medicine in medicines if medicine.name not in same]
             self.interacting, self.unclassified = classify(others, own_course, own)
 
     def _transitions(self) -> Iterator[Transition]:

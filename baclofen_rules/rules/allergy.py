@@ -16,10 +16,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     allergies = t.patient.allergies
     if allergies is None:
         return (Missing((ALLERGY_FACT,)),)
-    named = [allergy for allergy in allergies if names_own_medicine(allergy, t.medicine)]
+    named = [allergy for allergy in allergies if names_own_medicine(allergy, t.case.medicine)]
     if not named:
         return CLEAR
-    return (Found(Severity.STOP, _describe, named, t.medicine.name),)
+    return (Found(Severity.STOP, _describe, named, t.case.medicine.name),)
 
 
 def _describe(named: list[str], own: str) -> Words:
@@ -34,7 +34,7 @@ def _describe(named: list[str], own: str) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"No recorded allergy names {t.medicine.name}."
+    return f"No recorded allergy names {t.case.medicine.name}."
 
 
 RULE = Rule(

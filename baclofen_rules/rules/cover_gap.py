@@ -26,7 +26,7 @@ def _describe(t: Terms, starts_on: date, gap: int) -> Words:
     days = count_days(gap)
     return Words(
         f"The tablets end {days} before the planned start on {starts_on}; a pharmacist decides what covers them",
-        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without {t.medicine.name}.",
+        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without {t.case.medicine.name}.",
         observed={"gap_days": str(gap)},
         limit={"starts_on": starts_on.isoformat()},
         dur=Dur.UNDERUSE,

@@ -53,7 +53,7 @@ def _describe_decided(t: Terms, courses: list[CourseView]) -> Words:
 def _describe_medicines(t: Terms) -> Words:
     names = t.other_oral_products
     return Words(
-        f"{clip(names[0])}, another product of {t.medicine.name} by mouth, is among the medicines",
+        f"{clip(names[0])}, another product of {t.case.medicine.name} by mouth, is among the medicines",
         f"Medicines of the patient: {', '.join(clip(name) for name in names)}. Its dose is not known here and adds to this one; ask "
         "whether it goes on.",
         observed={"medicines": list(names)},
@@ -66,7 +66,7 @@ def _describe_medicines(t: Terms) -> Words:
 def _describe(t: Terms) -> Words:
     other = format_amount(t.concurrent_mg)
     return Words(
-        f"Another supply of {t.medicine.name}, {other} mg a day, covers today",
+        f"Another supply of {t.case.medicine.name}, {other} mg a day, covers today",
         f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",
         observed={"mg_per_day": other},
         limit={"mg_per_day": "0"},
@@ -76,7 +76,7 @@ def _describe(t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"No concurrent supply covers today, and no other product of {t.medicine.name} is among the medicines."
+    return f"No concurrent supply covers today, and no other product of {t.case.medicine.name} is among the medicines."
 
 
 RULE = Rule(

@@ -19,13 +19,13 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     answer: Answer = CLEAR
     if order is not None:
         name = None if order.medicine is None else order.medicine.name
-        answer = _check_form("The order", t.medicine, order.form, name, order.brand)
+        answer = _check_form("The order", t.case.medicine, order.form, name, order.brand)
         if order.form is None:
             answer = (*answer, Missing((FORM_FACT,)))
     if picked is None:
         return answer
     name = None if picked.medicine is None else picked.medicine.name
-    return answer + _check_form("The pack that was picked", t.medicine, picked.form, name, picked.brand)
+    return answer + _check_form("The pack that was picked", t.case.medicine, picked.form, name, picked.brand)
 
 
 def _check_form(thing: str, own: OwnMedicine, form: str | None, *names: str | None) -> Answer:

@@ -19,8 +19,8 @@ ORDERED, PICKED = "prescription", "picked"
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     order, picked = t.order, t.case.picked
-    answer = CLEAR if order is None else _check_product(ORDERED, order.medicine, order.brand, t.medicine)
-    return answer if picked is None else answer + _check_product(PICKED, picked.medicine, picked.brand, t.medicine)
+    answer = CLEAR if order is None else _check_product(ORDERED, order.medicine, order.brand, t.case.medicine)
+    return answer if picked is None else answer + _check_product(PICKED, picked.medicine, picked.brand, t.case.medicine)
 
 
 def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | None, own: OwnMedicine) -> Answer:
@@ -47,7 +47,7 @@ def _describe(place: str, text: str, own: str) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"Order and pack are of {t.medicine.name}."
+    return f"Order and pack are of {t.case.medicine.name}."
 
 
 RULE = Rule(

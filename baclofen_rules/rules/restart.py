@@ -32,7 +32,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 def _describe(t: Terms, limit: Decimal) -> Words:
     first, gap = format_amount(t.first_mg), t.gap_days
     return Words(
-        f"After {gap} days without {t.medicine.name}, {first} mg a day is above the {format_amount(limit)} mg starting dose",
+        f"After {gap} days without {t.case.medicine.name}, {first} mg a day is above the {format_amount(limit)} mg starting dose",
         f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {format_amount(t.limits.restart_after_days)} days. "
         f"Phase 1: {format_doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}.",
         observed={"gap_days": str(gap), "mg_per_day": first},

@@ -17,7 +17,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     if not t.is_oral:
         return (Found(Severity.STOP, _describe, "" if order is None else order.route or ""),)
     names = () if order is None else (None if order.medicine is None else order.medicine.name, order.brand)
-    named = next((name for name in names if name is not None and names_intrathecal(name, t.medicine)), None)
+    named = next((name for name in names if name is not None and names_intrathecal(name, t.case.medicine)), None)
     return CLEAR if named is None else (Found(Severity.STOP, _describe_name, named),)
 
 

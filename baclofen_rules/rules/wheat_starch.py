@@ -32,11 +32,11 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     ordered, picked = None if t.order is None else t.order.brand, t.case.picked
     brand = ordered if picked is None or picked.brand is None else picked.brand
-    if brand is not None and not holds_allergen(brand, t.medicine):
+    if brand is not None and not holds_allergen(brand, t.case.medicine):
         return CLEAR
     if allergies is None:
         return (Missing((ALLERGY_FACT,) if brand is not None else (ALLERGY_FACT, BRAND_FACT)),)
-    named = [clip(allergy) for allergy in allergies if names_allergen(allergy, t.medicine)]
+    named = [clip(allergy) for allergy in allergies if names_allergen(allergy, t.case.medicine)]
     if not named:
         return CLEAR
     if brand is None:

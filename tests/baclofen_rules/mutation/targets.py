@@ -21,7 +21,8 @@ TEXTS: Final = (
 """The texts with what they mean or what is asked about them: all of them hold every module of the directions."""
 
 OWN: Final[dict[str, tuple[str, ...]]] = {
-    "regimen.py": (f"{TESTS}/test_regimen.py",),
+    "regimen.py": (f"{TESTS}/test_regimen.py", f"{TESTS}/test_directions_rule.py"),
+    "courses.py": (f"{TESTS}/test_directions_rule.py",),
     "text.py": (f"{TESTS}/test_text.py",),
     "supply.py": (f"{TESTS}/test_supply.py",),
     "terms.py": (f"{TESTS}/test_rules.py",),
