@@ -40,8 +40,8 @@ class Courses:
     asked: dict[str, Asked] = field(default_factory=dict)
     """By order that was handed over."""
     day: int = 0
-    stops: list[Decision] = field(default_factory=list)
-    """Those that ended a course on the morning of their day."""
+    applied: list[Decision] = field(default_factory=list)
+    """Those that were about an open course on the morning of their day."""
 
     @classmethod
     def counted(cls, facts: Facts) -> Courses:
@@ -163,7 +163,7 @@ class Courses:
         elif event.kind == Kind.DECISION:
             self.decide(event.what)
         else:
-            self.stop_of_the_day(event.what)
+            self.decide_later(event.what)
 
     def _begin(self, course: Course, replaced_courses: Sequence[Course]) -> None:
         """Let a course take the place of others, if it has not ended before."""
@@ -185,13 +185,11 @@ class Courses:
         """End the courses that a decision stops."""
         for course in self._targets(decision.object):
             course.end(self.day, Ending.STOPPED)
-            self.stops.append(decision)
 
-    def stop_of_the_day(self, decision: Decision) -> None:
-        """End a course that was handed over on the day of its stop; not one handed over again after what was stopped."""
-        course = None if decision.object == "all" or decision in self.stops else self.named(decision.object)
-        if course is not None and course.is_open and course.supplies[0].on == decision.on:
-            course.end(self.day, Ending.STOPPED)
+    def decide_later(self, decision: Decision) -> None:
+        """Apply a decision about what was handed over on its day, where nothing of that name was open in the morning."""
+        if decision.object != "all" and decision not in self.applied:
+            self.decide(decision)
 
     def die(self) -> None:
         """End every course."""
@@ -200,6 +198,8 @@ class Courses:
 
     def decide(self, decision: Decision) -> None:
         """Apply a decision about courses that are open."""
+        if self._targets(decision.object):
+            self.applied.append(decision)
         if decision.kind is DecisionKind.STOPPED:
             self.stop(decision)
         elif decision.kind is DecisionKind.COUNTED:

@@ -18,7 +18,7 @@ DECISIONS_OF_A_DAY = (DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.M
 class Kind:
     """The kinds of event, in the order in which those of one day are applied."""
 
-    DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, STOP_OF_THE_DAY = range(8)
+    DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, LATER_DECISION = range(8)
     """What came back whole before more of its order was handed over on the same day is handed over and back first."""
 
 
@@ -53,8 +53,8 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
         if decision.kind in DECISIONS_OF_A_DAY and day <= min(today, died_on):
             name = (DECISIONS_OF_A_DAY.index(decision.kind), decision.object, decision.id or "")
             yield Event(day, Kind.DECISION, name, decision)
-            if decision.kind is DecisionKind.STOPPED:
-                yield Event(day, Kind.STOP_OF_THE_DAY, name, decision)
+            if decision.kind is not DecisionKind.COUNTED:  # that is said of the morning
+                yield Event(day, Kind.LATER_DECISION, name, decision)
     supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
     first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
     hand_overs_on = Counter([supply.on for supply in supplies])

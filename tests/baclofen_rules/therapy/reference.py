@@ -248,10 +248,8 @@ class Reference:
                 if supply.returned_on is not None and supply.returned_on <= self.day:
                     self.take_back(supply)
         for decision in idle:
-            if decision.kind is DecisionKind.STOPPED and decision.object != "all":
-                for course in self.named_by(decision.object):
-                    if course.supplies[0].on == self.day:
-                        self.end(course, "stopped")
+            if decision.kind is not DecisionKind.COUNTED and decision.object != "all":
+                self.apply_decision(decision)
         for course in self.started():
             if not course.is_begun:
                 self.begin(course)

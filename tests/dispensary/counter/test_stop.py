@@ -18,6 +18,8 @@ from dispensary.models import (
     Patient,
     Prescription,
     PrescriptionStatus,
+    Reminder,
+    ReminderState,
     SenderStatus,
     StaffMember,
     StaffRole,
@@ -178,3 +180,16 @@ def test_papers_of_what_was_stopped_are_printed_no_more_and_are_work(
     caller = Caller(pharmacist)
     for document in ("label", "calendar"):
         assert "was stopped on" in problem(caller.get(f"dispenses/{dispense.pk}/{document}.pdf"), 409)["detail"]
+
+
+def test_an_order_that_goes_on_with_an_earlier_one_is_stopped_on_the_day_of_its_hand_over(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    renewal = order(patient, 10, 10, 10)
+    dispense = make.hand_over(renewal, pharmacist.actor(), timezone.now())
+    assert "is stopped from today" in answered(counter, renewal).content.decode()
+    today = patient.pharmacy.local_day(timezone.now())
+    counted = therapy_of(Patient.objects.get(pk=patient.pk), today)
+    assert ([course.why for course in counted.ended], counted.day(today).high) == (["stopped"], 0)
+    assert not Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, kind="run_out").exists()
+    assert counter.get(reverse("counter:label", args=[dispense.pk])).status_code == 409
