@@ -159,6 +159,8 @@ def _match(name: str, stated: str, recorded: str) -> Match:
         return Match.UNRECORDED
     if stated == recorded:
         return Match.EQUAL
+    if name == "birth_date" and recorded.startswith(f"{stated}-"):
+        return Match.UNSTATED  # a year, or a year and a month
     if name == "family_name":
         return Match.SPELLED if _is_spelled(stated, recorded) else Match.DIFFERENT
     if name == "given_name":

@@ -35,7 +35,7 @@ class Intake:
     """An order with its patient and prescriber, in the words of the case format and of `patients.register`."""
 
     patient: Patient | Mapping[str, Any]
-    """One of the pharmacy's, or identifier, identifier_system, family_name, given_name, language, time_zone, birth_date, sex."""
+    """One of the pharmacy's, or identifier, identifier_system, family_name, given_name, language, time_zone, birth_date, born_in, sex."""
     prescriber: Prescriber | Mapping[str, Any]
     """One of the pharmacy's, or identifier, identifier_system, name, phone, organisation."""
     order: Mapping[str, Any]

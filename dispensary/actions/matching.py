@@ -16,6 +16,8 @@ from dispensary.models import Patient, Pharmacy, Sex
 
 IDENTITY_FACTS = ("birth_date", "sex")
 """Facts that identify a person, as opposed to clinical ones."""
+BORN_IN = "born_in"
+"""The year, or year and month, of a birth date that an order does not state in full: compared, never recorded."""
 
 
 def match_patient(
@@ -39,7 +41,7 @@ def match_patient(
     if isinstance(stated, Patient):
         patient: Patient | None = stated.joined_to or stated
     else:
-        person = {name: value for name, value in stated.items() if name not in IDENTITY_FACTS}
+        person = {name: value for name, value in stated.items() if name not in (*IDENTITY_FACTS, BORN_IN)}
         for name, value in _identity(stated, now).items():
             if identity.setdefault(name, value) != value:
                 raise InvalidInput(
@@ -50,7 +52,8 @@ def match_patient(
     if patient is None:
         facts = clinical | identity
         return patients.register(pharmacy=pharmacy, facts=facts, by=by, now=now, **_named(person)), []
-    matches = compare_person(patient, person | identity)
+    born_in = {"birth_date": stated[BORN_IN]} if isinstance(stated, Mapping) and stated.get(BORN_IN) else {}
+    matches = compare_person(patient, born_in | person | identity)
     if problems := problems_of(matches):
         raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
     recorded = facts_document(patient)

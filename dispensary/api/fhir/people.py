@@ -46,6 +46,7 @@ def read_patient(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> Pe
         details["birth_date"] = born
     elif born:
         inquiry.note(f"{path}.birthDate", "is not a full date; the age stays unknown")
+        details["born_in"] = born
     if gender := as_text(resource.get("gender"), f"{path}.gender", inquiry):
         details["sex"] = gender
     return Person(details=details)
