@@ -135,7 +135,12 @@ def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any
     order = {name: value for name, value in request.items() if name not in {"id", "identifier", "dispenseRequest"}}
     order |= {"dosageInstruction": render_phases(taper["phases"])}
     order |= {"courseOfTherapyType": {"coding": [{"system": COURSES, "code": "acute"}]}}
-    return [_suggest(f"Taper over {taper['days']} days", "create", order)]
+    suggestion_of_taper = _suggest(f"Taper over {taper['days']} days", "create", order)
+    if request.get("id"):  # both orders together would be a double dose
+        replaced = {"type": "delete", "description": "Leave out the order that the taper replaces",
+                    "resourceId": f"MedicationRequest/{request['id']}"}  # fmt: skip
+        suggestion_of_taper["actions"].insert(0, replaced)
+    return [suggestion_of_taper]
 
 
 def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:

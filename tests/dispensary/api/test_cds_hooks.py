@@ -85,6 +85,19 @@ def cards_of(response: HttpResponse) -> list[dict[str, Any]]:
         assert card["indicator"] in {"info", "warning", "critical"}
         assert card["source"]["label"]
         assert no_empty_value(card)
+        assert card.keys() <= {"uuid", "summary", "indicator", "source", "detail", "suggestions", "selectionBehavior",
+                               "overrideReasons", "links"}  # fmt: skip
+        assert ("suggestions" in card) is (card.get("selectionBehavior") == "at-most-one")
+        codings = [*card.get("overrideReasons", ()), *([card["source"]["topic"]] if "topic" in card["source"] else [])]
+        assert all({"system", "code"} <= coding.keys() for coding in codings)
+        assert all(reason["display"] for reason in card.get("overrideReasons", ()))
+        assert all(link.keys() == {"label", "url", "type"} for link in card.get("links", ()))
+        for suggestion in card.get("suggestions", ()):
+            assert suggestion["label"] and uuid.UUID(suggestion["uuid"])
+            for action in suggestion["actions"]:
+                assert action["description"]
+                other = {"create": "resource", "update": "resource", "delete": "resourceId"}[action["type"]]
+                assert action.keys() == {"type", "description", other}
     return cards
 
 
@@ -386,6 +399,30 @@ def test_markup_in_the_words_of_an_order_is_shown_as_words(system: Caller) -> No
     text = " ".join(card["detail"] for card in cards)
     assert "onerror" in text
     assert "<img" not in text and "](" not in text
+
+
+def test_a_taper_that_is_too_fast_comes_with_one_that_passes_in_its_place(system: Caller) -> None:
+    taken = {
+        "resourceType": "MedicationDispense", "status": "completed",
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg tablets"},
+        "whenHandedOver": (today() - timedelta(days=88)).isoformat(), "daysSupply": {"value": 90, "unit": "days"},
+        "dosageInstruction": [line(mg(20), daily(3))],
+    }  # fmt: skip
+    fast = draft(
+        line(mg(10), daily(3, boundsDuration=days(2)), sequence=1),
+        line(mg(5), daily(3, boundsDuration=days(2)), sequence=2),
+        courseOfTherapyType={"coding": [{"code": "acute"}]},
+        dispenseRequest=None,
+    )
+    prefetch = {"dispenses": bundle(taken)}
+    cards = cards_of(system.post(SIGN, call(fast, prefetch=prefetch)))
+    suggestions = [suggestion for card in cards for suggestion in card.get("suggestions", ())]
+    delete, create = suggestions[0]["actions"]
+    assert delete["resourceId"] == "MedicationRequest/r1"
+    assert "id" not in create["resource"]
+    HookCard.objects.all().delete()
+    cards_of(system.post(SIGN, call(create["resource"], prefetch=prefetch)))
+    assert codes().isdisjoint({"taper-step", "taper-interval", "taper-duration", "abrupt-stop"})
 
 
 @pytest.mark.parametrize(
