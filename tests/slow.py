@@ -70,6 +70,7 @@ _SLOW_FILES = {
         "dispensary/api/test_schema.py",
         "dispensary/api/test_stranger.py",
         "dispensary/api/test_two_counters.py",
+        "dispensary/api/test_walkthrough.py",
         "dispensary/patient_pages/test_messages.py",
         "dispensary/webhooks/test_webhooks.py",
     ],
