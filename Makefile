@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit bench-dispense golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -58,6 +58,9 @@ bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA t
 
 bench-dispense: install-bench ## receive, look and dispense beside a bare view and beside django-simple-history, in one run
 	@$(BIN)/python -m tests.benchmarks.dispense_compare
+
+bench-cds: install-bench ## a call of CDS Hooks beside a bare view, and 16 clients of one call a second
+	@$(BIN)/python -m tests.benchmarks.cds_calls
 
 bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000 PARTS="compare search")
 	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000) $(if $(PARTS),--parts $(PARTS)) $(if $(STATE),--state $(STATE))
