@@ -1,5 +1,6 @@
 """Keys of rows: UUIDs of version 7, and the digits of one that people read."""
 
+import re
 import secrets
 import time
 from uuid import UUID
@@ -18,6 +19,8 @@ def uuid7() -> UUID:
 
 
 def short_key(key: UUID | str) -> str:
-    """Return the digits of a key that people read; of an id that is no UUID, its beginning."""
+    """Return the digits of a key that people read; a day as it is; of another id that is no UUID, its beginning."""
     text = str(key)
-    return text[-SHOWN:] if len(text) == 36 else text[:SHOWN]
+    if len(text) == 36:
+        return text[-SHOWN:]
+    return text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text[:SHOWN]

@@ -212,7 +212,7 @@ def test_the_pages_of_the_desk_are_without_fault(
         check_page(window, "desk-checks-running")
         seal(complaint)
         assert requests.run_next(timezone.now())
-        page.get_by_text("verified, ").wait_for()
+        page.get_by_text("What it found stands at the top").wait_for()
         check_page(window, "desk-checks-done")
 
 

@@ -120,7 +120,7 @@ def _feed_entries(
         if row.seq > end:
             break
         header = None
-        if row.log_id is not None:
+        if row.is_in_log is not None:
             try:
                 # After a gap the value of `prev` is unknown; any value leads to the one finding there.
                 header = row.header(check.prev or bytes(32))

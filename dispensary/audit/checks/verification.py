@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from dispensary.actors import Actor
 from dispensary.audit.checks.catalogue import compare_catalogue, find_unreleased
+from dispensary.audit.checks.counts import compare_counts
 from dispensary.audit.checks.live import (
     Result,
     Verified,
@@ -229,7 +230,9 @@ class Comparison:
 def compare_site(*, keep_record: bool, now: dt.datetime) -> Comparison:
     """Compare rows with entries and the log's objects with the release; record the result in the log of the site."""
     connection = raw_connection(sealer_alias())
-    comparison = Comparison(tuple(reconcile()), tuple(compare_catalogue(connection)), find_unreleased(connection))
+    comparison = Comparison(
+        (*reconcile(), *compare_counts(now.date())), tuple(compare_catalogue(connection)), find_unreleased(connection)
+    )
     if keep_record:
         _record_comparison(comparison, now)
     return comparison

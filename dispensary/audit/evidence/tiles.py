@@ -122,10 +122,12 @@ def _read_bundles(
         bundle = []
         for row in batch:
             try:
-                header = row.header(prev) if row.log_id else ""  # one that was retired is known by its leaf only
+                header = (
+                    row.header(prev) if row.is_in_log is not None else ""
+                )  # one that was retired is known by its leaf only
             except NotCanonical as error:
                 raise Conflict(f"{log.origin}: entry {row.seq} is not as it was written ({error}).") from error
-            prev = leaf(header) if row.log_id else row.leaf
+            prev = leaf(header) if header else row.leaf
             bundle.append((header.encode(), prev))
         yield bundle
 

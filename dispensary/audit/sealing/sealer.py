@@ -184,9 +184,9 @@ class Sealer:
             seq = tree.size + 1
             if row.seq != seq:
                 raise SealRefused(log.origin, "GAP", seq, f"number {seq} is missing")
-            if row.log_id is None:
+            if row.is_in_log is None:
                 raise SealRefused(log.origin, "ENTRY_MISSING", seq, "the link has no entry")
-            if row.log_id != log.log_id:
+            if not row.is_in_log:
                 raise SealRefused(log.origin, "WRONG_LOG", seq, "the entry belongs to another log")
             try:
                 computed = leaf(row.header(prev))

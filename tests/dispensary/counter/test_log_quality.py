@@ -62,6 +62,33 @@ def test_counting_again_gives_the_same(shop: Shop) -> None:
     assert rows() == before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE desk.rule_day SET answered = answered + 1",
+        "UPDATE desk.rule_day SET reasons = '{\"9\": 1}' WHERE answered > 0",
+        "DELETE FROM desk.rule_day",
+        "INSERT INTO desk.rule_day SELECT log_id, day, 'renal', 'override', 5, 5, 0, 0, 0, '{}' FROM desk.made",
+        "UPDATE desk.person_day SET actor = 'user:66'",
+        "UPDATE desk.person_day SET quick = quick + 1",
+    ],
+)
+def test_counts_that_the_log_does_not_give_are_named(shop: Shop, change: str) -> None:
+    count(shop)
+    today = shop.pharmacy.local_day(make.moment())
+    for days_later in (0, 6, 7, 14):
+        assert list(counts.compare_counts(today + timedelta(days=days_later))) == []
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+        assert cursor.rowcount
+    for days_later, number in ((0, 1), (7, 1), (8, 0), (13, 0), (14, 1)):
+        assert len(list(counts.compare_counts(today + timedelta(days=days_later)))) == number
+    (orphan,) = counts.compare_counts(today)
+    assert orphan.id == f"{shop.pharmacy.pk} {today}"
+    count(shop)
+    assert list(counts.compare_counts(today)) == []
+
+
 def test_no_patient_and_no_words_stand_in_the_counts(shop: Shop) -> None:
     count(shop)
     with connection.cursor() as cursor:
