@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -32,6 +32,10 @@ test-plans: install-test ## put random asks to the planner and check every answe
 
 test-dates: install-test styles ## the suite on other days, at other hours and in the nights when clocks change (FILES="tomorrow -- tests/dispensary/api")
 	@$(BIN)/python -m tests.dates $(FILES)
+
+sandbox: install-test styles browser ## drive the public CDS Hooks Sandbox against us (SANDBOX=folder of its sources, built)
+	@if [ -f "$(SANDBOX)/build/app.bundle.js" ]; then SANDBOX="$(SANDBOX)" $(BIN)/pytest -q -p no:schemathesis tests/clients/sandbox.py; \
+	  else echo "SANDBOX names no folder with build/app.bundle.js: fetch cds-hooks/sandbox, see the top of tests/clients/sandbox.py."; fi
 
 lint: install-test
 	@$(BIN)/ruff check -q .

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Resource = dict[str, Any]
+CROSS_ORIGIN = {"Access_Control_Allow_Origin": "*"}
+"""Pages of other sites may read the answers, as those of a test server may."""
 
 
 @dataclass
@@ -69,19 +71,22 @@ def _handler_of(hospital: Hospital) -> type[BaseHTTPRequestHandler]:
                 return hospital.answer(self)
             parts = urlsplit(self.path.removeprefix("/fhir/"))
             kind, _, resource_id = parts.path.partition("/")
+            if kind == "metadata":
+                return respond(
+                    self, 200, {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}, **CROSS_ORIGIN
+                )
             rows = [thing for thing in hospital.resources if thing["resourceType"] == kind]
-            cross_origin = {"Access_Control_Allow_Origin": "*"}
             if resource_id:
                 for row in rows:
                     if row.get("id") == resource_id:
-                        return respond(self, 200, row, **cross_origin)
-                return respond(self, 404, {"resourceType": "OperationOutcome"}, **cross_origin)
+                        return respond(self, 200, row, **CROSS_ORIGIN)
+                return respond(self, 404, {"resourceType": "OperationOutcome"}, **CROSS_ORIGIN)
             codes = {code.rpartition("|")[2] for code in ",".join(parse_qs(parts.query).get("code", [])).split(",")} - {
                 ""
             }
             matches = [row for row in rows if not codes or codes & _codes_of(row)]
             bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": row} for row in matches]}
-            return respond(self, 200, bundle, **cross_origin)
+            return respond(self, 200, bundle, **CROSS_ORIGIN)
 
         def log_message(self, *_: Any) -> None:
             """Print nothing."""
