@@ -86,7 +86,10 @@ def cards_of_draft(draft: Draft, assessment: Assessment | None) -> list[Card]:
         cards += [_finding_card(finding, draft.resource) for finding in assessment.review.findings]
         missing = [rule for rule in assessment.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
         if missing:
-            lines = "\n".join(f"- {rule.code}: {', '.join(rule.missing)} not known" for rule in missing)
+            codes_by_facts: dict[str, list[str]] = {}
+            for rule in missing:
+                codes_by_facts.setdefault(", ".join(rule.missing), []).append(rule.code)
+            lines = "\n".join(f"- {facts} not known: {', '.join(codes)}" for facts, codes in codes_by_facts.items())
             count = f"{len(missing)} rules were" if len(missing) > 1 else "1 rule was"
             cards.append(Card(NOT_ASSESSED, f"{count} not assessed: a fact is missing", "warning", lines))
     return cards

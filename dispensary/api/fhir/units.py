@@ -37,6 +37,7 @@ _CODED = {
     (UCUM, "{tbl}"): Measure.TABLET,
     (UCUM, "{tablet}"): Measure.TABLET,
     (UCUM, "{Tablet}"): Measure.TABLET,
+    (UCUM, "{pill}"): Measure.TABLET,
     (UCUM, "d"): Measure.DAY,
     (UCUM, "wk"): Measure.WEEK,
     (DRUG_FORM, "TAB"): Measure.TABLET,

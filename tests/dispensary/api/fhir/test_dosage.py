@@ -33,6 +33,7 @@ def d(*doses: Any) -> list[Decimal]:
         (ONE | {"unit": "tablet"}, "10", "mg"),
         (ONE | {"unit": "tablet", "code": "1", "system": UCUM}, "10", "mg"),
         ({"value": Decimal("0.5"), "system": UCUM, "code": "{tbl}"}, "5", "mg"),
+        (ONE | {"system": UCUM, "code": "{pill}"}, "10", "mg"),
         (ONE | {"system": SNOMED, "code": "732936001"}, "10", "mg"),
         (ONE | {"unit": "Tablet - unit of product usage", "system": SNOMED, "code": "428673006"}, "10", "mg"),
     ],
