@@ -26,9 +26,10 @@ class SessionStore(DatabaseStore):
             return None
 
     def create_model_instance(self, data: Any) -> Any:
-        """Return the row to be stored, with the day on which it ends."""
+        """Return the row to be stored, with the time at which it ends: one shift after the sign-in, however much it is used."""
         row = super().create_model_instance(data)
-        row.expire_date = read_clock() + timedelta(seconds=self.get_expiry_age())
+        ends_at = self.model.objects.filter(session_key=row.session_key).values_list("expire_date", flat=True).first()
+        row.expire_date = ends_at or read_clock() + timedelta(seconds=self.get_expiry_age())
         return row
 
     @classmethod

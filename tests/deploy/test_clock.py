@@ -73,6 +73,14 @@ def test_a_session_ends_by_the_databases_clock(signed_in: Client, monkeypatch: p
     assert signed_in.get(reverse("counter:queue")).status_code == 302
 
 
+def test_a_session_ends_one_shift_after_its_sign_in_however_much_it_is_used(signed_in: Client) -> None:
+    soon = timezone.now() + timedelta(hours=1)
+    Session.objects.update(expire_date=soon)
+    signed_in.post(reverse("counter:lock"))
+    (row,) = Session.objects.all()
+    assert row.expire_date == soon and row.get_decoded()["dispensary_locked"]
+
+
 def test_a_session_made_by_a_server_whose_clock_is_ahead_lasts_one_shift(
     client: Client, member: StaffMember, monkeypatch: pytest.MonkeyPatch
 ) -> None:

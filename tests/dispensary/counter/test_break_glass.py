@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from dispensary.actions.break_glass import open_records
+from dispensary.errors import InvalidInput
 from dispensary.models import AuditEntry, Patient, Pharmacy, StaffRole
 from tests.dispensary import make
 
@@ -59,6 +61,17 @@ def test_without_a_reason_nothing_is_opened(here: Pharmacy, patient: Patient) ->
     refused = ask(here, reason="look")
     assert refused.status_code == 422 and "Hill Pharmacy" not in refused.content.decode()
     assert broken_into(here) == broken_into(patient.pharmacy) == 0
+
+
+@pytest.mark.parametrize(("reason", "is_enough"), [("unwell now", True), ("unwell no", False), ("  look up  ", False)])
+def test_a_reason_has_ten_characters_or_more(here: Pharmacy, patient: Patient, reason: str, is_enough: bool) -> None:
+    by = make.staff(here).actor()
+    wanted: dict[str, Any] = {"family_name": patient.family_name, "birth_date": patient.birth_date, "by": by}
+    if is_enough:
+        assert open_records(reason=reason, now=timezone.now(), **wanted) == [patient]
+    else:
+        with pytest.raises(InvalidInput, match="too short"):
+            open_records(reason=reason, now=timezone.now(), **wanted)
 
 
 @pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.AUDITOR])
