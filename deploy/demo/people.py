@@ -92,7 +92,6 @@ def load_site(now: datetime) -> None:
                 "time_zone": "Europe/London",
                 "phone": "+44 20 7946 0123",
                 "address": "3 Quay Street",
-                "token_signs": True,
             },
             now=now,
         )
@@ -113,7 +112,6 @@ def load_site(now: datetime) -> None:
             settings={
                 "time_zone": "America/Chicago",
                 "profile": "us-label",
-                "token_signs": True,
                 "address": "410 Prairie Avenue, Chicago",
                 "phone": "+1 312 555 0142",
             },

@@ -13,7 +13,7 @@ from dispensary import policies
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Pharmacy, Prescription, SignatureMethod
+from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Prescription, SignatureMethod
 from dispensary.models.therapy import RELATIONS
 from dispensary.rows import decisions_of
 from dispensary.text import clean_line
@@ -48,13 +48,8 @@ class Decided:
     """How the person proved to be there; the counter asks for the password before it hands over."""
 
 
-def is_signed(method: SignatureMethod, pharmacy: Pharmacy) -> bool:
-    """Return whether this proof signs an override at the pharmacy: a fresh one, or a token alone where the pharmacy says so."""
-    if method is SignatureMethod.TOKEN:
-        return pharmacy.token_signs
-    return method is not SignatureMethod.SIGNED_IN
-
-
+FRESH = frozenset({SignatureMethod.PASSWORD, SignatureMethod.SECOND_FACTOR, SignatureMethod.PASSKEY})
+"""The proofs that sign an override or a decision: of a person, for this signature alone."""
 PROOF_NEEDED = Problem(
     "proof", "none", "the signer's password, and a code where they have a second factor", "Send them with this request."
 )
@@ -74,7 +69,7 @@ def check_answers(
         if answer.kind in RELATIONS:
             relation = assessment.therapy.relate(str(assessment.ask.order))
             _require_in_question(answer, relation, place)
-            _require_decider(answer, relation, prescription.pharmacy, by, place)
+            _require_decider(answer, relation, by, place)
             row.order = prescription
         else:
             policies.require(policies.may_override(by), by, "decide what a patient takes", "a pharmacist")
@@ -189,9 +184,7 @@ def is_for_pharmacist(kind: DecisionKind, relation: OrderRelation | None) -> boo
     return is_unknown or (kind is DecisionKind.BESIDE and how not in _SETTLED_BESIDE)
 
 
-def _require_decider(
-    decided: Decided, relation: OrderRelation | None, pharmacy: Pharmacy, by: Actor, place: str
-) -> None:
+def _require_decider(decided: Decided, relation: OrderRelation | None, by: Actor, place: str) -> None:
     """Raise unless `by` may give this answer, and gives a reason where it needs one."""
     if not is_for_pharmacist(decided.kind, relation):
         return
@@ -201,7 +194,7 @@ def _require_decider(
         problems.append(Problem(f"{place}.mitigation", "nothing", "a reason code", "Choose what was done about it."))
     if len(decided.words.strip()) < 3:
         problems.append(Problem(f"{place}.words", "nothing", "the reason in words"))
-    if not is_signed(decided.signature, pharmacy):
+    if decided.signature not in FRESH:
         problems.append(PROOF_NEEDED)
     if problems:
         raise InvalidInput("The decision is not complete.", *problems)

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions import signatures
-from dispensary.actions.decisions import PROOF_NEEDED, Decided, check_answers, is_signed
+from dispensary.actions.decisions import FRESH, PROOF_NEEDED, Decided, check_answers
 from dispensary.actions.locks import lock, lock_patient
 from dispensary.actions.reviews import name_subject
 from dispensary.actions.summaries import follow_therapy
@@ -189,7 +189,7 @@ def _sign_together(
     subject: Reviewed, asked: Sequence[tuple[Question, Answer]], by: Actor, now: datetime
 ) -> list[Override]:
     """Store answers that one request signs. Raises `Stale` where the signer was shown others than these."""
-    answers = [(question, _check(answer, question, subject.patient.pharmacy, by, now)) for question, answer in asked]
+    answers = [(question, _check(answer, question, by, now)) for question, answer in asked]
     digest = _digest_answers(answers)
     for _, answer in answers:
         if answer.digest:
@@ -199,16 +199,14 @@ def _sign_together(
     return [_store(subject, question, replace(answer, digest=digest), by, now) for question, answer in answers]
 
 
-def digest_to_sign(
-    *, pharmacy: Pharmacy, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
-) -> str:
+def digest_to_sign(*, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime) -> str:
     """Return the digest of answers that are to be signed, as the findings of an assessment stand. Raises as `sign` does; stores nothing."""
     policies.require(policies.may_override(by), by, "sign an override", "a pharmacist")
     questions = assessment.questions()
     asked = [
         (find(questions, answer.finding), replace(answer, signature=SignatureMethod.PASSWORD)) for answer in answers
     ]
-    return _digest_answers([(question, _check(answer, question, pharmacy, by, now)) for question, answer in asked])
+    return _digest_answers([(question, _check(answer, question, by, now)) for question, answer in asked])
 
 
 def _digest_answers(answers: Sequence[tuple[Question, Answer]]) -> str:
@@ -224,7 +222,7 @@ def _digest_answers(answers: Sequence[tuple[Question, Answer]]) -> str:
     return sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
 
-def _check(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor, now: datetime) -> Answer:
+def _check(answer: Answer, question: Question, by: Actor, now: datetime) -> Answer:
     """Return the answer, cleaned and complete for its finding. Raises where `by` may not sign it."""
     if question.severity == FindingSeverity.STOP:
         raise Conflict(
@@ -252,7 +250,7 @@ def _check(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor, no
             "The call lies in the future.", Problem("asked_at", cleaned.asked_at.isoformat(), "a time up to now")
         )
     if question.severity == FindingSeverity.OVERRIDE:
-        _require_complete(cleaned, question, pharmacy, by)
+        _require_complete(cleaned, question, by)
     elif question.is_for_pharmacist:
         policies.require(policies.may_override(by), by, f"acknowledge {question.code}", "a pharmacist")
     else:
@@ -260,14 +258,14 @@ def _check(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor, no
     return cleaned
 
 
-def _require_complete(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor) -> None:
+def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
     policies.require(policies.may_override(by), by, f"override {question.code}", "a pharmacist")
     problems = []
     if not answer.mitigation:
         problems.append(Problem("mitigation", "nothing", "a reason code", "Choose what was done about the finding."))
     if len(answer.words) < 3:
         problems.append(Problem("words", "nothing" if not answer.words else "too little", "the reason in words"))
-    if not is_signed(answer.signature, pharmacy):
+    if answer.signature not in FRESH:
         problems.append(PROOF_NEEDED)
     if question.code == EMERGENCY and not answer.asked:
         problems.append(

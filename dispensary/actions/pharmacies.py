@@ -38,7 +38,6 @@ CHANGEABLE = (
     "opening_days",
     "holiday_region",
     "after_hours_phone",
-    "token_signs",
     "second_signer",
     "second_signer_minutes",
     "separate_steps",

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions import signatures
+from dispensary.actions.decisions import FRESH
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, find, needs_second
 from dispensary.actions.staff_alerts import open_alert
@@ -35,7 +36,6 @@ MOST_DAYS_ALONE = 3
 """Days of supply that one pharmacist may hand over alone to a patient who goes on [D]."""
 CONTINUING_WITHIN = timedelta(days=14)
 """A patient who took the medicine so lately goes on with it [D]."""
-FRESH = frozenset({SignatureMethod.PASSWORD, SignatureMethod.SECOND_FACTOR, SignatureMethod.PASSKEY})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dispensary.audit import Event
 from dispensary.errors import Conflict, NotAllowed, Problem
 from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
 
-GUARDED = frozenset({"profile", "token_signs", "second_signer", "second_signer_minutes", "separate_steps"})
+GUARDED = frozenset({"profile", "second_signer", "second_signer_minutes", "separate_steps"})
 """Settings that decide which limits hold and who signs."""
 WAIT = timedelta(hours=24)
 FIRST_RUN = timedelta(hours=24)

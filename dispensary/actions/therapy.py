@@ -132,7 +132,7 @@ def begin_stop(
     pharmacy = subject.patient.pharmacy
     policies.require_same_pharmacy(by, pharmacy.pk)
     assessment = assess_stop(subject, on=pharmacy.local_day(now), reason=reason)
-    digest = digest_to_sign(pharmacy=pharmacy, assessment=assessment, answers=answers, by=by, now=now)
+    digest = digest_to_sign(assessment=assessment, answers=answers, by=by, now=now)
     return signatures.begin(subject=subject, shown=digest, by=by, now=now)
 
 

@@ -143,7 +143,6 @@ def sign_answers(
     order: dict[str, Any] = {"prescription": prescription, "decisions": decided, "by": visit.by, "now": visit.now}
     try:
         digest = overrides.digest_to_sign(
-            pharmacy=visit.pharmacy,
             assessment=overrides.assess_under(decided, prescription=prescription, by=visit.by, now=visit.now),
             answers=[form.answer() for form in signing.answers],
             by=visit.by,

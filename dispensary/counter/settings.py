@@ -45,7 +45,6 @@ LABELS = {
     "opening_days": "Open on",
     "holiday_region": "Closed on the public holidays of, such as GB-ENG or US-IL",
     "after_hours_phone": "Whom patients call while you are closed, such as 111",
-    "token_signs": "A program\u2019s token alone signs an override",
     "second_signer": "Two pharmacists sign the worst overrides",
     "second_signer_minutes": "Minutes without an answer after which one signs alone",
     "separate_steps": "Preparing, checking and handing over",
@@ -58,10 +57,6 @@ CHOICES = {
         ("", "Not known here: ask the prescriber"),
         ("yes", "Once a day"),
         ("no", "Something else: ask"),
-    ],
-    "token_signs": [
-        ("no", "No: the signer\u2019s password, each time (recommended)"),
-        ("yes", "Yes, for old programs"),
     ],
     "second_signer": [
         ("no", "No: one signature"),
@@ -143,7 +138,7 @@ class OpeningForm(PharmacyForm):
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data, pharmacy=pharmacy)
         for name in (
-            "token_signs", "second_signer", "second_signer_minutes", "separate_steps", "shared_names", "usual_times", "label_layout",
+            "second_signer", "second_signer_minutes", "separate_steps", "shared_names", "usual_times", "label_layout",
         ):  # fmt: skip
             del self.fields[name]
         attributes = {"class": "nhsuk-input"}

@@ -137,9 +137,7 @@ def sign_answers(
     if not lines:
         answers = [form.answer() for form in forms_]
         try:
-            digest = overrides.digest_to_sign(
-                pharmacy=visit.pharmacy, assessment=assessment, answers=answers, by=visit.by, now=visit.now
-            )
+            digest = overrides.digest_to_sign(assessment=assessment, answers=answers, by=visit.by, now=visit.now)
         except DispensaryError as error:
             lines = error_lines(error, {})
     if signature.is_beginning:

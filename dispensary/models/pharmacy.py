@@ -135,9 +135,6 @@ class Pharmacy(models.Model):
     after_hours_phone = models.CharField(
         max_length=32, blank=True, help_text=_("whom patients call while it is closed, such as 111")
     )
-    token_signs = models.BooleanField(
-        default=False, help_text=_("an API token alone signs an override, without a fresh proof of its owner")
-    )
     second_signer = models.BooleanField(
         default=False, help_text=_("an override of the worst class needs the signatures of two pharmacists")
     )

@@ -164,12 +164,12 @@ def test_only_a_manager_of_this_pharmacy_does_any_of_it(here: Pharmacy, manager:
 
 
 def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_work: Client) -> None:
-    fields = OPENED | {"token_signs": "no", "version": "1", "refill_lead_days": "9"}
+    fields = OPENED | {"version": "1", "refill_lead_days": "9"}
     fields |= {"second_signer": "no", "second_signer_minutes": "15", "separate_steps": "no", "shared_names": "initials"}
     fields |= {"usual_times": "evening", "label_layout": "uk"}
     assert at_work.post(reverse("counter:settings"), fields).status_code == 302
     here.refresh_from_db()
-    assert here.refill_lead_days == 9 and here.token_signs is False and here.od_means_once_daily is None
+    assert here.refill_lead_days == 9 and here.od_means_once_daily is None
     assert at_work.post(reverse("counter:settings"), fields | {"refill_lead_days": "10"}).status_code == 422
     nobody_else = at_work.post(reverse("counter:settings"), fields | {"version": "2", "second_signer": "yes"})
     assert "There is no second person" in nobody_else.content.decode()
@@ -181,7 +181,6 @@ def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy
     other = make.staff(here, StaffRole.MANAGER, now=timezone.now() - timedelta(days=2))
     Pharmacy.objects.filter(pk=here.pk).update(opened_at=timezone.now() - timedelta(days=2))
     fields = OPENED | {
-        "token_signs": "no",
         "version": "1",
         "second_signer": "no",
         "second_signer_minutes": "15",

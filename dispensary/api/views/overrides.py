@@ -79,9 +79,7 @@ class SignaturesView(BaseView):
             assessment = assess_handover(items, decided, by=by, now=self.now)
         else:
             assessment = overrides.assess_under((), prescription=prescription, by=by, now=self.now)
-        digest = overrides.digest_to_sign(
-            pharmacy=prescription.pharmacy, assessment=assessment, answers=answers, by=by, now=self.now
-        )
+        digest = overrides.digest_to_sign(assessment=assessment, answers=answers, by=by, now=self.now)
         begun = signatures.begin(subject=prescription, shown=digest, by=by, now=self.now)
         return Response(shapes.SignatureOut(begun_fields(request, begun)).data)
 

@@ -23,7 +23,7 @@ STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "acti
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
     "second_call_days", "message_at", "quiet_from", "quiet_until", "opening_days",
-    "holiday_region", "after_hours_phone", "token_signs", "second_signer", "second_signer_minutes",
+    "holiday_region", "after_hours_phone", "second_signer", "second_signer_minutes",
     "separate_steps", "shared_names", "usual_times", "label_layout",
 )  # fmt: skip
 PRESCRIPTION = (

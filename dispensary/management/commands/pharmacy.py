@@ -18,6 +18,7 @@ from dispensary.management.commands._audit_people import authoriser, find_pharma
 from dispensary.models import SERVICE_ROLES, Pharmacy, StaffMember, StaffRole
 
 _SWITCH = {"yes": True, "no": False}
+_SWITCHES = frozenset({"od_means_once_daily", "second_signer", "separate_steps"})
 
 
 class Command(BaseCommand):
@@ -132,9 +133,7 @@ def _parse_settings(pairs: list[str]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise CommandError(f"{pair!r} is no setting; write name=value, such as profile=lioresal.")
-        settings[name] = (
-            _SWITCH.get(value, value) if name in {"od_means_once_daily", "token_signs", "second_signer"} else value
-        )
+        settings[name] = _SWITCH.get(value, value) if name in _SWITCHES else value
     return settings
 
 

@@ -111,7 +111,7 @@ def test_one_change_waits_at_a_time_and_a_wrong_one_never(shop, mara):
         ask(shop, mara, {"second_signer": True})
     ask(shop, mara)
     with pytest.raises(Conflict, match="waits already"):
-        ask(shop, mara, {"token_signs": True})
+        ask(shop, mara, {"separate_steps": True})
 
 
 def test_a_first_run_and_what_decides_no_limits_are_exempt(shop, mara):

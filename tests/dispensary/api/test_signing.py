@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.actions import pharmacies, signatures
-from dispensary.actors import Actor
+from dispensary.actions import signatures
 from dispensary.models import BegunSignature, IdempotentRequest, Override, Pharmacy, Prescription, StaffRole
 from tests.deploy.test_accounts import code_of
 from tests.dispensary import make
@@ -40,21 +39,12 @@ def sign(caller: Caller, order: Prescription, proof: dict[str, Any] | None = Non
     return caller.post(f"prescriptions/{order.pk}/overrides/", body)
 
 
-def let_tokens_sign(shop: Pharmacy) -> None:
-    setup = Actor.system("setup", shop.pk)
-    pharmacies.change_settings(pharmacy=shop, changes={"token_signs": True}, by=setup, now=timezone.now())
-
-
-def test_a_token_alone_signs_no_override_unless_the_pharmacy_says_so(
-    shop: Pharmacy, pharmacist: Caller, too_high: Prescription
-) -> None:
+def test_a_token_alone_signs_no_override(pharmacist: Caller, too_high: Prescription) -> None:
     assert fields(sign(pharmacist, too_high)) == {"proof"}
     unsigned = hand_over(294, overrides=[ANSWER | TOO_HIGH])
     refused = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", unsigned, Idempotency_Key="a")
     assert fields(refused) == {"proof"}
     assert not Override.objects.exists()
-    let_tokens_sign(shop)
-    assert sign(pharmacist, too_high).json()["signature"] == "token"
 
 
 def test_a_password_signs_and_a_wrong_one_is_refused_and_in_the_log(

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
 from deploy.environment import ROOT
-from dispensary.models import Pharmacy, Product, StaffMember, StaffRole
+from dispensary.models import Pharmacy, Product, SettingsChange, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.site import Site
 
@@ -64,6 +64,17 @@ def test_a_change_is_answered_for_by_a_manager_of_that_pharmacy(shop: Pharmacy, 
     run("set", "quiet_from=21:00", *at, "--by", boss)
     shop.refresh_from_db()
     assert f"{shop.quiet_from:%H:%M}" == "21:00"
+
+
+def test_a_switch_is_yes_or_no(shop: Pharmacy, boss: str) -> None:
+    for words, value in (("yes", True), ("no", False)):
+        run("set", f"od_means_once_daily={words}", "--by", boss)
+        shop.refresh_from_db()
+        assert shop.od_means_once_daily is value
+    run("set", "separate_steps=yes", "--by", boss)
+    assert SettingsChange.objects.get().changes == {"separate_steps": True}, "who signs changes after a day"
+    with pytest.raises(CommandError, match="settings are not right"):
+        run("set", "separate_steps=perhaps", "--by", boss)
 
 
 @pytest.mark.parametrize(
