@@ -320,7 +320,7 @@ def bench_plan() -> None:
     by = make.staff(shop).actor()
     make.products()
     whole, planning = [], []
-    original = dispenses.follow_therapy
+    original = dispenses.follow_record
 
     def timed(**arguments: object) -> object:
         began = time.perf_counter()
@@ -328,7 +328,7 @@ def bench_plan() -> None:
         planning[-1] += time.perf_counter() - began
         return done
 
-    dispenses.follow_therapy = timed
+    dispenses.follow_record = timed
     try:
         for number in range(60):
             order = make.prescription(make.patient(shop))
@@ -342,7 +342,7 @@ def bench_plan() -> None:
             if type(done).__name__ != "Dispense":
                 raise SystemExit(f"the dispense was refused: {done}")
     finally:
-        dispenses.follow_therapy = original
+        dispenses.follow_record = original
     total, part = statistics.median(whole[10:]) * 1e3, statistics.median(planning[10:]) * 1e3
     with CaptureQueriesContext(connection) as spoken:
         order = make.prescription(make.patient(shop))

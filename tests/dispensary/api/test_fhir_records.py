@@ -225,6 +225,11 @@ def test_pages_by_key_hold_everything_once_while_new_ones_come(
     assert sorted(shown) == sorted(expected)
 
 
+def period(first: int, last: int) -> dict[str, str]:
+    """Return a FHIR Period from one day to another, both counted from today."""
+    return {"start": str(today() + timedelta(days=first)), "end": str(today() + timedelta(days=last))}
+
+
 @pytest.mark.parametrize(
     "resource",
     [
@@ -238,8 +243,8 @@ def test_pages_by_key_hold_everything_once_while_new_ones_come(
         ),
         request(line(mg(10), {"repeat": {"timeOfDay": ["08:00:00", "20:00:00"]}}), groupIdentifier={"system": "urn:g", "value": "7"}),
         request(
-            line(mg(10), daily(2, boundsPeriod={"start": "2027-01-04", "end": "2027-01-10"}), sequence=1),
-            line(mg(15), daily(2, boundsPeriod={"start": "2027-01-11", "end": "2027-01-17"}), sequence=2),
+            line(mg(10), daily(2, boundsPeriod=period(40, 46)), sequence=1),
+            line(mg(15), daily(2, boundsPeriod=period(47, 53)), sequence=2),
             courseOfTherapyType={"coding": [{"code": "acute"}]},
         ),
         request(
