@@ -90,8 +90,8 @@ def _overview(profiles: Sequence[Profile], on: date) -> Iterator[str]:
         title = interaction_classes()[rule.code].title if rule.code in interaction_classes() else _title(rule)
         rows = rates.get(rule.code, {})
         counts = " | ".join(
-            f"{asked} / {told}" if asked or told else "-"
-            for asked, told in (rows.get(kind, (0, 0)) for kind in ("first order", "change", "clean repeat"))
+            f"{asked} / {information}" if asked or information else "-"
+            for asked, information in (rows.get(kind, (0, 0)) for kind in ("first order", "change", "clean repeat"))
         )
         severities = _severities(rule, profiles, on)
         at_repeats = "" if severities == [str(Severity.INFORMATION)] else _at_repeats(rule)

@@ -94,8 +94,8 @@ def read_record(patient_id: UUID, patient: Patient | None = None, gtins: Collect
     _join(patient, joined, rows)
     patient.checks = frozenset(checks)
     plan = next(iter(rows[ReminderPlan]), None)
-    known = {product.gtin: product for product in build_rows(Product, products)}
-    return Record(patient, rows[Preparation], plan, frozenset(work), known)
+    products_by_gtin = {product.gtin: product for product in build_rows(Product, products)}
+    return Record(patient, rows[Preparation], plan, frozenset(work), products_by_gtin)
 
 
 def _join(patient: Patient, joined: Sequence[Patient], rows: Mapping[type[Model], list[Any]]) -> None:

@@ -145,12 +145,12 @@ class TherapyDays:
             since = mark
             if mg_on(mark - 1) != mg:
                 break
-        said = [
+        stated_days = [
             course.supplies[0].dose_since.toordinal()
             for course in courses
             if course.first_on == since and course.supplies and course.supplies[0].dose_since is not None
         ]
-        return date.fromordinal(min([since, *said]))
+        return date.fromordinal(min([since, *stated_days]))
 
     @cached_property
     def next_change(self) -> date | None:

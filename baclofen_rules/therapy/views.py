@@ -48,8 +48,8 @@ class Therapy(TherapyHandOvers):
     def last_day(self) -> date | None:
         """The day before a planned end that the tablets reach; None when something fixed goes on after it."""
         ends = [thread.ends_on for thread in self.threads if not thread.as_needed]
-        known = [day for day in ends if day is not None]
-        return max(known) - timedelta(days=1) if known and known == ends else None
+        known_ends = [day for day in ends if day is not None]
+        return max(known_ends) - timedelta(days=1) if known_ends and known_ends == ends else None
 
     # --- courses and threads --------------------------------------------------------------------------------------
 

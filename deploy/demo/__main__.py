@@ -70,13 +70,13 @@ def deliver(site: DemoSite, story: Story) -> None:
     patients = set(
         Dispense.objects.filter(pk__in=[done["id"] for done in story.dispensed]).values_list("patient_id", flat=True)
     )
-    owed = Reminder.objects.filter(patient_id__in=patients, state=ReminderState.SCHEDULED)
+    scheduled = Reminder.objects.filter(patient_id__in=patients, state=ReminderState.SCHEDULED)
     story.expect(
-        set(owed.values_list("patient_id", flat=True)) == patients, "each patient with a dispense has reminders"
+        set(scheduled.values_list("patient_id", flat=True)) == patients, "each patient with a dispense has reminders"
     )
     labels = len(list(site.folder.glob("label-*.pdf")))
     story.say(
-        f"{len(story.dispensed)} dispenses today, {labels} labels in {site.folder}, {owed.count()} reminders in the database; the broker holds none."
+        f"{len(story.dispensed)} dispenses today, {labels} labels in {site.folder}, {scheduled.count()} reminders in the database; the broker holds none."
     )
     messages = site.mail.wait_for(len(site.messages_due), _MAIL_SECONDS)
     sent = {str(message["To"]): message for message in messages}

@@ -210,11 +210,11 @@ def tell_next(read_clock: Callable[[], datetime]) -> bool:
     while not recipients and alert.rounds < len(AlertRank):  # nobody is named, or who was has no access any more
         alert.rounds += 1
         recipients = _recipients(alert)
-    told, is_last = [_send(alert, recipient) for recipient in recipients], alert.rounds >= len(AlertRank)
+    notices, is_last = [_send(alert, recipient) for recipient in recipients], alert.rounds >= len(AlertRank)
     if is_last and conf().staff_alerts:
         taken = notify_staff(conf().staff_alerts, "Dispensary: an alert that nobody answers", _notice(alert))
-        told.append(Told("the site's staff alerts", "site", "", "accepted" if taken else "not taken"))
-    now, is_told = read_clock(), any(notice.answer == "accepted" for notice in told)
+        notices.append(Told("the site's staff alerts", "site", "", "accepted" if taken else "not taken"))
+    now, is_told = read_clock(), any(notice.answer == "accepted" for notice in notices)
     waits = (DEPUTY_AFTER, EVERYBODY_AFTER, AGAIN_AFTER[alert.kind])
     wait = waits[min(alert.rounds, len(AlertRank))] if is_told or is_last else timedelta()
     with transaction.atomic():
@@ -222,7 +222,7 @@ def tell_next(read_clock: Callable[[], datetime]) -> bool:
         audit.record(
             Event.ALERT_TOLD, pharmacy=alert.pharmacy, by=Actor.system("alerts", alert.pharmacy_id), now=now,
             subject=alert, reason_code=alert.kind, outcome=Outcome.SUCCESS if is_told else Outcome.FAILURE,
-            body={"round": alert.rounds + 1, "told": [asdict(notice) for notice in told]},
+            body={"round": alert.rounds + 1, "told": [asdict(notice) for notice in notices]},
         )  # fmt: skip
     return True
 

@@ -35,7 +35,7 @@ class PackDraft:
         """Say whether a scanned box is among these: of its serial, or where it has none, of its lot."""
         name = "serial" if box["serial"] else "lot"
         boxes = [{"gtin": self.gtin, "lot": self.lot, "serial": self.serial}, *self.further]
-        return any(known["gtin"] == box["gtin"] and known[name] == box[name] for known in boxes)
+        return any(scanned["gtin"] == box["gtin"] and scanned[name] == box[name] for scanned in boxes)
 
     def empty(self) -> None:
         """Take out what was scanned."""

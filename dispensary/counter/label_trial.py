@@ -12,13 +12,13 @@ from dispensary.documents import DoesNotFit
 from dispensary.handover import try_labels
 
 
-def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) -> str:
+def find_label_trouble(reviewed: Reviewed, items: Sequence[Item], visit: Visit) -> str:
     """Return why a label could not be printed after the hand-over, in words; empty where it could, or nothing is known."""
     after = reviewed.assessment.after_hand_over()
     products = [line.product for line in reviewed.lines if line.product is not None]
-    if after is None or len(products) < len(given):
+    if after is None or len(products) < len(items):
         return ""
-    rows = [preview_dispense(item, product, visit.now) for item, product in zip(given, products, strict=True)]
+    rows = [preview_dispense(item, product, visit.now) for item, product in zip(items, products, strict=True)]
     try:
         try_labels(rows, after)
     except DoesNotFit as error:

@@ -73,7 +73,10 @@ def downtime_form_pdf(form: DowntimeForm, *, paper: Paper, at: datetime | None =
         return typeset("downtime.typ", data, at=at)
     except DoesNotFit:
         empty = _draw_plainly(data | {"patients": []}, lambda head: head)
-        patients = [_draw_plainly(patient, lambda one: empty | {"patients": [one]}) for patient in data["patients"]]
+        patients = [
+            _draw_plainly(patient, lambda patient_row: empty | {"patients": [patient_row]})
+            for patient in data["patients"]
+        ]
         return typeset("downtime.typ", empty | {"patients": patients}, at=at)
 
 

@@ -145,12 +145,12 @@ def test_what_people_die_of_is_seen_again_after_a_quarter_and_overridden_twice_a
 )
 def test_what_was_seen_is_seen_again_after_another_quarter_and_moves_no_override(days: int, severity: str) -> None:
     answered = answers(document(REPEAT, [], **DIE_OF), LAST_HALF_YEAR)
-    seen = answers(document(REPEAT, answered, **DIE_OF), days)
-    assert [answer["code"] for answer in seen] == ["opioid-breathing"]
-    finding = findings(document(REPEAT, answered + seen, **DIE_OF))["opioid-breathing"]
+    second_answers = answers(document(REPEAT, answered, **DIE_OF), days)
+    assert [answer["code"] for answer in second_answers] == ["opioid-breathing"]
+    finding = findings(document(REPEAT, answered + second_answers, **DIE_OF))["opioid-breathing"]
     assert finding.severity == severity
     old = answers(document(REPEAT, [], **DIE_OF), LAST_HALF_YEAR + 1)
-    assert findings(document(REPEAT, old + seen, **DIE_OF))["opioid-breathing"].severity == "override"
+    assert findings(document(REPEAT, old + second_answers, **DIE_OF))["opioid-breathing"].severity == "override"
 
 
 def test_a_new_opioid_beside_a_disease_of_breathing_asks_whatever_was_seen() -> None:

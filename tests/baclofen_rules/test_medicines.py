@@ -223,7 +223,7 @@ def test_which_classes_are_counted_as_depressants():
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected_name"),
     [
         ("take tizanidine 4 mg", "tizanidine"),
         ("give sodium oxybate at night", "sodium oxybate"),
@@ -236,13 +236,13 @@ def test_which_classes_are_counted_as_depressants():
         ("", None),
     ],
 )
-def test_another_medicine_in_a_text_is_found_with_its_place(text, found):
+def test_another_medicine_in_a_text_is_found_with_its_place(text, expected_name):
     place = find_other_medicine(text, own_medicine())
-    assert (None if place is None else text[place[0] : place[1]]) == found
+    assert (None if place is None else text[place[0] : place[1]]) == expected_name
 
 
 @pytest.mark.parametrize(
-    ("name", "atc", "known"),
+    ("name", "atc", "is_classified"),
     [
         ("paracetamol 500 mg tablets", None, True),
         ("paracetamol zorblax", None, False),
@@ -256,8 +256,8 @@ def test_another_medicine_in_a_text_is_found_with_its_place(text, found):
         (None, "Q99AA01", False),
     ],
 )
-def test_what_is_known_of_a_medicine(name, atc, known):
-    assert classes_of(Medicine(name, atc), own_medicine())[1] is known
+def test_what_is_known_of_a_medicine(name, atc, is_classified):
+    assert classes_of(Medicine(name, atc), own_medicine())[1] is is_classified
 
 
 @pytest.mark.parametrize(

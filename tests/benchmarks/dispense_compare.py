@@ -226,8 +226,8 @@ def measure(counter: Counter, rounds: int, count: int) -> dict[tuple[str, str], 
             spent = [counter.costs_of(way) for _ in range(count)]
             for step in spent[0]:
                 cost = costs.setdefault((way, step), Cost())
-                cost.python_us.append(statistics.mean(one[step][0] for one in spent) / 1000)
-                cost.database_us.append(statistics.mean(one[step][1] for one in spent) / 1000)
+                cost.python_us.append(statistics.mean(round_times[step][0] for round_times in spent) / 1000)
+                cost.database_us.append(statistics.mean(round_times[step][1] for round_times in spent) / 1000)
     for key, statements in count_statements(counter).items():
         costs[key].statements = statements
     return costs

@@ -273,13 +273,13 @@ def test_who_signs_manages_or_audits_adds_a_second_factor_within_two_weeks(
 def test_a_new_role_that_needs_no_factor_ends_the_wait_for_one(here: Pharmacy) -> None:
     member = make.staff(here, StaffRole.TECHNICIAN, now=timezone.now())
     assert member.factor_due_at is None
-    given = {"user": member.user, "pharmacy": here, "display_name": "Tess", "by": Actor.system("setup", here.pk)}
+    arguments = {"user": member.user, "pharmacy": here, "display_name": "Tess", "by": Actor.system("setup", here.pk)}
     now = timezone.now()
-    member = pharmacies.grant_access(role=StaffRole.PHARMACIST, now=now, **given)
+    member = pharmacies.grant_access(role=StaffRole.PHARMACIST, now=now, **arguments)
     assert member.factor_due_at == now + timedelta(days=14)
-    later = pharmacies.grant_access(role=StaffRole.MANAGER, now=now + timedelta(days=5), **given)
+    later = pharmacies.grant_access(role=StaffRole.MANAGER, now=now + timedelta(days=5), **arguments)
     assert later.factor_due_at == member.factor_due_at
-    assert pharmacies.grant_access(role=StaffRole.TECHNICIAN, now=now, **given).factor_due_at is None
+    assert pharmacies.grant_access(role=StaffRole.TECHNICIAN, now=now, **arguments).factor_due_at is None
 
 
 def test_an_idle_counter_is_locked_by_the_server_too(here: Pharmacy) -> None:

@@ -144,11 +144,11 @@ def test_a_record_costs_one_statement(patient: Patient, django_assert_num_querie
 
 
 def test_a_row_that_the_caller_has_gets_the_record(patient: Patient, django_assert_num_queries: Any) -> None:
-    held = Patient.objects.select_related("pharmacy").get(pk=patient.pk)
-    record = read_record(held.pk, held)
-    assert record.patient is held
+    patient_row = Patient.objects.select_related("pharmacy").get(pk=patient.pk)
+    record = read_record(patient_row.pk, patient_row)
+    assert record.patient is patient_row
     with django_assert_num_queries(0):
-        assert len(held.prescriptions.all()) == 2
+        assert len(patient_row.prescriptions.all()) == 2
 
 
 def test_a_record_that_is_not_there_says_so(shop: Pharmacy) -> None:

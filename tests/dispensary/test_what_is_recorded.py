@@ -212,8 +212,8 @@ def test_an_order_from_taking_in_to_the_end(pharmacy: StaffedPharmacy) -> None:
     undone = pharmacy.pharmacist.post(where + "reinstate/", {"reason": "the wrong one"}, If_Match='"2"')
     assert undone.status_code == 200, undone.content
     pharmacy.check_recorded(Event.PRESCRIPTION_REINSTATED, by=StaffRole.PHARMACIST)
-    held = pharmacy.technician.post(where + "hold/", {"awaiting": "stock"}, If_Match='"3"')
-    assert held.json()["status"] == "on-hold", held.content
+    paused = pharmacy.technician.post(where + "hold/", {"awaiting": "stock"}, If_Match='"3"')
+    assert paused.json()["status"] == "on-hold", paused.content
     pharmacy.check_recorded(Event.PRESCRIPTION_PAUSED, by=technician)
     assert pharmacy.technician.post(where + "resume/", If_Match='"4"').json()["status"] == "active"
     pharmacy.check_recorded(Event.PRESCRIPTION_RESUMED, by=technician)
@@ -285,8 +285,8 @@ def test_a_bag_is_prepared_checked_shelved_put_back_and_handed_over(pharmacy: St
     pharmacy.check_recorded(Event.BAG_CHECKED, by=pharmacist)
     step(technician, f"{bag}/shelve/", {"shelf": "A3"})
     assert pharmacy.check_recorded(Event.BAG_SHELVED, by=technician)["shelf"] == "A3"
-    told = {"identified": "said name and date of birth", "counselled": ["how"]}
-    step(technician, f"{bag}/hand-over/", told, 201)
+    checks = {"identified": "said name and date of birth", "counselled": ["how"]}
+    step(technician, f"{bag}/hand-over/", checks, 201)
     assert pharmacy.check_recorded(Event.BAG_HANDED_OVER, by=technician)["counselled"] == ["how"]
 
     unanswered = step(technician, f"prescriptions/{too_high['id']}/bags/", hand_over(294), 201)

@@ -133,11 +133,11 @@ class History:
         return self.repeat(Decimal("0.5"))
 
     def take_back(self, action: Any) -> bool:
-        given = Dispense.objects.filter(patient=self.patient, status=DispenseStatus.COMPLETED)
-        last = given.order_by("-handed_over_at").first()
+        handed_over = Dispense.objects.filter(patient=self.patient, status=DispenseStatus.COMPLETED)
+        last = handed_over.order_by("-handed_over_at").first()
         if last is None:
             return False
-        together = given.filter(handed_over_at=last.handed_over_at)
+        together = handed_over.filter(handed_over_at=last.handed_over_at)
         for row in together:
             action(dispense=row, reason="Brought back", by=self.by, now=self.now)
         return True

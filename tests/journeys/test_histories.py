@@ -202,8 +202,8 @@ def test_no_two_papers_give_different_doses_for_a_day(
 
     # The page.
     page = shown_at(client, "patient", patient.pk)
-    found = re.search(r"Today <span[^>]*>([\d.]+) mg", page)
-    page_mg = Decimal(found[1]) if found else None
+    match = re.search(r"Today <span[^>]*>([\d.]+) mg", page)
+    page_mg = Decimal(match[1]) if match else None
 
     # The labels of what is in the patient's hands, by the order that they are of.
     order_of = {
@@ -214,8 +214,8 @@ def test_no_two_papers_give_different_doses_for_a_day(
     labels: dict[str, dict[object, list[Said]]] = {}
     in_hand = list(Dispense.objects.filter(patient=patient).completed().order_by("handed_over_at"))
     for dispense in in_hand:
-        shown = shown_at(client, "dispensed", dispense.pk)
-        uncovered = re.search(rf"first day not covered \w{{3}} {DAY}", shown)
+        page_text = shown_at(client, "dispensed", dispense.pk)
+        uncovered = re.search(rf"first day not covered \w{{3}} {DAY}", page_text)
         assert uncovered, story
         end = day_near(*uncovered.groups(), near=today) - ONE  # type: ignore[misc]
         made = handed_over(dispense, today)
@@ -225,9 +225,11 @@ def test_no_two_papers_give_different_doses_for_a_day(
             continue
         assert answer.status_code == 200, f"{story}\n{answer.content.decode()[-900:]}"
         text = text_of(answer.content)
-        said = list(read_label(text, shop.local_day(dispense.handed_over_at), end))
-        assert said or label_of(made, dispense).as_needed or "as on your dated calendar" in text, story
-        labels.setdefault(order_of[dispense.prescription_id], {}).setdefault(dispense.prescription_id, []).extend(said)
+        label_doses = list(read_label(text, shop.local_day(dispense.handed_over_at), end))
+        assert label_doses or label_of(made, dispense).as_needed or "as on your dated calendar" in text, story
+        labels.setdefault(order_of[dispense.prescription_id], {}).setdefault(dispense.prescription_id, []).extend(
+            label_doses
+        )
 
     # The calendars that are still printed, an older one beside a newer one.
     calendar: dict[date, Decimal] = {}
@@ -251,7 +253,7 @@ def test_no_two_papers_give_different_doses_for_a_day(
         stated: dict[str, Decimal] = {}
         for source in by_source:
             parts = [
-                {said.mg for said in of_strength if said.first_on <= on <= said.last_on}
+                {line.mg for line in of_strength if line.first_on <= on <= line.last_on}
                 for of_strength in labels.get(source, {}).values()
             ]
             assert all(len(amounts) <= 1 for amounts in parts), f"{story}\n{on}: two labels say {parts}"
@@ -265,9 +267,9 @@ def test_no_two_papers_give_different_doses_for_a_day(
                 assert page_mg == total, f"{story}\n{on}: page {page_mg}, labels {stated}"
 
     # The messages that are still to come.
-    owed = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
-    changes = {row.local_date + ONE for row in owed if row.kind == "dose_change"}
-    changes |= {date.fromisoformat(row.params["date"]) for row in owed if row.kind == "run_out"}
+    scheduled = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
+    changes = {row.local_date + ONE for row in scheduled if row.kind == "dose_change"}
+    changes |= {date.fromisoformat(row.params["date"]) for row in scheduled if row.kind == "run_out"}
     for on, mg in calendar.items():
         if on <= today + ONE or on - ONE not in calendar:
             continue
@@ -276,7 +278,7 @@ def test_no_two_papers_give_different_doses_for_a_day(
             assert doses[0] != doses[1], f"{story}\n{on}: a message says a change, the calendar {mg} on both days"
         if calendar[on - ONE] != mg:
             assert on in changes, f"{story}\n{on}: the calendar changes to {mg}, and no message says it"
-    for row in owed:
+    for row in scheduled:
         if row.kind in {"change_day", "dose_change"}:
             on, mg = date.fromisoformat(row.params["date"]), sum(map(Decimal, row.params["after"]))
             assert calendar.get(on, mg) == mg, f"{story}\n{on}: a message says {mg} mg, the calendar {calendar[on]}"

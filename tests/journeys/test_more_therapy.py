@@ -297,8 +297,8 @@ def test_a_case_says_the_same_everywhere(shop: Pharmacy, case: Case) -> None:
     assert due_on == world.today + timedelta(case.due)
     result = world.review()
     relation = result["therapy"]
-    said = " ".join([relation["relation"], relation["how"], *(here[name] for name in relation["to"])])
-    assert said == case.relation
+    sentence = " ".join([relation["relation"], relation["how"], *(here[name] for name in relation["to"])])
+    assert sentence == case.relation
     assert {f["code"] for f in result["findings"] if f["code"] in ABOUT_THERAPY} == case.findings
 
     made = world.hand_over()
@@ -313,10 +313,10 @@ def test_a_case_says_the_same_everywhere(shop: Pharmacy, case: Case) -> None:
     therapy = therapy_of(patient, world.today)
     for days, mg in case.calendar.items():
         assert (therapy.day(world.today + timedelta(days)).mg or None) == mg, days
-    owed = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
+    scheduled = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
     # That of the run-out goes out on the evening before, and names the day.
     due_days = {
-        row: date.fromisoformat(row.params["date"]) if row.kind == "run_out" else row.local_date for row in owed
+        row: date.fromisoformat(row.params["date"]) if row.kind == "run_out" else row.local_date for row in scheduled
     }
     assert {(row.kind, (due_day - world.today).days) for row, due_day in due_days.items()} == case.messages
     resource = world.caller.get(f"fhir/MedicationDispense/{made['id']}").json()

@@ -338,8 +338,8 @@ def of_each_case(*names: str) -> Callable[..., Any]:
 def test_the_rules_say_what_the_case_says(world: World) -> None:
     expected = world.case["expected"]["order"]
     result = world.review()
-    found = {f["code"]: f["severity"] for f in result["findings"] if f["code"] in ABOUT_THERAPY}
-    assert found == expected["findings"]
+    severities = {f["code"]: f["severity"] for f in result["findings"] if f["code"] in ABOUT_THERAPY}
+    assert severities == expected["findings"]
     # Who records a supply from elsewhere says here that it is of the same course.
     how = "decided" if world.case["id"] == "T07" else expected["how"]
     assert (result["therapy"]["relation"], result["therapy"]["how"]) == (expected["relation"], how)

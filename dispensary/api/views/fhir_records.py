@@ -99,10 +99,10 @@ class SearchView(FHIRView):
                 )
             found_ids = {pk for row in rows if (pk := include.find_id(row)) is not None}
             ids[include.target] = ids.get(include.target, set()) | found_ids
-        for target, wanted in ids.items():
+        for target, record_ids in ids.items():
             kind = KINDS[target]
             field = "public_id__in" if target == "Communication" else "pk__in"
-            for row in kind.rows().filter(**{field: wanted, kind.pharmacy: self.pharmacy.pk}):
+            for row in kind.rows().filter(**{field: record_ids, kind.pharmacy: self.pharmacy.pk}):
                 yield versioned(kind, row, self.now)
 
 

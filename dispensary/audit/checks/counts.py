@@ -243,10 +243,10 @@ def read_counts(pharmacy: UUID, since: dt.date, until: dt.date, *, using: str = 
             f"SELECT rule, severity, day, shown, answered, asked, timed, quick, reasons FROM desk.rule_day {_SCOPE}",  # noqa: S608  (names of our own tables)
             values,
         )
-        for rule, severity, day, shown, *answer in cursor.fetchall():
-            rules[rule, severity].shown += shown
+        for rule, severity, day, times_shown, *answer in cursor.fetchall():
+            rules[rule, severity].shown += times_shown
             _add(rules[rule, severity], *answer)
-            weeks[rule][day - dt.timedelta(days=day.weekday())] += shown
+            weeks[rule][day - dt.timedelta(days=day.weekday())] += times_shown
         cursor.execute(f"SELECT actor, answered, 0, timed, quick, reasons FROM desk.person_day {_SCOPE}", values)  # noqa: S608  (names of our own tables)
         for actor, *answer in cursor.fetchall():
             _add(people[actor], *answer)

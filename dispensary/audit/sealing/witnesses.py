@@ -91,20 +91,20 @@ class Witness:
         return self.folder / hashlib.sha256(origin.encode()).hexdigest() / "checkpoint"
 
     def _check(self, checkpoint: Checkpoint, old_size: int, proof: list[bytes]) -> None:
-        seen = self.last_seen(checkpoint.origin) or Checkpoint(checkpoint.origin, 0, EMPTY_ROOT)
-        if old_size != seen.size:
-            why = f"I have seen {seen.size} entries of {checkpoint.origin}; ask again from there"
-            raise CosignRefused(why, HTTPStatus.CONFLICT, seen.size)
+        newest = self.last_seen(checkpoint.origin) or Checkpoint(checkpoint.origin, 0, EMPTY_ROOT)
+        if old_size != newest.size:
+            why = f"I have seen {newest.size} entries of {checkpoint.origin}; ask again from there"
+            raise CosignRefused(why, HTTPStatus.CONFLICT, newest.size)
         if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
             raise CosignRefused("this is not the root of no entries", HTTPStatus.UNPROCESSABLE_ENTITY)
         continues = (
-            verify_consistency(seen.size, checkpoint.size, seen.root, checkpoint.root, proof)
-            if seen.size
+            verify_consistency(newest.size, checkpoint.size, newest.root, checkpoint.root, proof)
+            if newest.size
             else not proof
         )
         if not continues:
             raise CosignRefused(
-                f"this is not the history that I saw: nothing shows that {checkpoint.origin} begins with the same {seen.size} entries",
+                f"this is not the history that I saw: nothing shows that {checkpoint.origin} begins with the same {newest.size} entries",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
             )
 

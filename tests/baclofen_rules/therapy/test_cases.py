@@ -130,8 +130,8 @@ def test_the_order_in_question_stands_as_it_should(case: Mapping[str, Any]) -> N
     standing = therapy(facts_of(case))
     expected = case["expected"]["order"]
     order = expected["order"]
-    owed = standing.owed(order)
-    assert (None if owed is None else list(owed)) == expected["owed_tablets"]
+    owed_tablets = standing.owed(order)
+    assert (None if owed_tablets is None else list(owed_tablets)) == expected["owed_tablets"]
     relation = standing.relate(order)
     if expected["relation"] is None:
         assert relation is None

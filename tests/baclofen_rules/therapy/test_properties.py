@@ -249,8 +249,8 @@ def test_6_parts_up_to_the_ordered_quantity_are_parts(facts: Facts, data: st.Dat
             order.id, tuple((p.quantity or 0) / Decimal(3) for p in order.plan.products), (), "p"
         )
     for number in range(3):
-        owed = state.owed(order.id)
-        if owed is None:
+        owed_tablets = state.owed(order.id)
+        if owed_tablets is None:
             break
         relation = state.relate(order.id)
         assert relation is not None
@@ -259,7 +259,7 @@ def test_6_parts_up_to_the_ordered_quantity_are_parts(facts: Facts, data: st.Dat
             assert is_planned or all(state.course(name).since > facts.today for name in relation.to)
         elif number:
             assert relation.relation is Relation.PART or relation.how is How.AFTER_GAP  # it cannot pay a day
-        part = owed if number == 2 else tuple(count / 2 for count in owed)
+        part = owed_tablets if number == 2 else tuple(count / 2 for count in owed_tablets)
         state = state.with_hand_over(order.id, part, (), f"p{number}")
     assert state.owed(order.id) is None
 

@@ -478,12 +478,12 @@ FILLS = [
     ),
     *(
         Situation(
-            f"of {days} days at most {kept} may be left when a refill is not early",
+            f"of {days} days at most {left_days} may be left when a refill is not early",
             [thirty(3 * days)],
-            [given("A", kept + early - days, 3 * days)],
-            expected={"out A": kept + early, "due A": ("not-due" if early else "due", early, early)},
+            [given("A", left_days + early - days, 3 * days)],
+            expected={"out A": left_days + early, "due A": ("not-due" if early else "due", early, early)},
         )
-        for days, kept in {28: 7, 14: 7, 7: 3, 6: 3, 20: 7, 3: 1}.items()
+        for days, left_days in {28: 7, 14: 7, 7: 3, 6: 3, 20: 7, 3: 1}.items()
         for early in (0, 1)
     ),
     Situation(
@@ -523,12 +523,12 @@ def test_a_case_of_a_section_has_its_answers(case: Situation) -> None:
         assert answers == case.after
 
 
-@pytest.mark.parametrize(("days", "kept"), {28: 10, 20: 10, 14: 7, 7: 3}.items())
-def test_a_profile_that_counts_days_left_lets_at_most_half_of_a_supply_be_left(days: int, kept: int) -> None:
-    facts = Situation("", [thirty(3 * days)], [given("A", kept - days, 3 * days)]).facts
+@pytest.mark.parametrize(("days", "left_days"), {28: 10, 20: 10, 14: 7, 7: 3}.items())
+def test_a_profile_that_counts_days_left_lets_at_most_half_of_a_supply_be_left(days: int, left_days: int) -> None:
+    facts = Situation("", [thirty(3 * days)], [given("A", left_days - days, 3 * days)]).facts
     facts = replace(facts, habits=replace(facts.habits, used_fraction=None, days_left=10))
     assert therapy(facts).due("A").earliest_on == day(0)
-    supply: Supply = replace(facts.supplies[0], on=day(kept - days + 1))
+    supply: Supply = replace(facts.supplies[0], on=day(left_days - days + 1))
     assert therapy(replace(facts, supplies=(supply,))).due("A").earliest_on == day(1)
 
 

@@ -460,7 +460,7 @@ def test_tablets_come_from_several_packs_each_with_its_lot(shop, pharmacist):
 
 
 @pytest.mark.parametrize(
-    ("further", "given"),
+    ("further", "words"),
     [
         ([{"quantity": 42}], "42 tablets of further packs, 42 tablets in all"),
         ([{"quantity": 20, "gtin": make.TWENTY_FIVE_MG}], "packs of 10 mg and 25 mg"),
@@ -472,10 +472,10 @@ def test_tablets_come_from_several_packs_each_with_its_lot(shop, pharmacist):
         ),
     ],
 )
-def test_a_further_pack_is_checked_as_the_first(shop, pharmacist, further, given):
+def test_a_further_pack_is_checked_as_the_first(shop, pharmacist, further, words):
     order = make.prescription(make.patient(shop))
     refused = hand_over(order, pharmacist, further=tuple(counted(**pack) for pack in further))
-    assert [problem.given for problem in refused.problems] == [given]
+    assert [problem.given for problem in refused.problems] == [words]
     assert not Dispense.objects.exists()
 
 

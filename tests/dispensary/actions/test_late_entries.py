@@ -259,7 +259,7 @@ def test_a_pharmacist_closes_the_work_and_a_technician_may_not(order, by, shop):
 
 
 @pytest.mark.parametrize(
-    ("at", "given"),
+    ("at", "words"),
     [
         (NOW + timedelta(seconds=1), "a time that has not come"),
         (NOW - timedelta(days=MOST_DAYS_AGO, seconds=1), "more than 14 days ago"),
@@ -267,14 +267,14 @@ def test_a_pharmacist_closes_the_work_and_a_technician_may_not(order, by, shop):
     ],
     ids=["not come", "too long ago", "before the order"],
 )  # fmt: skip
-def test_a_time_that_cannot_be_is_refused_and_nothing_is_written(shop, by, at, given):
-    written_on = NOW.date() - timedelta(days=5 if "order" in given else 40)
+def test_a_time_that_cannot_be_is_refused_and_nothing_is_written(shop, by, at, words):
+    written_on = NOW.date() - timedelta(days=5 if "order" in words else 40)
     then = NOW - timedelta(days=4)
     order = make.prescription(make.patient(shop, now=then), now=then, written_on=str(written_on))
     entries = AuditEntry.objects.count()
     with pytest.raises(InvalidInput) as error:
         late(order, by, handed_over_at=at)
-    assert problem(error) == ("handed_over_at", given)
+    assert problem(error) == ("handed_over_at", words)
     assert (Dispense.objects.count(), AuditEntry.objects.count()) == (0, entries)
 
 
@@ -304,15 +304,15 @@ def test_nobody_dead_was_handed_tablets(order, by, shop, died_on, is_refused):
 
 
 @pytest.mark.parametrize(
-    ("gtin", "given"),
+    ("gtin", "words"),
     [("05012345678924", "The pack is Tizanidine 4 mg tablets, another medicine"), ("05099999999999", "Nobody here knows this pack")],
     ids=["another medicine", "unknown"],
 )  # fmt: skip
-def test_a_pack_of_another_medicine_is_refused(order, by, gtin, given):
+def test_a_pack_of_another_medicine_is_refused(order, by, gtin, words):
     make.product("05012345678924", 4, name="Tizanidine 4 mg tablets", brand="", ingredient="tizanidine")
     with pytest.raises(InvalidInput) as error:
         late(order, by, pack=make.pack(gtin))
-    assert problem(error) == ("pack.gtin", given)
+    assert problem(error) == ("pack.gtin", words)
 
 
 def test_packs_that_do_not_add_up_are_refused(order, by):

@@ -418,10 +418,10 @@ def test_records_of_two_names_are_joined_with_what_it_is_known_from(
     other = second(shop, family_name="Married", birth_date="1968-02-18")
     with pytest.raises(InvalidInput, match="known from"):
         answer(ann, other, NamesakeAnswer.SAME, technician)
-    kept = answer(ann, other, NamesakeAnswer.SAME, technician, "marriage certificate")
-    body = next(line.body for line in audit.history(kept, pharmacy=shop) if "joined" in line.body)
+    joined = answer(ann, other, NamesakeAnswer.SAME, technician, "marriage certificate")
+    body = next(line.body for line in audit.history(joined, pharmacy=shop) if "joined" in line.body)
     assert body["words"] == "marriage certificate"
-    assert {"#a1", "#z1"} <= keys(kept)
+    assert {"#a1", "#z1"} <= keys(joined)
 
 
 def test_parted_records_are_as_before_and_what_came_since_stays(

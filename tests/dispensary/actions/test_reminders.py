@@ -14,7 +14,7 @@ NOW, DAY = making.NOON, timedelta(days=1)
 
 
 @pytest.fixture
-def owed():
+def send_on_day():
     """Every reminder of a maintenance course and of a taper, the run-out of the first in 28 days."""
     person = making.patient()
     by = making.pharmacist(person.pharmacy)
@@ -42,7 +42,7 @@ def owed():
         ("last_day", 27, "last day has passed"),
     ],
 )
-def test_a_message_is_sent_by_hand_while_it_is_true_and_not_a_day_longer(owed, kind, last_good, why):
-    assert owed(kind, last_good).state == ReminderState.SCHEDULED
+def test_a_message_is_sent_by_hand_while_it_is_true_and_not_a_day_longer(send_on_day, kind, last_good, why):
+    assert send_on_day(kind, last_good).state == ReminderState.SCHEDULED
     with pytest.raises(Conflict, match=why):
-        owed(kind, last_good + 1)
+        send_on_day(kind, last_good + 1)

@@ -124,7 +124,7 @@ def system(shop: Pharmacy) -> Caller:
 
 
 @pytest.fixture
-def known(shop: Pharmacy) -> dict[str, Any]:
+def complete_patient(shop: Pharmacy) -> dict[str, Any]:
     """A patient of the pharmacy about whom everything is known, as the hospital sends them."""
     make.patient(shop, now=timezone.now(), identifier="P-9")
     return PATIENT
@@ -157,7 +157,7 @@ def test_nothing_of_a_call_is_taken_in_but_the_log_has_it(system: Caller, shop: 
 
 
 def test_a_clean_order_for_a_patient_about_whom_everything_is_known_has_no_card(
-    system: Caller, known: dict[str, Any]
+    system: Caller, complete_patient: dict[str, Any]
 ) -> None:
     order = draft(
         line(mg(5), daily(3, boundsDuration=days(28))),
@@ -380,7 +380,7 @@ def links_of(response: HttpResponse) -> set[str]:
 
 
 def test_a_card_links_to_the_check_of_an_order_that_is_here_and_else_to_a_patient_who_is(
-    system: Caller, shop: Pharmacy, known: dict[str, Any], settings: Any
+    system: Caller, shop: Pharmacy, complete_patient: dict[str, Any], settings: Any
 ) -> None:
     patient = shop.patients.get(identifier="P-9")
     numbered = draft(identifier=[{"system": "urn:rx", "value": "7"}])
@@ -455,8 +455,8 @@ def test_strangers_are_refused(shop: Pharmacy, elsewhere: Pharmacy) -> None:
     assert set(HookCard.objects.values_list("pharmacy", "patient")) == {(elsewhere.pk, None)}
 
 
-def test_a_record_of_another_name_is_not_the_patients(system: Caller, known: dict[str, Any]) -> None:
-    other = copy.deepcopy(known) | {"name": [{"family": "Okafor", "given": ["Eve"]}]}
+def test_a_record_of_another_name_is_not_the_patients(system: Caller, complete_patient: dict[str, Any]) -> None:
+    other = copy.deepcopy(complete_patient) | {"name": [{"family": "Okafor", "given": ["Eve"]}]}
     assert "not assessed" in summaries(system.post(SIGN, call(prefetch={"patient": other})))
     assert set(HookCard.objects.values_list("patient", flat=True)) == {None}
 
@@ -508,7 +508,7 @@ def test_feedback_that_cannot_be_read_is_refused_whole(system: Caller) -> None:
     assert not CardFeedback.objects.exists()
 
 
-def test_feedback_releases_nothing_here(system: Caller, shop: Pharmacy, known: dict[str, Any]) -> None:
+def test_feedback_releases_nothing_here(system: Caller, shop: Pharmacy, complete_patient: dict[str, Any]) -> None:
     body = call(draft(line(mg(35), daily(3, boundsDuration=days(28)))))
     card = next(card for card in cards_of(system.post(SIGN, body)) if "daily maximum" in card["summary"])
     system.post(f"{SIGN}/feedback", feedback(card["uuid"]))

@@ -214,15 +214,15 @@ def test_pages_by_key_hold_everything_once_while_new_ones_come(
     for number in range(5):
         make.prescription(patient, now=now + timedelta(seconds=number))
     expected = {str(pk) for pk in Prescription.objects.values_list("pk", flat=True)}
-    shown: list[str] = []
+    listed_ids: list[str] = []
     address: str | None = f"fhir/MedicationRequest?_count=2&patient={patient.pk}"
     while address:
         bundle = pharmacist.get(address).json()
-        shown += ids(bundle)
+        listed_ids += ids(bundle)
         make.prescription(patient, now=now + timedelta(minutes=1))
         links = {link["relation"]: link["url"] for link in bundle["link"]}
         address = links["next"].removeprefix("http://testserver") if "next" in links else None
-    assert sorted(shown) == sorted(expected)
+    assert sorted(listed_ids) == sorted(expected)
 
 
 def period(first: int, last: int) -> dict[str, str]:
@@ -363,8 +363,8 @@ def test_the_log_is_searched_and_read_as_audit_events_by_auditors_alone(
     bundle = search(auditor, f"AuditEvent?entity=MedicationDispense/{handed_over.pk}&date={today()}")
     events = matches(bundle)
     assert {event["entity"][0]["what"]["reference"] for event in events} == {f"MedicationDispense/{handed_over.pk}"}
-    one = auditor.get(f"fhir/AuditEvent/{events[0]['id']}")
-    assert one.json() == events[0]
+    single = auditor.get(f"fhir/AuditEvent/{events[0]['id']}")
+    assert single.json() == events[0]
     assert search(auditor, f"AuditEvent?date=lt{today()}").get("entry") is None
     assert matches(search(auditor, f"AuditEvent?patient=Patient/{handed_over.patient_id}&subtype=dispense.completed"))
     paged = search(auditor, "AuditEvent?_count=1")

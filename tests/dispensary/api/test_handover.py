@@ -235,13 +235,13 @@ def test_a_cancelled_hand_over_may_be_repeated_and_a_returned_one_may_not(
 def test_a_hand_over_is_taken_back_as_it_was_seen(pharmacist: Caller, prescription: Prescription) -> None:
     done = dispense(pharmacist, prescription, hand_over()).json()
     address = f"dispenses/{done['id']}/"
-    seen = pharmacist.get(address)["ETag"]
+    etag = pharmacist.get(address)["ETag"]
     why = {"reason": "patient left"}
     assert problem(pharmacist.post(f"{address}cancel/", why), 428)["problems"][0]["field"] == "If-Match"
     problem(pharmacist.post(f"{address}cancel/", why, If_Match='"2"'), 412)
-    assert pharmacist.post(f"{address}cancel/", why, If_Match=seen).status_code == 200
-    assert pharmacist.get(address)["ETag"] != seen
-    assert problem(pharmacist.post(f"{address}return/", why, If_Match=seen), 412)["code"] == "stale"
+    assert pharmacist.post(f"{address}cancel/", why, If_Match=etag).status_code == 200
+    assert pharmacist.get(address)["ETag"] != etag
+    assert problem(pharmacist.post(f"{address}return/", why, If_Match=etag), 412)["code"] == "stale"
 
 
 def test_the_trail_of_a_dispense_tells_in_sentences_what_happened(

@@ -53,9 +53,9 @@ class Device:
         """Answer the options that a signature was begun with."""
         challenge = websafe_decode(options["publicKey"]["challenge"])
         client = CollectedClientData.create("webauthn.get", challenge, ORIGIN)
-        seen = AuthenticatorData.create(SITE, SEEN, 1)
-        signature = self.key.sign(seen + sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
-        response = {"clientDataJSON": client, "authenticatorData": seen, "signature": signature}
+        authenticator_data = AuthenticatorData.create(SITE, SEEN, 1)
+        signature = self.key.sign(authenticator_data + sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
+        response = {"clientDataJSON": client, "authenticatorData": authenticator_data, "signature": signature}
         return {**self._named(), "response": {name: websafe_encode(value) for name, value in response.items()}}
 
     def _named(self) -> dict[str, Any]:

@@ -111,11 +111,11 @@ def test_who_has_a_second_factor_signs_with_a_code_that_works_once(pharmacist: C
 def test_a_signature_is_for_what_was_shown_when_it_began(pharmacist: Caller, too_high: Prescription) -> None:
     begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
     assert begun["factors"] == ["password"]
-    shown = OWN | {name: begun[name] for name in ("digest", "nonce")}
-    other = sign(pharmacist, too_high, shown, words="Something else that nobody agreed to.")
+    proof = OWN | {name: begun[name] for name in ("digest", "nonce")}
+    other = sign(pharmacist, too_high, proof, words="Something else that nobody agreed to.")
     assert fields(other, 412) == {"proof.digest"}
-    assert fields(sign(pharmacist, too_high, shown | {"digest": "0" * 64}), 412) == {"proof.digest"}
-    signed = sign(pharmacist, too_high, shown).json()
+    assert fields(sign(pharmacist, too_high, proof | {"digest": "0" * 64}), 412) == {"proof.digest"}
+    signed = sign(pharmacist, too_high, proof).json()
     lines = audit.history(Override.objects.get(pk=signed["id"]), pharmacy=too_high.pharmacy)
     (line,) = [line for line in lines if line.entry.action == "override.signed"]
     assert line.body is not None
@@ -168,10 +168,10 @@ def test_a_hand_over_is_signed_once_and_no_digest_of_the_password_is_kept(
     proof = OWN | begin(pharmacist, too_high)
     first = pharmacist.post(address, body | {"proof": proof}, Idempotency_Key="b")
     assert first.status_code == 201, first.content
-    kept = IdempotentRequest.objects.get(key="b").request_digest
+    request_digest = IdempotentRequest.objects.get(key="b").request_digest
     again = pharmacist.post(address, body | {"proof": proof | {"password": "another"}}, Idempotency_Key="b")
     assert again.status_code == 201 and again.json()["id"] == first.json()["id"]
-    assert IdempotentRequest.objects.get(key="b").request_digest == kept
+    assert IdempotentRequest.objects.get(key="b").request_digest == request_digest
 
 
 def test_a_technicians_password_signs_no_override(technician: Caller, too_high: Prescription) -> None:

@@ -161,8 +161,10 @@ def test_a_watcher_countersigns_what_it_saw_and_that_note_is_evidence_against_a_
     assert outside.verify(*look, "--witness-key", "own-key").returncode == verify.OK
     keys = [verify.Key.parse(line) for line in outside.log_vkeys.read_text().split()]
     mine = [verify.Key.parse((outside.folder / "own-vkey").read_text().strip())]
-    kept = (outside.folder / "mine.checkpoint").read_bytes()
-    assert [name for name, _ in verify.open_checkpoint(kept, "kept", True, keys, mine).witnesses] == ["auditor.example"]
+    cosigned = (outside.folder / "mine.checkpoint").read_bytes()
+    assert [name for name, _ in verify.open_checkpoint(cosigned, "kept", True, keys, mine).witnesses] == [
+        "auditor.example"
+    ]
     bundle = outside.folder / "bundle.zip"
     assert run("export", str(bundle), "--log", str(sealed.pk), "--quiet").returncode == 0
     checked = outside.verify(

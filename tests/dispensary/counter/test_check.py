@@ -69,14 +69,14 @@ def answers(prescription: Prescription, counter: Client, **typed: Any) -> dict[s
     """The override page's fields, each filled in, for every finding it asks about."""
     page = counter.get(reverse("counter:override", args=[prescription.pk]))
     data: dict[str, Any] = {"password": make.PASSWORD, "nonce": str(page.context["signature"].begun.pk)}
-    for shown, form in page.context["asking"]:
-        said = {
+    for asked, form in page.context["asking"]:
+        fields = {
             "mitigation": "5",
-            "words": f"Agreed about {shown.question.code}.",
+            "words": f"Agreed about {asked.question.code}.",
             "asked": "Dr Mwangi",
             "agreed": "Go on",
         }
-        data |= {f"{form.prefix}-{name}": value for name, value in (said | typed).items()}
+        data |= {f"{form.prefix}-{name}": value for name, value in (fields | typed).items()}
     return data
 
 
@@ -191,8 +191,8 @@ def boxes_of_fifty(counter: Client, prescription: Prescription, *boxes: str) -> 
     """Scan boxes of 50 tablets one after another, for 98 tablets; nothing is typed."""
     for box in boxes:
         draft = counter.get(check(prescription)).context["lines"][0].draft
-        kept = {name: getattr(draft, name) for name in ("gtin", "lot", "expiry", "serial")}
-        counter.post(check(prescription), kept | {"scan-it": "1", "scan": box, "quantity": "98"})
+        pack_fields = {name: getattr(draft, name) for name in ("gtin", "lot", "expiry", "serial")}
+        counter.post(check(prescription), pack_fields | {"scan-it": "1", "scan": box, "quantity": "98"})
 
 
 def test_several_packs_are_scanned_one_after_another_and_each_keeps_its_lot(
@@ -253,7 +253,7 @@ def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, phar
 
 
 @pytest.mark.parametrize(
-    ("scan", "said"),
+    ("scan", "sentence"),
     [
         (make.TWENTY_FIVE_MG, "Wrong strength: 25\u00a0mg tablets in your hand, 10\u00a0mg ordered."),
         ("4012345678901", "Nobody here knows the pack"),
@@ -261,13 +261,15 @@ def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, phar
         ("05012345678924", "another medicine. Put it back."),
     ],
 )
-def test_a_wrong_pack_has_a_sentence_of_its_own(counter: Client, pharmacist: StaffMember, scan: str, said: str) -> None:
+def test_a_wrong_pack_has_a_sentence_of_its_own(
+    counter: Client, pharmacist: StaffMember, scan: str, sentence: str
+) -> None:
     Product.objects.create(
         gtin="05012345678924", name="Sirdalud 4 mg tablets", ingredient="tizanidine", strength_mg=4, pack_size=30
     )
     prescription = order(pharmacist)
     page = counter.post(check(prescription), {"scan-it": "1", "scan": scan, "quantity": "42"}, follow=True)
-    assert said in page.content.decode()
+    assert sentence in page.content.decode()
 
 
 def test_a_wrong_pack_is_refused_for_what_it_is_and_not_for_its_label(counter: Client, pharmacist: StaffMember) -> None:
@@ -362,7 +364,7 @@ def test_findings_are_answered_with_a_reason_and_a_fresh_password(counter: Clien
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "sentence"),
     [
         ({"mitigation": ""}, "Choose a reason for"),
         ({"mitigation": "99"}, "Select a valid choice"),
@@ -374,12 +376,12 @@ def test_findings_are_answered_with_a_reason_and_a_fresh_password(counter: Clien
     ],
 )
 def test_an_incomplete_answer_is_not_signed_and_nothing_typed_is_lost(
-    counter: Client, pharmacist: StaffMember, typed: dict[str, str], said: str
+    counter: Client, pharmacist: StaffMember, typed: dict[str, str], sentence: str
 ) -> None:
     prescription = order(pharmacist, **ABOVE)
     page = counter.post(reverse("counter:override", args=[prescription.pk]), answers(prescription, counter, **typed))
     assert page.status_code == 422
-    assert any(said in line.words for line in page.context["errors"])
+    assert any(sentence in line.words for line in page.context["errors"])
     assert "words" in typed or "Agreed about daily-maximum." in page.content.decode()
     assert make.PASSWORD not in page.content.decode()
     assert not Override.objects.filter(prescription=prescription).exists()

@@ -67,9 +67,9 @@ def of_another(desk: Desk, *doses: int) -> Prescription:
 def correct(desk: Desk, kind: DecisionKind) -> None:
     """Put right the decision that was made with the last hand-over."""
     wrong = desk.patient.decisions.get()
-    said = desk.say(kind, corrects=wrong.pk)
+    decision = desk.say(kind, corrects=wrong.pk)
     by, now = desk.member.actor(), timezone.now()
-    record_decision(patient=desk.patient, decided=said, order=wrong.order, by=by, now=now)
+    record_decision(patient=desk.patient, decided=decision, order=wrong.order, by=by, now=now)
 
 
 def replaced_then_beside(desk: Desk) -> None:
@@ -137,7 +137,7 @@ def test_papers_of_an_earlier_supply_say_what_is_true_today_or_are_refused(
     desk = Desk(counter, patient, pharmacist, first)
     row.happens(desk)
     assert WorklistItem.objects.filter(kind=WorkKind.PAPERS_OUTDATED).exists() == row.is_work
-    shown = counter.get(reverse("counter:dispensed", args=[first.pk])).content.decode()
+    page_text = counter.get(reverse("counter:dispensed", args=[first.pk])).content.decode()
     pages = {name: counter.get(reverse(f"counter:{name}", args=[first.pk])) for name in ("label", "calendar")}
     picture = counter.get(reverse("counter:label-picture", args=[first.pk]))
     caller = Caller(pharmacist)
@@ -147,10 +147,10 @@ def test_papers_of_an_earlier_supply_say_what_is_true_today_or_are_refused(
             assert (page.status_code, sentence in page.content.decode()) == (409, True)
         for name in pages:
             assert sentence in problem(caller.get(f"dispenses/{first.pk}/{name}.pdf"), 409)["detail"]
-        assert "no label and no calendar of it are printed any more" in shown
-        assert reverse("counter:label", args=[first.pk]) not in shown
+        assert "no label and no calendar of it are printed any more" in page_text
+        assert reverse("counter:label", args=[first.pk]) not in page_text
         return
-    assert (picture.status_code, reverse("counter:label", args=[first.pk]) in shown) == (200, True)
+    assert (picture.status_code, reverse("counter:label", args=[first.pk]) in page_text) == (200, True)
     texts = {
         name: [text_of(page.content), text_of(caller.get(f"dispenses/{first.pk}/{name}.pdf").content)]
         for name, page in pages.items()

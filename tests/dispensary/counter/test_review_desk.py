@@ -146,9 +146,9 @@ def test_a_patients_file_tells_what_happened_and_who_looked(desk: Client, shop: 
 
 def test_an_orders_file_shows_what_was_shown_signed_and_printed(desk: Client, shop: Shop) -> None:
     page = desk.get(reverse("counter:audit-order", args=[shop.order.pk]))
-    shown = {line.line.entry.action: line.details for line in page.context["lines"]}
-    assert "105 mg a day is above" in str(shown["review.recorded"])
-    details = {action: dict(pairs) for action, pairs in shown.items()}
+    details_by_action = {line.line.entry.action: line.details for line in page.context["lines"]}
+    assert "105 mg a day is above" in str(details_by_action["review.recorded"])
+    details = {action: dict(pairs) for action, pairs in details_by_action.items()}
     assert details["override.signed"]["In words"] == "Agreed."
     assert details["dispense.completed"]["Tablets"] == "294 of 10 mg"
     assert "35 mg" in details["label.printed"]["Says"] or "tablets" in details["label.printed"]["Says"]

@@ -171,9 +171,9 @@ def test_papers_of_what_was_stopped_are_printed_no_more_and_are_work(
     for name in ("label", "calendar", "label-picture"):
         page = counter.get(reverse(f"counter:{name}", args=[dispense.pk]))
         assert (page.status_code, "was stopped on" in page.content.decode()) == (409, True), name
-    shown = counter.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode()
-    assert "no label and no calendar of it are printed any more" in shown
-    assert reverse("counter:label", args=[dispense.pk]) not in shown
+    page_text = counter.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode()
+    assert "no label and no calendar of it are printed any more" in page_text
+    assert reverse("counter:label", args=[dispense.pk]) not in page_text
     address = reverse("counter:work", args=[patient.pk])
     listed = counter.get(address, {"kind": WorkKind.PAPERS_OUTDATED.value}).content.decode()
     assert reverse("counter:label", args=[dispense.pk]) not in listed

@@ -353,16 +353,16 @@ def test_both_attempts_at_a_letter_carry_the_same_words(due, outbox):
 
 
 @pytest.mark.parametrize(
-    ("button", "work", "said"),
+    ("button", "work", "sentence"),
     [
         ("order", "order-requested", EN["done_order"]),
         ("call", "reply", EN["done_call"]),
         ("unwell", "red-flag", EN["done_unwell"]),
     ],
 )
-def test_who_asks_for_the_next_supply_or_is_not_well_is_heard(client, email, button, work, said):
+def test_who_asks_for_the_next_supply_or_is_not_well_is_heard(client, email, button, work, sentence):
     page = client.post(link(email), {"do": button}, follow=True)
-    assert said in unescape(words_on(page))
+    assert sentence in unescape(words_on(page))
     assert WorklistItem.objects.get().kind == work
     assert PatientAnswer.objects.get().source == "page"
     client.post(link(email), {"do": button})

@@ -100,16 +100,16 @@ def test_a_channel_that_cannot_be_asked_holds_up_nobody(due, outbox):
     assert Reminder.objects.get().state == ReminderState.SENT
 
 
-@pytest.mark.parametrize(("status", "known", "permanent"), [(("sent", None), 0, False), (("delivered", None), 1, False),
+@pytest.mark.parametrize(("status", "receipt_count", "permanent"), [(("sent", None), 0, False), (("delivered", None), 1, False),
                                                             (("undelivered", 30005), 1, True)])  # fmt: skip
-def test_twilio_is_asked_by_its_own_number(status, known, permanent):
+def test_twilio_is_asked_by_its_own_number(status, receipt_count, permanent):
     from dispensary.channels.twilio import Twilio as Channel
 
     with running(Twilio()) as twilio:
         twilio.status = status
         channel = Channel({"account_sid": twilio.SID, "auth_token": twilio.TOKEN, "from": "+1", "base_url": twilio.url})
         receipts = [receipt] if (receipt := channel.fetch_receipt("SM1")) else []
-        assert len(receipts) == known and all(one_receipt.permanent is permanent for one_receipt in receipts)
+        assert len(receipts) == receipt_count and all(one_receipt.permanent is permanent for one_receipt in receipts)
         twilio.mood = "away"
         with pytest.raises(LookupError):
             channel.fetch_receipt("SM1")

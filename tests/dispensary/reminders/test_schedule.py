@@ -125,8 +125,8 @@ def test_a_step_that_another_follows_within_two_days_is_asked_about_with_that_on
 
 def test_the_question_is_still_owed_on_the_days_between_the_step_and_it_and_after_the_end() -> None:
     for day, expected in ((15, ReminderKind.STEP_CHECK), (16, ReminderKind.STEP_CHECK), (30, ReminderKind.AFTER_END)):
-        owed = kinds_by_day(state(TAPER, today=TODAY + day * DAY), *CHECKS)
-        assert owed[0][0] is expected, day
+        planned_kinds = kinds_by_day(state(TAPER, today=TODAY + day * DAY), *CHECKS)
+        assert planned_kinds[0][0] is expected, day
         message = planned(state(TAPER, today=TODAY + day * DAY))[expected]
         assert is_still_true(expected, message.params, state(TAPER, today=TODAY + (day + 5) * DAY))
     assert kinds_by_day(state(TAPER, today=TODAY + 32 * DAY), *CHECKS) == []

@@ -111,7 +111,7 @@ def test_replies_are_offered_only_where_they_are_read(language):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("language", "kind"), [each for each in EVERY if each[0] != "ar"])
+@pytest.mark.parametrize(("language", "kind"), [pair for pair in EVERY if pair[0] != "ar"])
 def test_no_accent_and_no_quotation_mark_of_ours_doubles_the_price_of_a_detailed_one(language, kind):
     params = {"medicine": words_in(language)["medicine"], "tablets": say_tablets((Decimal(15),), Decimal(10), language)}
     written = text(kind, language, detailed=True, **params)
@@ -170,7 +170,7 @@ def test_no_text_is_wrong_when_it_is_read_a_day_late():
 
 
 @pytest.mark.parametrize(
-    ("day", "language", "said"),
+    ("day", "language", "expected_words"),
     [
         (date(2026, 12, 3), "en", "Thursday 3 December"),
         (date(2026, 8, 1), "en", "Saturday 1 August"),
@@ -180,8 +180,8 @@ def test_no_text_is_wrong_when_it_is_read_a_day_late():
         (date(2026, 12, 3), "ar", "الخميس 3 ديسمبر"),
     ],
 )
-def test_a_date_carries_its_weekday_as_it_is_said(day, language, said):
-    assert say_date(day, language) == said
+def test_a_date_carries_its_weekday_as_it_is_said(day, language, expected_words):
+    assert say_date(day, language) == expected_words
 
 
 @pytest.mark.parametrize("language", ["en", "es", "fr"])
@@ -279,11 +279,11 @@ def test_half_a_milligram_has_the_decimal_sign_of_the_language():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "fallback", "language"),
+    ("asked_language", "fallback", "language"),
     [("fr-CA", "en", "fr"), ("es_MX", "en", "es"), ("de", "fr", "fr"), ("de", "pl", "en"), ("", "ar", "ar")],
 )
-def test_the_language_falls_back_from_region_to_language_to_the_pharmacys(wanted, fallback, language):
-    assert language_for(wanted, fallback) == language
+def test_the_language_falls_back_from_region_to_language_to_the_pharmacys(asked_language, fallback, language):
+    assert language_for(asked_language, fallback) == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

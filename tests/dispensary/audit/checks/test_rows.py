@@ -325,7 +325,7 @@ YOUNGER = {
 def test_a_supply_an_answer_and_an_alert_stay_as_they_were_written(
     shop: Shop, younger: dict[str, Any], database: Database, change: str
 ) -> None:
-    table, values, said = YOUNGER[change]
+    table, values, expected_findings = YOUNGER[change]
     younger["patient"] = shop.patient.pk
     assert named(younger, table) == []
     for statement in (f"UPDATE dispensary_{table} SET {values}", f"DELETE FROM dispensary_{table}"):
@@ -333,7 +333,7 @@ def test_a_supply_an_answer_and_an_alert_stay_as_they_were_written(
             app.execute(f"{statement} WHERE id = %s", [younger[table]])
     with database.connect("owner") as owner:
         owner.execute(f"UPDATE dispensary_{table} SET {values} WHERE id = %s", [younger[table]])
-    sentences = [getattr(words, "value", f"row and entry say different things: {words}") for words in said]
+    sentences = [getattr(words, "value", f"row and entry say different things: {words}") for words in expected_findings]
     assert named(younger, table) == sentences
 
 

@@ -103,7 +103,7 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
     status, text = look()
     assert (status, "continues the 13 that were seen" in text) == (verify.OK, True)
 
-    seen, newest = state.read_bytes(), (folder / "log" / "checkpoint").read_bytes()
+    stored_state, newest = state.read_bytes(), (folder / "log" / "checkpoint").read_bytes()
     tile = folder / "log" / "tile/1/000.p/1"
     whole = tile.read_bytes()
     tile.write_bytes(b"\0" * 32 + whole[32:])
@@ -120,7 +120,7 @@ def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_o
     (folder / "log" / "checkpoint").write_text(first)
     assert "TRUNCATED" in look()[1]
     (folder / "log" / "checkpoint").write_bytes(newest)
-    assert (look()[0], state.read_bytes()) == (verify.OK, seen)
+    assert (look()[0], state.read_bytes()) == (verify.OK, stored_state)
 
     fetch = verify.fetch_from(f"{url}/log")
     keys = verify.read_keys(vkey, 1)

@@ -108,9 +108,9 @@ def test_a_line_that_is_refused_is_named_in_the_report_and_the_others_go_on(
 ) -> None:
     good = supply("9", 5) if command == "import_supplies" else order("9")
     report = tmp_path / "refused.csv"
-    said = imported(command, [line, good], manager, tmp_path, report=report)
-    assert "1 taken in, 0 here already, 1 refused" in said
-    assert "mend them" in said
+    output = imported(command, [line, good], manager, tmp_path, report=report)
+    assert "1 taken in, 0 here already, 1 refused" in output
+    assert "mend them" in output
     rows = list(csv.DictReader(report.open()))
     assert [(row["line"], row["field"]) for row in rows] == [("1", field)]
     assert rows[0]["expected"]
