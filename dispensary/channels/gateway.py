@@ -1,4 +1,4 @@
-"""A plain HTTP gateway for text messages: one signed JSON POST a message. See README.md beside this file.
+"""A plain HTTP gateway for text messages: one signed JSON POST a message. Its protocol: GATEWAY.md beside this file.
 
 The key goes out as `Idempotency-Key`; a gateway that honours it may be sent the same message again after a crash.
 """

@@ -264,8 +264,9 @@ def _decision(text: str) -> dict[str, Any]:
 
 
 def read_rule_table(path: Path) -> dict[str, Any]:
-    """Return the table of a rule: `rule`, its code, `numbers`, and `row`, each of which expects something."""
-    return read_table(path, "row", CASE_KEYS | RULE_KEYS, required={"says", "expect"}, head={"rule", "numbers"})
+    """Return the table of a rule: `rule`, its code, `needs_dose`, `numbers`, and `row`, each of which expects something."""
+    head = {"rule", "needs_dose", "numbers"}
+    return read_table(path, "row", CASE_KEYS | RULE_KEYS, required={"says", "expect"}, head=head)
 
 
 def _needed(order: dict[str, Any]) -> Decimal | None:

@@ -75,28 +75,17 @@ def test_every_rule_has_a_table():
     assert tables == {"interactions" if rule.code in classes else rule.code for rule in all_rules()}
 
 
-def test_which_rules_want_a_dose_that_can_be_believed():
+def test_which_rules_switch_others_off_and_which_ask_at_the_end_of_a_course():
     rules = all_rules()
     assert {rule.code for rule in rules if rule.switches_off} == {"route", "unit"}
     assert {rule.code for rule in rules if Action.DISCONTINUE in rule.actions} == {"abrupt-stop", "late-refill"}
-    assert {rule.code for rule in rules if rule.needs_dose} == {
-        *("ceiling", "daily-maximum", "days-supply", "dose-per-weight", "early-refill", "frequency", "late-refill"),
-        *(
-            "leftover-supply",
-            "measurable-dose",
-            "quantity",
-            "renal",
-            "restart",
-            "single-dose",
-            "single-dose-rise",
-            "starting-dose",
-        ),
-        *("taper-duration", "taper-interval", "taper-step", "tenfold", "titration-interval", "titration-step"),
-        *("usual-range", "fall-risk", "benefit-review"),
-        *("dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside", "other-strength"),
-        *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
-        "emergency-supply",
-    }
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in all_rules() if rule.code not in interaction_classes()], ids=lambda rule: rule.code
+)
+def test_a_table_says_whether_its_rule_needs_a_dose_that_can_be_believed(rule):
+    assert read_rule_table(FOLDER / f"{rule.code}.toml").get("needs_dose", False) is rule.needs_dose
 
 
 @pytest.mark.parametrize("name", PROFILES)
