@@ -230,6 +230,8 @@ class Reference:
             if not self.named_by(decision.object):
                 idle.append(decision)
             self.apply_decision(decision)
+        for course in self.started():
+            self.end_by_itself(course)
         if self.facts.died_on is not None and self.facts.died_on <= self.day:
             for course in self.open():
                 self.end(course, "died")

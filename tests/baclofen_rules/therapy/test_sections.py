@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from baclofen_rules.regimen import Phase
-from baclofen_rules.therapy import Order, OrderStatus, Plan, Product, Supply, therapy
+from baclofen_rules.therapy import Order, OrderStatus, Plan, Product, Supply, SupplyStatus, therapy
 from tests.baclofen_rules.therapy.reading import amounts
 from tests.baclofen_rules.therapy.states import day
 from tests.baclofen_rules.therapy.test_dates import facts
@@ -505,9 +505,117 @@ FILLS = [
         expected={"out A": 28, "due A": ("not-due", 21, 21)},
     ),
 ]
+MEETINGS = [
+    Situation(
+        "the second of two parts comes back whole",
+        [order("A", 30)],
+        [given("A", -10, 42), given("A", -4, 42, back=-2)],
+        expected={"out A": 4, "owed A": None, "relation A": "continues own-order A", "mg 3": 30, "mg 4": 0},
+    ),
+    Situation(
+        "two strengths collected four days early",
+        [seventy("A", repeats=1)],
+        [given("A", -10, 28, 28)],
+        asked="A",
+        expected={"out A": 4, "due A": ("due", -3, -3)},
+        give=[28, 28],
+        after={"supply": (4, 14), "out A": 18, "due A": ("not-due", 11, 11)},
+    ),
+    Situation(
+        "as needed beside a regular dose, taken regularly",
+        [order("A", 30), order("P", AS_NEEDED, "dr-b")],
+        [given("A", -7, 84), given("P", -5, 56)],
+        [said("beside", "A", -5, "P"), said("takes", "P", -3, mg=Decimal(20))],
+        expected={"mg 0": 30, "low 0": 50, "high 0": 50, "low -4": 30, "out A": 21, "out P": 23, "risk": []},
+    ),
+    Situation(
+        "a repeat before a stop that is told for later",
+        [order("A", 30, repeats=1)],
+        [given("A", -26, 84)],
+        [said("stopped", "A", 5)],
+        asked="A",
+        give=[84],
+        after={
+            "supply": (2, 28),
+            "mg 4": 30,
+            "mg 5": 0,
+            "last": 4,
+            "calendar": 3,
+            "messages": [("last_day", 4)],
+            "ended": {},
+        },
+    ),
+    Situation(
+        "a supply from elsewhere and the taper planned after it, both replaced",
+        [order("T", TAPER, starts=10), order("C", 45, "dr-b")],
+        [elsewhere("r1", -10, 28, 30), given("T", -2, 32)],
+        [said("replaces", "r1", -2, "T")],
+        asked="C",
+        expected={"mg 9": 30, "mg 17": 15, "last": 23},
+        give=[126],
+        answer=[said("replaces", "r1", 0, "C"), said("replaces", "T", 0, "C")],
+        after={
+            "mg 0": 45,
+            "running 0": "C",
+            "mg 10": 45,
+            "change": None,
+            "ended": {"r1": ("replaced", 0), "T": ("replaced", 0)},
+        },
+    ),
+    Situation(
+        "the same dose in larger tablets, three days late",
+        [
+            order("A", plan(([25, 25, 25], None), quantity=210), status=COMPLETED),
+            order("B", plan(([25, 25, 25], None), strengths=[25]), written=-1),
+        ],
+        [given("A", -31, 210)],
+        asked="B",
+        expected={"relation B": "continues after-gap A", "out A": -3},
+        give=[84],
+        after={"supply": (0, 28), "mg 0": 75, "held": 0, "type": "FF"},
+    ),
+    Situation(
+        "two repeats, each ten days after the one before",
+        [order("A", 30, repeats=5)],
+        [given("A", -20, 84), given("A", -10, 84)],
+        expected={"out A": 36, "due A": ("not-due", 29, 29), "messages": calls(36)},
+    ),
+    Situation(
+        "a higher dose planned for days ago, collected when the old one has run out",
+        [order("A", 30), order("B", 45, starts=-5)],
+        [given("A", -40, 84)],
+        asked="B",
+        expected={"relation B": "changes after-gap A", "risk": [("A", "overdue", -12, 30)]},
+        give=[126],
+        after={"supply": (0, 28), "ended": {"A": ("replaced", 0)}, "mg 0": 45, "risk": []},
+    ),
+    Situation(
+        "one of two prescribers stops his part",
+        [order("A", 30), order("B", 15, "dr-b")],
+        [given("A", -14, 84), given("B", -14, 84)],
+        [said("beside", "A", -14, "B"), said("stopped", "B", 0)],
+        expected={"mg -1": 45, "mg 0": 30, "risk": [("B", "stopped", 0, 45)], "messages": calls(14)},
+    ),
+    Situation(
+        "two instalments at once after one was missed",
+        [order("A", 30, interval_days=7)],
+        [given("A", -14, 21)],
+        asked="A",
+        expected={"relation A": "continues after-gap A", "mg -1": 0, "out A": -7},
+        give=[42],
+        after={"supply": (0, 14), "owed A": (21,), "due A": ("not-due", 7, 7)},
+    ),
+    Situation(
+        "a higher dose whose hand-over was cancelled",
+        [order("A", 30), order("B", 45)],
+        [given("A", -10, 84), given("B", -3, 126, status=SupplyStatus.CANCELLED)],
+        expected={"mg 0": 30, "mg -3": 30, "out A": 18, "relation B": "changes same-prescriber A", "owed B": None},
+    ),
+]
+
 CASES = {
     f"{section} {case.title}": case
-    for section, cases in {"4": DAYS, "5": RELATIONS, "7 and 8": EVENTS, "9": FILLS}.items()
+    for section, cases in {"4": DAYS, "5": RELATIONS, "7 and 8": EVENTS, "9": FILLS, "4 to 9": MEETINGS}.items()
     for case in cases
 }
 
