@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from baclofen_rules import InvalidCase
 from baclofen_rules.checked import Fields
+from baclofen_rules.order import Wordings
 from baclofen_rules.record import read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.therapy import HAND_OVER, How, Relation, therapy
@@ -110,7 +111,7 @@ def _relation_of(patient: Any, orders: Any, dispenses: Iterable[Any], moment: An
     ]
     try:
         profile = profile_named(patient.pharmacy.profile, on)
-        record = read_record(Fields(document, ""), on, None)
+        record = read_record(Fields(document, ""), on, Wordings())
     except (InvalidCase, InvalidInput):
         return None
     before = therapy(record.facts(on, rulebook(profile, profile.on or on).habits))
