@@ -83,6 +83,10 @@ def save_decisions(
         row.save(force_insert=True)
 
 
+_OF_WHAT_IS_TAKEN = (DecisionKind.COUNTED, DecisionKind.TAKES, DecisionKind.MOVED)
+"""The kinds of decision about a course that is taken, or that tablets at home begin."""
+
+
 @transaction.atomic
 def record_decision(
     *,
@@ -239,6 +243,15 @@ def store_decision(
     row = new_decision(decided, patient=patient, on=on, by=by, now=now, place="")
     row.order, row.prior_supply = order, prior_supply
     after = therapy_of(patient, on, [row])
+    if decided.kind in _OF_WHAT_IS_TAKEN and row.on == on:
+        name = None if row.course == ALL_COURSES else row.course
+        if not (before.relate_stop(name).to or after.relate_stop(name).to):
+            raise Conflict(
+                "Nothing of this is taken today, so the decision would say nothing.",
+                Problem(
+                    "object", row.course, "a course that is taken today, or is planned", "Record it with the hand-over."
+                ),
+            )
     save_decisions([row], patient=patient, question=question, before=before, after=after, on=on, by=by, now=now)
     open_work_on_decision(row, before, after, by, now)
     if decided.kind is not DecisionKind.STOPPED:

@@ -12,13 +12,15 @@ from dispensary import handover
 from dispensary.actions.decisions import Decided
 from dispensary.actions.therapy import record_decision
 from dispensary.actors import Actor
-from dispensary.assessment import assess
+from dispensary.assessment import assess, therapy_of
 from dispensary.counter.check_view import build_check_view
 from dispensary.documents import Course
 from dispensary.documents.calendar import calendar_days
+from dispensary.errors import Conflict
 from dispensary.models import (
     DecisionKind,
     Dispense,
+    Patient,
     Pharmacy,
     Prescription,
     Reminder,
@@ -253,3 +255,28 @@ def test_what_a_patient_says_to_take_leaves_the_papers_as_ordered(shop: Pharmacy
     decide(order, pharmacist, NOW + DAY, DecisionKind.TAKES, mg=Decimal(10))
     assert printed(Dispense.objects.get(pk=dispense.pk)) == before
     assert not WorklistItem.objects.filter(kind=WorkKind.PAPERS_OUTDATED).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"),
+    [
+        (DecisionKind.MOVED, {"days": 2}),
+        (DecisionKind.TAKES, {"mg": Decimal(10)}),
+        (DecisionKind.COUNTED, {"tablets": (Decimal(0),)}),
+    ],
+)
+def test_what_would_say_nothing_of_what_is_taken_is_refused(
+    shop: Pharmacy, pharmacist: Actor, kind: DecisionKind, amount: dict[str, Any]
+) -> None:
+    order = make.prescription(make.patient(shop))
+    with pytest.raises(Conflict, match="Nothing of this is taken today"):
+        decide(order, pharmacist, NOW, kind, **amount)
+    assert not order.patient.decisions.exists()
+    make.hand_over(order, pharmacist)
+    decide(order, pharmacist, NOW, kind, **amount)
+
+
+def test_tablets_counted_at_home_begin_an_order_that_was_never_handed_over(shop: Pharmacy, pharmacist: Actor) -> None:
+    order = make.prescription(make.patient(shop))
+    decide(order, pharmacist, NOW, DecisionKind.COUNTED, tablets=(Decimal(30),))
+    assert therapy_of(Patient.objects.get(pk=order.patient_id), TODAY).threads[0].first_uncovered == TODAY + 20 * DAY
