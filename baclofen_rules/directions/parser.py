@@ -17,6 +17,8 @@ ANY_STRENGTH_MG = Decimal(10)
 """Stands in for a strength that is not given, to find what else is in doubt."""
 
 
+WORDS_OF_A_DOSE = 3
+"""Words of "1 TAB ON", which cannot be a sentence that is cut short."""
 WORDS_OF_ADVICE = 2
 """Words of advice that another vocabulary may hold by chance."""
 
@@ -38,7 +40,7 @@ def read(
     for vocabulary in vocabularies:
         if len(texts - vocabulary.atoms) <= most_words:
             tokens = tokenise(plain, atoms, vocabulary)
-            if vocabulary.night_in_capitals and written.rstrip(" .").endswith(f" {vocabulary.night_in_capitals}"):
+            if vocabulary.night_in_capitals and _ends_in_capitals(written, vocabulary.night_in_capitals):
                 tokens[-2] = tokens[-2]._replace(kind=Kind.SLOT, value=NIGHT_HOUR)
             unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)
             attempts.append((unknown, vocabulary, tokens))
@@ -53,6 +55,13 @@ def read(
     if any(reading != readings[0] for reading in readings):
         raise Doubt(0, len(plain), "This reads differently in two languages. What dose, and how many times a day?")
     return readings[0]
+
+
+def _ends_in_capitals(written: str, word: str) -> bool:
+    """Return whether a text ends with a word in capitals that stand out: not one of a longer text that is all in capitals."""
+    return written.rstrip(" .").endswith(f" {word}") and (
+        not written.isupper() or len(written.split()) <= WORDS_OF_A_DOSE
+    )
 
 
 def _read(
