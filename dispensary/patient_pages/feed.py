@@ -1,7 +1,7 @@
-"""The calendar that a patient's phone subscribes to (RFC 5545): days to call, to change and to end, without medicine or dose.
+"""The calendar that a patient's phone subscribes to (RFC 5545): days to begin, call, collect, change and end, without medicine or dose.
 
-Each message that was planned is an event under an id of its own. One that is withdrawn stays, cancelled and with a higher
-SEQUENCE, so that a phone which keeps events takes it out.
+Each message that was planned is an event under an id of its own. One that is withdrawn, or whose plan had ended by its day,
+stays, cancelled and with a higher SEQUENCE, so that a phone which keeps events takes it out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ SINCE = timedelta(days=60)
 REFRESH = timedelta(hours=6)
 """How often a telephone should look again."""
 _TITLES = {
+    ReminderKind.START_DAY: "event_start",
     ReminderKind.DOSE_CHANGE: "event_change",
     ReminderKind.LAST_DAY: "event_last_day",
     ReminderKind.REFILL_DUE: "event_refill",
     ReminderKind.RUN_OUT: "event_run_out",
+    ReminderKind.READY: "event_ready",
+    ReminderKind.OWING_READY: "event_ready",
 }
 """The kinds that are events; the second and the late calls say nothing new about a day."""
 
@@ -46,13 +49,14 @@ def render_feed(patient: Patient, pharmacy: Pharmacy, language: str, page_url: s
 
 
 def _event(row: Reminder, words: dict[str, str], pharmacy: Pharmacy, page_url: str) -> Event:
-    is_withdrawn = row.state == ReminderState.WITHDRAWN
     on = date.fromisoformat(row.params["date"]) if row.kind == ReminderKind.DOSE_CHANGE else row.local_date
+    ended_at = row.plan.ended_at
+    is_over = row.state == ReminderState.WITHDRAWN or (ended_at is not None and on >= pharmacy.local_day(ended_at))
     event = Event.new(
         uid=f"{row.public_id}@dispensary",
-        sequence=int(is_withdrawn),
-        status=STATUS.CANCELLED if is_withdrawn else STATUS.CONFIRMED,
-        stamp=(row.plan.ended_at if is_withdrawn else None) or row.plan.planned_at,
+        sequence=int(is_over),
+        status=STATUS.CANCELLED if is_over else STATUS.CONFIRMED,
+        stamp=(ended_at if is_over else None) or row.plan.planned_at,
         start=on,
         end=on + timedelta(days=1),
         classification=CLASS.PRIVATE,

@@ -72,6 +72,33 @@ def test_what_is_withdrawn_is_cancelled_under_its_own_id_with_a_higher_sequence(
     assert {(after[uid]["STATUS"], after[uid]["SEQUENCE"]) for uid in before} == {("CANCELLED", "1")}
 
 
+def test_a_change_that_was_announced_and_no_longer_comes_is_cancelled(client: Client, email: ContactPoint) -> None:
+    Reminder.objects.filter(kind="dose_change").update(state=ReminderState.SENT)
+    making.stop(email.patient.prescriptions.get(), timezone.now() + timedelta(hours=1))
+    making.follow(email.patient, timezone.now() + timedelta(hours=1))
+    events = events_of(feed_of(email, client))
+    for row in Reminder.objects.filter(kind="dose_change"):
+        event = events[f"{row.public_id}@dispensary"]
+        assert (event["STATUS"], event["SEQUENCE"]) == ("CANCELLED", "1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("start_day", "First day of your tablets: look at your page"),
+        ("ready", "Your prescription is ready at City\\; Pharmacy\\, Ltd"),
+        ("owing_ready", "Your prescription is ready at City\\; Pharmacy\\, Ltd"),
+    ],
+)
+def test_the_first_day_and_the_day_to_collect_are_events(
+    client: Client, email: ContactPoint, kind: str, title: str
+) -> None:
+    row = Reminder.objects.filter(kind="last_day").get()
+    Reminder.objects.filter(pk=row.pk).update(kind=kind)
+    event = events_of(feed_of(email, client))[f"{row.public_id}@dispensary"]
+    assert event["SUMMARY"] == title and event["STATUS"] == "CONFIRMED"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_names_neither_patient_nor_medicine_nor_dose_and_keeps_to_the_form(
     client: Client, email: ContactPoint, language: str
