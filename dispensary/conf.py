@@ -74,6 +74,7 @@ class Conf:
     receipt_hours: Mapping[str, int] = field(
         default_factory=dict
     )  # channel: hours after which a message that matters for safety goes to the next address without a receipt
+    consent_age: int = 16  # years from which a patient answers about messages alone, and guardians get none
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
@@ -88,6 +89,8 @@ def conf() -> Conf:
     if unknown:
         raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(_NAMES))}")
     made = Conf(**overrides)
+    if not 12 <= made.consent_age <= 21:
+        raise ImproperlyConfigured(f"DISPENSARY['consent_age'] is {made.consent_age}; expected 12 to 21 years")
     if made.stop_scope not in set(StopScope):
         raise ImproperlyConfigured(f"DISPENSARY['stop_scope'] is {made.stop_scope!r}; expected 'all' or 'medium'")
     return made

@@ -14,6 +14,7 @@ from django.db import transaction
 from dispensary.actors import Actor, Role
 from dispensary.errors import InvalidInput, NotAllowed, Problem
 from dispensary.models import (
+    Carer,
     Consent,
     ConsentAnswer,
     ConsentEvent,
@@ -53,10 +54,11 @@ def add_contact(
     detail_level: DetailLevel = DetailLevel.PLAIN,
     preference: int = 1,
     takes_texts: bool = False,
+    carer: Carer | None = None,
     by: Actor,
     now: datetime,
 ) -> ContactPoint:
-    """Record an address. The same address again is the same contact point. It is used once the patient says yes.
+    """Record an address of the patient or of a `carer`. The same address again is the same contact point. It is used once the patient says yes.
 
     `takes_texts` is the patient's word that a landline takes text messages. Raises InvalidInput for what is no address of
     that medium, and for a landline without that word; NotAllowed for another pharmacy's patient.
@@ -76,10 +78,16 @@ def add_contact(
         lock_patient(patient.pk)
         and patient.contact_points.filter(medium=medium, address_digest=digest, retired_at__isnull=True).first()
     )
+    if same_contact and same_contact.carer != carer:
+        problem = Problem(
+            "address", "an address recorded here already", "one of their own", "Use the other entry no more first."
+        )
+        raise InvalidInput("This address is that of another reader of this patient's messages.", problem)
     if same_contact:
         return same_contact
     point = ContactPoint.objects.create(
         patient=patient,
+        carer=carer,
         medium=medium,
         address=clean,
         address_digest=digest,
@@ -89,6 +97,8 @@ def add_contact(
         added_by=by.name,
     )
     event_body = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
+    if carer:
+        event_body["carer"] = carer.relation
     record_change(point, by, now, "added", event_body)
     settle_owed(patient, by, now)
     return point
@@ -184,7 +194,7 @@ def record_answer(
     lock_patient(patient.pk)
     event = record_consent(patient, medium, answer, source, evidence, by, now)
     if answer == ConsentAnswer.YES:
-        in_use = patient.contact_points.filter(medium=medium, retired_at__isnull=True)
+        in_use = patient.contact_points.filter(carer=None, medium=medium, retired_at__isnull=True)
         digests = in_use.exclude(fault=ContactFault.WRONG_PERSON).values("address_digest")
         Suppression.objects.filter(
             medium=medium, address_digest__in=digests, reason=SuppressionReason.OPTED_OUT

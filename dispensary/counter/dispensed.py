@@ -87,7 +87,7 @@ def describe_consent_to_ask(patient: Patient, visit: Visit) -> dict[str, object]
     if not policies.may_send_reminders(visit.by) or patient.died_on is not None:
         return None
     asked = set(patient.consents.values_list("medium", flat=True))
-    in_use = patient.contact_points.filter(retired_at__isnull=True, fault="")
+    in_use = patient.contact_points.filter(carer=None, retired_at__isnull=True, fault="")
     points = [point for point in in_use if point.medium not in asked]
     return {"points": points} if points or not asked else None
 

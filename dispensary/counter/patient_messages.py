@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies, reminders
-from dispensary.actions import consent, patients
+from dispensary.actions import carers, consent, patients
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
@@ -21,6 +21,8 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.loading import read_record
 from dispensary.models import (
+    Carer,
+    CarerRelation,
     ConsentAnswer,
     ConsentSource,
     ContactPoint,
@@ -32,6 +34,12 @@ from dispensary.models import (
 )
 from dispensary.reminders import reach
 
+CARER_TARGETS = {
+    "address": "id_carer-address",
+    "name": "id_carer-name",
+    "relation": "id_carer-relation_0",
+    "takes_texts": "id_carer-takes_texts",
+}
 TARGETS = {"address": "id_new-address", "takes_texts": "id_new-takes_texts", "time_zone": "id_time_zone"}
 
 
@@ -52,6 +60,24 @@ class AddressForm(StyledForm):
         error_messages={"required": "Type the address"},
     )
     takes_texts = forms.BooleanField(label="It is a landline, and the patient says that texts reach it", required=False)
+
+
+class CarerForm(AddressForm):
+    """A carer with an address."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Type the name"},
+    )
+    relation = forms.ChoiceField(
+        label="What they are to the patient",
+        choices=CarerRelation.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say what they are to the patient"},
+    )
+    language = forms.ChoiceField(label="Language of their messages", choices=Language.choices)
 
 
 class PreferencesForm(StyledForm):
@@ -75,21 +101,25 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     do = request.POST.get("do", "")
     adding = AddressForm(request.POST if do == "add" else None, prefix="new")
+    carer = CarerForm(
+        request.POST if do == "add-carer" else None, prefix="carer", initial={"language": patient.language}
+    )
     initial = {"language": patient.language, "time_zone": patient.time_zone, "version": patient.version}
     preferences = PreferencesForm(request.POST if do == "preferences" else None, initial=initial)
+    asked = {"add": adding, "add-carer": carer, "preferences": preferences}
     errors: list[ErrorLine] = []
     is_landline = "new-takes_texts" in request.POST
     if request.method == "POST":
         try:
-            done = _change(request, visit, patient, adding, preferences)
+            done = _change(request, visit, patient, asked)
         except DispensaryError as error:
-            errors = error_lines(error, TARGETS)
+            errors = error_lines(error, CARER_TARGETS if do == "add-carer" else TARGETS)
             is_landline = any(problem.field == "takes_texts" for problem in error.problems)
         else:
             if done:
                 messages.success(request, done)
                 return redirect("counter:explain", pk)
-            errors = form_error_lines(adding if do == "add" else preferences)
+            errors = form_error_lines(asked[do])
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     read_record(patient.pk, patient)
@@ -101,6 +131,8 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "points": _describe_addresses(patient),
         "answers": _describe_answers(patient),
         "adding": adding,
+        "carers": patient.carers.filter(ended_at=None).prefetch_related("contact_points"),
+        "adding_carer": carer,
         "is_landline": is_landline,
         "preferences": preferences,
         "may_change": policies.may_receive(visit.by),
@@ -108,22 +140,23 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return render_page(request, visit, "explain.html", context, errors=errors, status=422 if errors else 200)
 
 
-def _change(
-    request: HttpRequest, visit: Visit, patient: Patient, adding: AddressForm, preferences: PreferencesForm
-) -> str:
+def _change(request: HttpRequest, visit: Visit, patient: Patient, asked: Mapping[str, StyledForm]) -> str:
     """Do what was asked and return a sentence on it; "" when a form is invalid."""
     do = request.POST.get("do", "")
-    if do == "add":
-        return _add(visit, patient, adding) if adding.is_valid() else ""
-    if do == "preferences":
-        return _set_preferences(visit, patient, preferences) if preferences.is_valid() else ""
+    if do in asked:
+        return _FORM_ACTIONS[do](visit, patient, asked[do]) if asked[do].is_valid() else ""
     if do in {"yes", "no"}:
         return _answer(request, visit, patient, ConsentAnswer(do))
     if do in _ADDRESS_ACTIONS:
-        point = patient.contact_points.filter(pk=_contact_id(request), retired_at__isnull=True).first()  # type: ignore[misc]  # None finds no row
+        point = patient.contact_points.filter(pk=_id_in(request, "contact"), retired_at__isnull=True).first()  # type: ignore[misc]  # None finds no row
         if point is None:
             raise NotFound("This address is no longer there. Load the page again.")
         return _ADDRESS_ACTIONS[do](point, visit)
+    if do in _CARER_ACTIONS:
+        row = patient.carers.filter(pk=_id_in(request, "carer"), ended_at=None).first()  # type: ignore[misc]  # None finds no row
+        if row is None:
+            raise NotFound("This person is no longer there. Load the page again.")
+        return _CARER_ACTIONS[do](row, visit)
     raise NotFound("There is nothing of this kind to change.")
 
 
@@ -140,6 +173,22 @@ def _add(visit: Visit, patient: Patient, form: AddressForm) -> str:
     return "The address is recorded. It is used once the patient says yes."
 
 
+def _add_carer(visit: Visit, patient: Patient, form: CarerForm) -> str:
+    data = form.cleaned_data
+    carers.add_carer(
+        patient=patient,
+        name=data["name"],
+        relation=CarerRelation(data["relation"]),
+        language=Language(data["language"]),
+        medium=Medium(data["medium"]),
+        address=data["address"],
+        takes_texts=data["takes_texts"],
+        by=visit.by,
+        now=visit.now,
+    )
+    return f"{data['name']} is recorded, and gets messages after a yes of their own."
+
+
 def _set_preferences(visit: Visit, patient: Patient, form: PreferencesForm) -> str:
     data = form.cleaned_data
     patients.update_facts(
@@ -152,6 +201,13 @@ def _set_preferences(visit: Visit, patient: Patient, form: PreferencesForm) -> s
         now=visit.now,
     )
     return "Saved. What is owed leaves in this language and at this place's times."
+
+
+_FORM_ACTIONS: dict[str, Callable[[Visit, Patient, Any], str]] = {
+    "add": _add,
+    "add-carer": _add_carer,
+    "preferences": _set_preferences,
+}
 
 
 def _answer(request: HttpRequest, visit: Visit, patient: Patient, answer: ConsentAnswer) -> str:
@@ -198,16 +254,36 @@ _ADDRESS_ACTIONS: dict[str, Callable[[ContactPoint, Visit], str]] = {
 }
 
 
-def _contact_id(request: HttpRequest) -> uuid.UUID | None:
+def _answer_carer(answer: ConsentAnswer) -> Callable[[Carer, Visit], str]:
+    def record(carer: Carer, visit: Visit) -> str:
+        carers.answer_carer(carer=carer, answer=answer, source=ConsentSource.COUNTER, by=visit.by, now=visit.now)
+        return f"{carer.name} said {answer.label.lower()}."
+
+    return record
+
+
+def _end_carer(carer: Carer, visit: Visit) -> str:
+    carers.end_carer(carer=carer, by=visit.by, now=visit.now)
+    return f"{carer.name} gets no more messages."
+
+
+_CARER_ACTIONS: dict[str, Callable[[Carer, Visit], str]] = {
+    "carer-yes": _answer_carer(ConsentAnswer.YES),
+    "carer-no": _answer_carer(ConsentAnswer.NO),
+    "carer-end": _end_carer,
+}
+
+
+def _id_in(request: HttpRequest, field: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(request.POST.get("contact", ""))
+        return uuid.UUID(request.POST.get(field, ""))
     except ValueError:
         return None
 
 
 def _describe_addresses(patient: Patient) -> list[dict[str, Any]]:
     """Return each address with the reason why it is not used, if any."""
-    points = list(patient.contact_points.filter(retired_at__isnull=True))
+    points = list(patient.contact_points.filter(carer=None, retired_at__isnull=True))
     stops = Suppression.objects.filter(address_digest__in=[point.address_digest for point in points])
     stopped = {(stop.medium, stop.address_digest): stop.get_reason_display() for stop in stops}
     return [

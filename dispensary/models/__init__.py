@@ -3,6 +3,8 @@
 from dispensary.models.answers import CHECKS, Answer, AnswerSource, PatientAnswer
 from dispensary.models.audit import AuditBody, AuditCheckpoint, AuditEntry, AuditLog
 from dispensary.models.contacts import (
+    Carer,
+    CarerRelation,
     Consent,
     ConsentAnswer,
     ConsentEvent,
@@ -101,6 +103,8 @@ __all__ = [
     "BegunSignature",
     "CardFeedback",
     "CardOutcome",
+    "Carer",
+    "CarerRelation",
     "ChannelRest",
     "CheckResult",
     "Consent",

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
-from dispensary.models.pharmacy import Pharmacy
+from dispensary.models.pharmacy import Language, Pharmacy
 from dispensary.models.sealed import SealedTextField
 
 
@@ -43,11 +43,86 @@ def new_page_code() -> str:
     return secrets.token_urlsafe(PAGE_CODE_LENGTH * 6 // 8)
 
 
+class ConsentAnswer(models.TextChoices):
+    """The patient's answer about one medium. Only `YES` lets a message leave."""
+
+    NOT_ASKED = "not-asked", _("Not asked")
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+
+
+class ConsentSource(models.TextChoices):
+    """The origin of an answer."""
+
+    COUNTER = "counter", _("At the counter")
+    PATIENT_PAGE = "patient-page", _("On the patient's page")
+    ONE_CLICK = "one-click", _("One-click unsubscribe")
+    REPLY = "reply", _("Reply to a message")
+    PROVIDER = "provider", _("Told by the provider")
+    IMPORT = "import", _("Taken over from another system")
+
+
+class CarerRelation(models.TextChoices):
+    """What another person who gets the messages about a patient is to the patient."""
+
+    PARENT = "parent", _("Parent")
+    GUARDIAN = "guardian", _("Guardian")
+    CARER = "carer", _("Carer")
+
+
+GUARDIANS = (CarerRelation.PARENT, CarerRelation.GUARDIAN)
+"""The relations that end when the patient reaches the age of consent."""
+
+
+class Carer(models.Model):
+    """Another person who gets the messages about a patient, with an answer of their own; each of two guardians has one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="carers")
+    name = models.CharField(max_length=120)
+    relation = models.CharField(max_length=10, choices=CarerRelation)
+    language = models.CharField(max_length=8, choices=Language)
+    answer = models.CharField(max_length=12, choices=ConsentAnswer, default=ConsentAnswer.NOT_ASKED)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(
+        max_length=16, choices=ConsentSource, blank=True, help_text=_("where the answer came from")
+    )
+    added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=64)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    age_work_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when work was opened since the patient soon reaches the age of consent")
+    )
+
+    class Meta:
+        ordering = ["added_at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="carer_has_a_name"),
+            models.CheckConstraint(condition=Q(relation__in=CarerRelation.values), name="carer_relation_known"),
+            models.CheckConstraint(
+                condition=Q(answer=ConsentAnswer.NOT_ASKED, answered_at__isnull=True)
+                | Q(answer__in=[ConsentAnswer.YES, ConsentAnswer.NO], answered_at__isnull=False),
+                name="carer_answer_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["patient"],
+                condition=Q(ended_at__isnull=True, relation__in=["parent", "guardian"]),
+                name="guardian",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_relation_display()} {self.pk}"
+
+
 class ContactPoint(models.Model):
-    """An address of a patient. A corrected address is a new row; the old one gets `retired_at`."""
+    """An address of a patient, or of a carer for messages about the patient. A corrected address is a new row; the old one gets `retired_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_points")
+    carer = models.ForeignKey(Carer, null=True, blank=True, on_delete=models.CASCADE, related_name="contact_points")
     medium = models.CharField(max_length=8, choices=Medium)
     address = SealedTextField(help_text=_("encrypted at rest"))
     address_digest = models.CharField(max_length=64, db_index=True)
@@ -81,24 +156,10 @@ class ContactPoint(models.Model):
     def __str__(self) -> str:
         return f"{self.get_medium_display()} {self.pk}"
 
-
-class ConsentAnswer(models.TextChoices):
-    """The patient's answer about one medium. Only `YES` lets a message leave."""
-
-    NOT_ASKED = "not-asked", _("Not asked")
-    YES = "yes", _("Yes")
-    NO = "no", _("No")
-
-
-class ConsentSource(models.TextChoices):
-    """The origin of an answer."""
-
-    COUNTER = "counter", _("At the counter")
-    PATIENT_PAGE = "patient-page", _("On the patient's page")
-    ONE_CLICK = "one-click", _("One-click unsubscribe")
-    REPLY = "reply", _("Reply to a message")
-    PROVIDER = "provider", _("Told by the provider")
-    IMPORT = "import", _("Taken over from another system")
+    @property
+    def language(self) -> str:
+        """The language of whoever reads at this address."""
+        return self.carer.language if self.carer else self.patient.language
 
 
 class ConsentEvent(models.Model):

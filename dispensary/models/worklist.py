@@ -29,6 +29,7 @@ class WorkKind(models.TextChoices):
     LATE_ENTRY = "late-entry", _("A hand-over recorded late, to be reviewed by a pharmacist")
     ORDER_REQUESTED = "order-requested", _("The patient asks for the next supply")
     NO_ANSWER = "no-answer", _("No answer to a question after a step down")
+    CONSENT_AGE = "consent-age", _("The patient reaches the age of consent")
     RELATION_UNKNOWN = "relation-unknown", _("Whether supplies replace each other is not known")
 
 

@@ -13,10 +13,10 @@ from dispensary.reminders.texts import DEFAULT_LANGUAGE, RIGHT_TO_LEFT, language
 
 
 def page_language(contact: ContactPoint | None) -> str:
-    """Return the patient's language, else the pharmacy's, else English."""
+    """Return the reader's language, else the pharmacy's, else English."""
     if contact is None:
         return DEFAULT_LANGUAGE
-    return language_for(contact.patient.language, contact.patient.pharmacy.language)
+    return language_for(contact.language, contact.patient.pharmacy.language)
 
 
 def wrong_person(contact: ContactPoint) -> Actor:

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispensary.actions import answers, consent, patients
+from dispensary.actions import answers, carers, consent, patients
 from dispensary.actions.answers import ON_PAGE
 from dispensary.actors import Actor, Role
 from dispensary.assessment import therapy_of
@@ -26,15 +26,25 @@ from dispensary.conf import conf
 from dispensary.documents import DoesNotFit, LeafletLayout, leaflet_pdf, taper_calendar_pdf
 from dispensary.documents.words import NB, long_day, words_in
 from dispensary.emergency_numbers import emergency_number
-from dispensary.errors import DispensaryError
+from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import papers_in_hand, printed_handover
-from dispensary.models import Answer, ConsentSource, ContactPoint, DetailLevel, Dispense, Language, Medium
+from dispensary.models import (
+    Answer,
+    ConsentAnswer,
+    ConsentSource,
+    ContactPoint,
+    DetailLevel,
+    Dispense,
+    Language,
+    Medium,
+)
+from dispensary.models.pharmacy import SharedNames
 from dispensary.patient_pages.course import PatientCourse, Wording, describe_course
 from dispensary.patient_pages.feed import render_feed
 from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
 from dispensary.reminders import links, upcoming
 from dispensary.reminders.planning import manners_of
-from dispensary.reminders.texts import patient_page, say_date, stop_page
+from dispensary.reminders.texts import patient_page, say_date, short_name, stop_page
 
 OWN_NAMES = {
     Language.ENGLISH: "English",
@@ -42,7 +52,7 @@ OWN_NAMES = {
     Language.FRENCH: "Français",
     Language.ARABIC: "العربية",
 }
-_CONFIRMED = frozenset({"language", "plainer", "stop", *ON_PAGE})
+_CONFIRMED = frozenset({"language", "plainer", "stop", "carer", *ON_PAGE})
 
 
 @csrf_exempt  # without a session there is nothing to forge: the code is the proof, and it stands in no cookie
@@ -57,8 +67,12 @@ def show_page(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
         return _render_page(request, contact, request.GET.get("said", ""), now)
     change = _CHANGES.get(request.POST.get("do", ""))
-    by = Actor("patient", "The patient", Role.PATIENT, contact.patient.pharmacy_id)
-    done = change(contact, request, by, now) if change else ""
+    reader = "A carer" if contact.carer else "The patient"
+    by = Actor("patient", reader, Role.PATIENT, contact.patient.pharmacy_id)
+    try:
+        done = change(contact, request, by, now) if change else ""
+    except InvalidInput:
+        done = ""
     if not done:
         return _render_page(request, contact, "", now, status=400)
     return redirect(f"{request.path}?said={done}")
@@ -112,7 +126,7 @@ _RENDERERS: dict[str, Callable[..., bytes]] = {
 
 def _open(request: HttpRequest, code: str, now: datetime) -> ContactPoint | HttpResponse:
     """Return the address whose page a code opens; for a code that opens nothing, the notice that says so."""
-    points = ContactPoint.objects.select_related("patient__pharmacy")
+    points = ContactPoint.objects.select_related("patient__pharmacy", "carer")
     contact = points.filter(page_code=code).first() if code.isprintable() and len(code) <= 16 else None
     if contact is None:
         return _render_notice(request, None, "gone", 404)
@@ -147,6 +161,10 @@ def _stop_media(contact: ContactPoint, request: HttpRequest, by: Actor, now: dat
     if medium != "all" and medium not in Medium.values:
         return ""
     media = tuple(Medium) if medium == "all" else (Medium(medium),)
+    if contact.carer:
+        source = ConsentSource.PATIENT_PAGE
+        carers.answer_carer(carer=contact.carer, answer=ConsentAnswer.NO, source=source, by=by, now=now)
+        return "stop"
     consent.stop_media(
         patient=contact.patient,
         media=media,
@@ -162,13 +180,17 @@ def _choose_language(contact: ContactPoint, request: HttpRequest, by: Actor, now
     language = request.POST.get("language", "")
     if language not in Language.values:
         return ""
-    patients.choose_language(patient=contact.patient, language=language, by=by, now=now)
+    if contact.carer:
+        carers.choose_language(carer=contact.carer, language=Language(language), by=by, now=now)
+    else:
+        patients.choose_language(patient=contact.patient, language=language, by=by, now=now)
     return "language"
 
 
 def _leave_out_medicine(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
-    """Leave medicine and dose out of the messages to every address of the patient."""
-    for point in contact.patient.contact_points.filter(detail_level=DetailLevel.DETAILED, retired_at__isnull=True):
+    """Leave medicine and dose out of the messages to every address of the reader."""
+    points = contact.patient.contact_points.filter(carer=contact.carer, retired_at__isnull=True)
+    for point in points.filter(detail_level=DetailLevel.DETAILED):
         consent.choose_detail(contact=point, detail_level=DetailLevel.PLAIN, by=by, now=now)
     return "plainer"
 
@@ -176,6 +198,17 @@ def _leave_out_medicine(contact: ContactPoint, request: HttpRequest, by: Actor, 
 def _report_wrong_person(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
     consent.report_wrong_person(contact=contact, by=wrong_person(contact), now=now)
     return "wrong"
+
+
+def _ask_for_carer(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    """Ask that somebody else gets the messages, too; whoever is a carer names nobody further."""
+    if contact.carer:
+        return ""
+    address = request.POST.get("address", "")[:250]
+    medium = Medium.EMAIL if "@" in address else Medium.SMS
+    name = request.POST.get("name", "")
+    carers.ask_for_carer(contact=contact, name=name, medium=medium, address=address, by=by, now=now)
+    return "carer"
 
 
 def _record_answer(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
@@ -188,6 +221,7 @@ _CHANGES: dict[str, Callable[[ContactPoint, HttpRequest, Actor, datetime], str]]
     "stop": _stop_media,
     "language": _choose_language,
     "plainer": _leave_out_medicine,
+    "carer": _ask_for_carer,
     "wrong": _report_wrong_person,
     **dict.fromkeys(ON_PAGE, _record_answer),
 }
@@ -232,6 +266,7 @@ def _render_page(
             day=say_date(today, page.language), hour=f"\u2066{now.astimezone(zone):%H:%M}\u2069"
         ),
         "intro": words["intro"].format(sender=pharmacy.name),
+        "for_carer": words["for_carer"].format(name=_short_name(contact)) if contact.carer else "",
         "notice": words["unclear"] if is_unclear else words[f"done_{done}"] if done in _CONFIRMED else "",
         "tone": "stop" if is_unclear or done == Answer.UNWELL else "ready",
         "coming": [
@@ -264,6 +299,11 @@ def _describe_course(contact: ContactPoint, language: str, today: date) -> Patie
     names_medicine = contact.detail_level == DetailLevel.DETAILED
     usual_times = contact.patient.pharmacy.times_by_count
     return describe_course(therapy, Wording(language, names_medicine, usual_times))
+
+
+def _short_name(contact: ContactPoint) -> str:
+    patient = contact.patient
+    return short_name(patient.given_name, patient.family_name, SharedNames(patient.pharmacy.shared_names))
 
 
 def _day_of_supply(dispense: Dispense, language: str) -> str:

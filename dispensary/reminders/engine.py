@@ -23,6 +23,7 @@ from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders import (
     answers,
+    carers,
     compose,
     digests,
     health,
@@ -47,6 +48,8 @@ RISK_EVERY = timedelta(minutes=5)
 ALERT = "staff-alert"
 ALERT_EVERY = timedelta(hours=24)
 WAITS_TOO_LONG = 24 * 3600.0  # seconds
+AGES = "ages"
+AGES_EVERY = timedelta(hours=1)
 ZONES = "time-zones"
 ZONES_EVERY = timedelta(hours=1)
 
@@ -99,6 +102,8 @@ def tick() -> Ticked:
         ticked.work_opened += _part("unanswered", lambda: two_way.open_unanswered(now=now))
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
     _part("answers", lambda: answers.answer_replies(now=now))
+    if take_turn(AGES, AGES_EVERY):
+        _part("ages", lambda: carers.follow_ages(now=now))
     if take_turn(ZONES, ZONES_EVERY):
         _part("zones", lambda: time_zones.derive_again(now=now))
     if conf().staff_alerts and take_turn(ALERT, ALERT_EVERY):

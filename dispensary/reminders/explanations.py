@@ -70,7 +70,10 @@ def _about_addresses(patient: Patient) -> list[str]:
             sentences.append(f"{name}: the patient said yes on {consent.since:%d %b %Y}.")
         else:
             sentences.append(f"{name}: the patient said no on {consent.since:%d %b %Y}.")
-    for point in patient.contact_points.filter(retired_at__isnull=True):
+    for carer in patient.carers.filter(ended_at=None):
+        sentences.append(f"{carer.get_relation_display()} {carer.name}: {carer.get_answer_display().lower()}.")
+    points = list(patient.contact_points.filter(retired_at__isnull=True))
+    for point in points:
         stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()
         if point.fault:
             sentences.append(
@@ -80,7 +83,7 @@ def _about_addresses(patient: Patient) -> list[str]:
             sentences.append(
                 f"An address for {point.get_medium_display().lower()} is stopped: {stop.get_reason_display().lower()}."
             )
-    if not patient.contact_points.filter(retired_at__isnull=True).exists():
+    if not points:
         sentences.append("No address is known.")
     return sentences
 

@@ -19,6 +19,7 @@ from dispensary.actors import Actor, Role
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import (
+    Carer,
     Consent,
     ConsentAnswer,
     ConsentEvent,
@@ -31,6 +32,7 @@ from dispensary.models import (
     SuppressionReason,
 )
 from dispensary.models.sealed import address_digest
+from dispensary.reminders.carers import answer_for_carer
 from dispensary.reminders.queue import count
 from dispensary.reminders.reach import settle_owed
 
@@ -101,15 +103,17 @@ def stop_contact(
     `everything`: not by any other medium either. Returns whether the address had not been stopped before; of several who say
     so at once one gets True. Raises NotFound for a contact point that is not there.
     """
-    contact = ContactPoint.objects.select_related("patient").filter(pk=contact_id).first()
+    contact = ContactPoint.objects.select_related("patient", "carer").filter(pk=contact_id).first()
     if contact is None:
         raise NotFound("There is no such address.")
     patient = contact.patient
     by = by or Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
     others = lock_all_at(contact)
     news = suppress(contact, reason, now)
+    if contact.carer:
+        answer_for_carer(contact.carer, ConsentAnswer.NO, ConsentSource(source), by=by, now=now)
     answers = dict(Consent.objects.filter(patient=patient).values_list("medium", "answer"))
-    for medium in Medium:
+    for medium in Medium if contact.carer is None else ():
         is_ended = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
         if is_ended and answers.get(medium) != ConsentAnswer.NO:
             record_consent(patient, medium, ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
@@ -164,14 +168,23 @@ def start_address(*, medium: Medium, address: str, evidence: str, now: datetime)
         return 0
     points = ContactPoint.objects.filter(medium=medium, address_digest=digest, retired_at__isnull=True)
     locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
-    ended_here = {"answer": ConsentAnswer.NO, "event__source__in": (ConsentSource.REPLY, ConsentSource.PROVIDER)}
+    by_message = (ConsentSource.REPLY, ConsentSource.PROVIDER)
+    ended_here = {"answer": ConsentAnswer.NO, "event__source__in": by_message}
     started = 0
+    carers = Carer.objects.filter(
+        contact_points__in=points, ended_at=None, answer=ConsentAnswer.NO, source__in=by_message
+    )
+    of_carers = {carer.patient_id: carer for carer in carers}
     for patient in locked.filter(pk__in=points.values("patient_id")).order_by("pk"):
         media = list(Consent.objects.filter(patient=patient, **ended_here).values_list("medium", flat=True))
-        if medium not in media:
+        carer = of_carers.get(patient.pk)
+        if medium not in media and carer is None:
             continue
         by = Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
         Suppression.objects.filter(pk=stop.pk).delete()
+        if carer:
+            answer_for_carer(carer, ConsentAnswer.YES, ConsentSource.REPLY, by=by, now=now)
+            media = []
         for ended in media:
             record_consent(patient, Medium(ended), ConsentAnswer.YES, ConsentSource.REPLY, evidence, by, now)
         settle_owed(patient, by, now)

@@ -89,10 +89,11 @@ UPDATE dispensary_delivery SET sent_with_id = %s WHERE id = ANY(%s)
 -- Read all that decides about claimed reminders, with the first address that may be used. media, ids, token
 -- OFFSET 0 holds the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of
 -- tables not counted yet it walks all patients, or all deliveries once for every row. The kinds named are those held
--- back by the limits of a day and a week; only for them is looked up what was sent before. An address with a delivery
--- refused, undelivered or bounced is not tried again for the same reminder in the same round.
+-- back by the limits of a day and a week; only for them is looked up what was sent before. A carer's address needs the
+-- carer's yes, and no patient who refuses every medium. An address with a delivery refused,
+-- undelivered or bounced is not tried again for the same reminder in the same round.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
-       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
+       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, coalesce(c.carer_language, p.language), ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names, ph.usual_times,
        c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false), coalesce(c.rank, 0),
        CASE WHEN r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') THEN ARRAY(
@@ -116,16 +117,23 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
          FROM dispensary_reminder
         WHERE r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') AND patient_id = r.patient_id AND id <> r.id) others ON true
   LEFT JOIN LATERAL (
-       SELECT point.*, EXISTS (SELECT 1 FROM dispensary_contactpoint same
-                                WHERE same.address_digest = point.address_digest AND same.patient_id <> point.patient_id
-                                  AND same.retired_at IS NULL) AS is_shared,
+       SELECT point.*, carer.language AS carer_language,
+              point.carer_id IS NOT NULL OR EXISTS (
+                    SELECT 1 FROM dispensary_contactpoint same
+                     WHERE same.address_digest = point.address_digest AND same.patient_id <> point.patient_id
+                       AND same.retired_at IS NULL) AS is_shared,
               (SELECT count(DISTINCT same.patient_id) FROM dispensary_contactpoint same
                 WHERE same.address_digest = point.address_digest AND same.patient_id < point.patient_id
                   AND same.retired_at IS NULL) AS rank
          FROM dispensary_contactpoint point
-         JOIN dispensary_consent said
-           ON said.patient_id = point.patient_id AND said.medium = point.medium AND said.answer = 'yes'
-        WHERE point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)
+         LEFT JOIN dispensary_carer carer ON carer.id = point.carer_id
+        WHERE CASE WHEN point.carer_id IS NULL
+                   THEN EXISTS (SELECT 1 FROM dispensary_consent said
+                                 WHERE said.patient_id = r.patient_id AND said.medium = point.medium AND said.answer = 'yes')
+                   ELSE carer.answer = 'yes' AND carer.ended_at IS NULL AND coalesce(
+                        (SELECT bool_or(said.answer = 'yes') FROM dispensary_consent said WHERE said.patient_id = r.patient_id), true)
+              END
+          AND point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)
           AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
                            WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
           AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d

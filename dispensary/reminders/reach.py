@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from dispensary.actors import Actor
 from dispensary.models import (
@@ -58,10 +58,17 @@ def reachable(patient: Patient) -> bool:
     return bool(usable(patient))
 
 
+_ANSWERS = Consent.objects.filter(patient=OuterRef("patient"))
+_SAID_YES = Exists(_ANSWERS.filter(answer=ConsentAnswer.YES))
+_ALLOWED = Q(Exists(_ANSWERS.filter(medium=OuterRef("medium"), answer=ConsentAnswer.YES)), carer=None) | Q(
+    _SAID_YES | ~Exists(_ANSWERS), carer__answer=ConsentAnswer.YES, carer__ended_at=None
+)
+"""An address of the patient by a medium with a yes; a carer's with the carer's yes, where the patient has not refused all."""
+
+
 def usable(patient: Patient) -> list[ContactPoint]:
-    """Return the addresses, allowed by the patient, that take messages; the first is tried first."""
-    allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
-    points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
+    """Return the addresses of the patient and of carers that are allowed and take messages; the first is tried first."""
+    points = patient.contact_points.filter(_ALLOWED, retired_at__isnull=True, fault="").select_related("carer")
     points = points.order_by("preference", "added_at", "medium", "id")
     stopped = set(
         Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
@@ -73,13 +80,16 @@ def usable(patient: Patient) -> list[ContactPoint]:
 
 def media_to_ask(patient: Patient) -> list[Medium]:
     """Return the media for which the patient has an address in use and was never asked."""
-    in_use = patient.contact_points.filter(retired_at__isnull=True, fault="").values_list("medium", flat=True)
+    own = patient.contact_points.filter(carer=None, retired_at__isnull=True, fault="")
+    in_use = own.values_list("medium", flat=True)
     asked = patient.consents.values_list("medium", flat=True)
     return [medium for medium in Medium if medium in set(in_use) - set(asked)]
 
 
 def is_shared(point: ContactPoint) -> bool:
-    """Say whether messages to another patient go to the same address."""
+    """Say whether a message there must say for whom it is: a carer reads it, or messages to another patient go there."""
+    if point.carer_id:
+        return True
     same = ContactPoint.objects.filter(address_digest=point.address_digest, retired_at__isnull=True)
     return same.exclude(patient_id=point.patient_id).exists()
 
@@ -87,10 +97,9 @@ def is_shared(point: ContactPoint) -> bool:
 def find_unreachable(patient_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return those patients to whom nothing can leave as things stand, each with the reason as half a sentence."""
     ids = set(patient_ids)
-    allowed = Consent.objects.filter(patient=OuterRef("patient"), medium=OuterRef("medium"), answer=ConsentAnswer.YES)
     stopped = Suppression.objects.filter(medium=OuterRef("medium"), address_digest=OuterRef("address_digest"))
     in_use = ContactPoint.objects.filter(patient__in=ids, retired_at__isnull=True, fault="")
-    reached = set(in_use.filter(Exists(allowed), ~Exists(stopped)).values_list("patient_id", flat=True))
+    reached = set(in_use.filter(_ALLOWED, ~Exists(stopped)).values_list("patient_id", flat=True))
     asked = set(Consent.objects.filter(patient__in=ids).values_list("patient_id", flat=True))
     return {
         patient_id: "no address that the patient has allowed" if patient_id in asked else "the patient was not asked"

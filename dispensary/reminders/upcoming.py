@@ -48,7 +48,13 @@ class PatientPage:
 
 def is_closed(contact: ContactPoint) -> bool:
     """Does this address belong to the patient no more, or to somebody else, so that its page must show nothing?"""
-    return bool(contact.retired_at or contact.fault == ContactFault.WRONG_PERSON or contact.patient.died_on is not None)
+    is_over = contact.carer is not None and contact.carer.ended_at is not None
+    return bool(
+        contact.retired_at
+        or is_over
+        or contact.fault == ContactFault.WRONG_PERSON
+        or contact.patient.died_on is not None
+    )
 
 
 def is_old(contact: ContactPoint, now: datetime) -> bool:
@@ -60,10 +66,15 @@ def is_old(contact: ContactPoint, now: datetime) -> bool:
 def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
     """Return what the reader of messages to this contact point may see and change."""
     patient, pharmacy = contact.patient, contact.patient.pharmacy
-    language = language_for(patient.language, pharmacy.language)
+    language = language_for(contact.language, pharmacy.language)
     used = [point for point in reach.usable(patient) if point.medium in conf().channels]
-    said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
-    reachable_media = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
+    carer = contact.carer
+    if carer is None:
+        said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
+    else:
+        said_no = set(Medium) if carer.answer == ConsentAnswer.NO else set()
+    points = patient.contact_points.filter(carer=carer, retired_at__isnull=True, fault="")
+    reachable_media = {point.medium for point in points}
     return PatientPage(
         language=language,
         coming=tuple(_coming(contact, used[0], language, now)) if used else (),
@@ -82,7 +93,7 @@ def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
     used = [point for point in reach.usable(patient) if point.medium in conf().channels]
     through = used[0] if used else None
     detailed = through is not None and through.detail_level == DetailLevel.DETAILED
-    language = language_for(patient.language, patient.pharmacy.language)
+    language = language_for(through.language if through else patient.language, patient.pharmacy.language)
     return _as_they_will_read(patient, through, language, detailed, now)
 
 

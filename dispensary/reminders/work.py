@@ -27,6 +27,7 @@ DUE_WITHIN = {
     WorkKind.LATE_ENTRY: timedelta(hours=24),
     WorkKind.ORDER_REQUESTED: timedelta(hours=8),
     WorkKind.NO_ANSWER: timedelta(hours=4),
+    WorkKind.CONSENT_AGE: timedelta(days=14),
     WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
 """[D]"""

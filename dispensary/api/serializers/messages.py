@@ -66,12 +66,15 @@ class PutOff(Body):
 
 
 class ContactOut(serializers.ModelSerializer[Any]):
-    """An address, with the fault that prevents its use."""
+    """An address, with the fault that prevents its use; `carer` names who reads there in the patient's place."""
+
+    carer = serializers.CharField(source="carer.name", read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = ContactPoint
         fields = [
             "id",
+            "carer",
             "medium",
             "address",
             "detail_level",

@@ -52,7 +52,7 @@ class MessagesView(BaseView):
         answers = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
         answers |= {consent_row.medium: consent_row.answer for consent_row in patient.consents.all()}
         messages = {
-            "contacts": patient.contact_points.filter(retired_at__isnull=True),
+            "contacts": patient.contact_points.filter(retired_at__isnull=True).select_related("carer"),
             "consents": answers,
             "reminders": patient.reminders.order_by("-due_at")[:100],
             "explanation": reminders.explain(patient=patient, now=self.now),

@@ -207,3 +207,50 @@ def test_each_change_stands_in_the_log_with_who_did_it(counter: Client, patient:
     press(counter, patient, **preferences(patient, language="ar"))
     actions = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
     assert {"consent.changed", "contact.changed", "patient.changed", "patient.opened"} <= set(actions)
+
+
+CARER = {
+    "do": "add-carer", "carer-name": "Maria Hill", "carer-relation": "carer", "carer-language": "es", "carer-medium": "sms",
+    "carer-address": "+44 7700 900777",
+}  # fmt: skip
+
+
+def test_a_carer_is_recorded_asked_and_ended(counter: Client, patient: Patient) -> None:
+    page_words = words_on(press(counter, patient, **CARER))
+    assert "Maria Hill is recorded, and gets messages after a yes of their own." in page_words
+    assert "+447700900777" in page_words and "Writes and reads Spanish. Not asked." in page_words
+    carer = patient.carers.get()
+    assert "Maria Hill said yes." in words_on(press(counter, patient, do="carer-yes", carer=carer.pk))
+    carer.refresh_from_db()
+    assert (carer.answer, carer.language) == ("yes", "es")
+    assert "gets no more messages" in words_on(press(counter, patient, do="carer-end", carer=carer.pk))
+    assert press(counter, patient, do="carer-yes", carer=carer.pk).status_code == 422
+    assert set(AuditEntry.objects.filter(subject_id=str(carer.pk)).values_list("action", "reason_code")) == {
+        ("consent.changed", "yes"),
+        ("contact.changed", "carer-ended"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_text"),
+    [
+        ({"carer-relation": "parent"}, "under the age of consent"),
+        ({"carer-name": " "}, "Type the name"),
+        ({"carer-address": "h@example.org", "carer-medium": "email"}, "another reader"),
+        ({"carer-address": "12"}, "no telephone number"),
+    ],
+)
+def test_what_is_wrong_with_a_carer_is_told(
+    counter: Client, patient: Patient, changes: dict[str, str], error_text: str
+) -> None:
+    answer = press(counter, patient, **CARER | changes)
+    assert answer.status_code == 422 and error_text in words_on(answer) and not patient.carers.exists()
+
+
+def test_a_carer_of_another_patient_is_not_answered_for(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    press(counter, patient, **CARER)
+    other = make.patient(pharmacist.pharmacy, identifier="P-other")
+    assert press(counter, other, do="carer-yes", carer=patient.carers.get().pk).status_code == 422
+    assert patient.carers.get().answer == "not-asked"

@@ -10,6 +10,7 @@ from django.utils import timezone
 from dispensary import reminders
 from dispensary.actions import consent
 from dispensary.models import (
+    Carer,
     Consent,
     ConsentEvent,
     ConsentSource,
@@ -394,3 +395,58 @@ def test_in_french_a_colon_has_its_blank(client, patient, email):
     )
     page = re.sub(r"<[^>]+>", "", unescape(words_on(client.get(link(email)))))
     assert not re.search(r"[^\W\d]:\s", page), re.findall(r".{20}[^\W\d]:\s", page)
+
+
+# --- carers ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def carer(patient):
+    """A carer of the patient who said yes, with a telephone."""
+    now = timezone.now()
+    row = Carer.objects.create(
+        patient=patient, name="Jo", relation="carer", language="fr", answer="yes", answered_at=now, source="counter",
+        added_at=now, added_by="user:1",
+    )  # fmt: skip
+    return making.reachable(patient, "sms", address="+447700900123", answer="not-asked", carer=row)
+
+
+def test_a_patient_asks_that_somebody_gets_the_messages_too_and_a_person_asks_them(client, email):
+    answer = client.post(link(email), {"do": "carer", "name": "Jo Hill", "address": "+44 7700 900123"}, follow=True)
+    assert EN["done_carer"] in unescape(words_on(answer))
+    assert WorklistItem.objects.get().reason == (
+        "The patient asks on the page that Jo Hill gets the messages, too: +447700900123. Ask them."
+    )
+    assert not Carer.objects.exists() and ContactPoint.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "", "address": "jo@example.org"}, {"name": "Jo", "address": "12"}, {"name": "Jo"}]
+)
+def test_without_a_name_or_an_address_nobody_is_asked(client, email, fields):
+    assert client.post(link(email), {"do": "carer", **fields}).status_code == 400
+    assert not WorklistItem.objects.exists()
+
+
+def test_a_carer_reads_in_their_own_language_for_whom_and_names_nobody_further(client, email, carer):
+    page_words = unescape(words_on(client.get(link(carer))))
+    words = patient_page("fr")
+    assert words["for_carer"].format(name="A.C.") in page_words and words["carer_text"] not in page_words
+    assert client.post(link(carer), {"do": "carer", "name": "X", "address": "x@example.org"}).status_code == 400
+
+
+def test_a_carer_stops_their_own_messages_alone(client, patient, email, carer):
+    client.post(link(carer), {"do": "stop", "medium": "all"})
+    assert Carer.objects.get().answer == "no"
+    assert dict(Consent.objects.values_list("medium", "answer")) == {"email": "yes"}
+
+
+def test_a_carer_chooses_a_language_for_themselves(client, patient, carer):
+    client.post(link(carer), {"do": "language", "language": "ar"})
+    patient.refresh_from_db()
+    assert Carer.objects.get().language == "ar" and patient.language == "en"
+
+
+def test_the_page_of_a_carer_who_gets_nothing_more_is_closed(client, carer):
+    Carer.objects.update(ended_at=timezone.now())
+    assert client.get(link(carer)).status_code == 410

@@ -1,0 +1,125 @@
+"""Carers of a patient: people who get the messages about the patient, each with a yes or a no of their own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from dispensary.actions.consent import add_contact
+from dispensary.actors import Actor, Role
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import (
+    Carer,
+    CarerRelation,
+    ConsentAnswer,
+    ConsentSource,
+    ContactPoint,
+    Language,
+    Medium,
+    Patient,
+    Suppression,
+    SuppressionReason,
+    WorkKind,
+)
+from dispensary.models.contacts import GUARDIANS
+from dispensary.policies import may_send_reminders, require, require_same_pharmacy
+from dispensary.reminders import carers
+from dispensary.reminders.opt_outs import clean_address, lock_patient
+from dispensary.reminders.reach import settle_owed, take_back_leases
+from dispensary.reminders.work import open_or_add
+
+
+@transaction.atomic
+def add_carer(
+    *,
+    patient: Patient,
+    name: str,
+    relation: CarerRelation,
+    language: Language,
+    medium: Medium,
+    address: str,
+    takes_texts: bool = False,
+    by: Actor,
+    now: datetime,
+) -> Carer:
+    """Record a carer with an address. It is used once the carer says yes, while the patient does not refuse.
+
+    Raises InvalidInput for a guardian of a patient who is of age or whose birth date is not known, for an address that is the
+    patient's own, and as `add_contact` does; NotAllowed for anybody but staff of the pharmacy.
+    """
+    require(may_send_reminders(by), by, "record a carer", "staff at the counter")
+    require_same_pharmacy(by, patient.pharmacy_id)
+    lock_patient(patient.pk)
+    if relation in GUARDIANS and not carers.is_under_age(patient, patient.pharmacy.local_day(now)):
+        problem = Problem(
+            "relation", relation.label.lower(), "a carer", "Whoever is of age is asked, and may name a carer."
+        )
+        raise InvalidInput("A guardian answers only for a patient known to be under the age of consent.", problem)
+    if not (name := " ".join(name.split())):
+        raise InvalidInput("Who is it?", Problem("name", "nothing", "the carer's name"))
+    carer = Carer.objects.create(
+        patient=patient, name=name[:120], relation=relation, language=language, added_at=now, added_by=by.name
+    )
+    add_contact(
+        patient=patient, carer=carer, medium=medium, address=address, takes_texts=takes_texts, by=by, now=now,
+        preference=1 if relation in GUARDIANS else 2,
+    )  # fmt: skip
+    return carer
+
+
+@transaction.atomic
+def answer_carer(*, carer: Carer, answer: ConsentAnswer, source: ConsentSource, by: Actor, now: datetime) -> None:
+    """Record a carer's own yes or no; a yes lifts an earlier stop from the carer's addresses. Raises InvalidInput, NotAllowed."""
+    _require_access(carer, by)
+    if answer == ConsentAnswer.NOT_ASKED:
+        raise InvalidInput("What did the carer say?", Problem("answer", answer.value, "yes or no"))
+    lock_patient(carer.patient_id)
+    carers.answer_for_carer(carer, answer, source, by=by, now=now)
+    if answer == ConsentAnswer.YES:
+        digests = carer.contact_points.filter(retired_at=None, fault="").values("address_digest")
+        Suppression.objects.filter(address_digest__in=digests, reason=SuppressionReason.OPTED_OUT).delete()
+    settle_owed(carer.patient, by, now)
+
+
+@transaction.atomic
+def end_carer(*, carer: Carer, by: Actor, now: datetime) -> None:
+    """Send a carer nothing more. Twice is once."""
+    _require_access(carer, by)
+    lock_patient(carer.patient_id)
+    carers.end_carer(carer, "carer-ended", by=by, now=now)
+    settle_owed(carer.patient, by, now)
+
+
+@transaction.atomic
+def choose_language(*, carer: Carer, language: Language, by: Actor, now: datetime) -> None:
+    """Write to a carer in a language. The same again is no change."""
+    _require_access(carer, by)
+    lock_patient(carer.patient_id)
+    Carer.objects.filter(pk=carer.pk).update(language=language)
+    take_back_leases(carer.patient_id)
+
+
+@transaction.atomic
+def ask_for_carer(*, contact: ContactPoint, name: str, medium: Medium, address: str, by: Actor, now: datetime) -> None:
+    """Open work from the patient's page: somebody else shall get the messages, and is to be asked.
+
+    Raises InvalidInput for no name, and for what is no address.
+    """
+    if not (name := " ".join(name.split())[:60]):
+        raise InvalidInput("Who is it?", Problem("name", "nothing", "the carer's name"))
+    reason = f"The patient asks on the page that {name} gets the messages, too: {clean_address(medium, address)[:100]}. Ask them."
+    lock_patient(contact.patient_id)
+    open_or_add(
+        WorkKind.REPLY,
+        pharmacy_id=contact.patient.pharmacy_id,
+        patient_id=contact.patient_id,
+        reason=reason,
+        by=by,
+        now=now,
+    )
+
+
+def _require_access(carer: Carer, by: Actor) -> None:
+    require(may_send_reminders(by) or by.role == Role.PATIENT, by, "change what a carer gets", "staff at the counter")
+    require_same_pharmacy(by, carer.patient.pharmacy_id)

@@ -1,0 +1,193 @@
+"""Carers get the messages about a patient after a yes of their own, in their own language, told for whom; guardians until the age."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from dispensary import reminders
+from dispensary.actions import carers, consent
+from dispensary.errors import InvalidInput, NotAllowed
+from dispensary.models import (
+    CarerRelation,
+    ConsentAnswer,
+    ConsentSource,
+    ContactPoint,
+    Delivery,
+    Language,
+    Medium,
+    Pharmacy,
+    ReminderState,
+    WorklistItem,
+)
+from dispensary.reminders import opt_outs
+from dispensary.reminders.carers import follow_ages
+from dispensary.reminders.reach import find_unreachable, media_to_ask, usable
+from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import awake, database_now, due, outbox  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PHONE = "+447700900123"
+YES, NO = ConsentAnswer.YES, ConsentAnswer.NO
+
+
+@pytest.fixture
+def house(awake):  # noqa: F811  (a fixture)
+    return Pharmacy.objects.get(pk=awake.pk)
+
+
+def add(patient, relation=CarerRelation.CARER, name="Maria Canary", address=PHONE, language=Language.SPANISH, by=None):
+    by = by or making.pharmacist(patient.pharmacy)
+    return carers.add_carer(
+        patient=patient, name=name, relation=relation, language=language, medium=Medium.SMS, address=address, by=by,
+        now=database_now(),
+    )  # fmt: skip
+
+
+def say(carer, answer, source=ConsentSource.COUNTER):
+    by = making.pharmacist(carer.patient.pharmacy)
+    carers.answer_carer(carer=carer, answer=answer, source=source, by=by, now=database_now())
+    carer.refresh_from_db()
+
+
+def born(years, days=0):
+    """Return the birth date of somebody who reaches this age in so many days."""
+    birthday = database_now().date() + timedelta(days=days)
+    return birthday.replace(
+        year=birthday.year - years, day=28 if (birthday.month, birthday.day) == (2, 29) else birthday.day
+    )
+
+
+def addresses(patient):
+    return [point.address for point in usable(patient)]
+
+
+def test_a_carer_gets_nothing_before_a_yes_of_their_own(house):
+    patient = making.patient(house)
+    carer = add(patient)
+    assert addresses(patient) == [] and find_unreachable([patient.pk]) and media_to_ask(patient) == []
+    say(carer, YES)
+    assert addresses(patient) == [PHONE] and not find_unreachable([patient.pk])
+    say(carer, NO)
+    assert addresses(patient) == []
+
+
+def test_the_message_is_in_the_carers_language_and_says_for_whom(due, house, outbox):  # noqa: F811
+    patient = making.patient(house)
+    say(add(patient), YES)
+    due("run_out", person=patient, reach=())
+    reminders.drain()
+    [message] = outbox.sent
+    assert message["to"] == PHONE and message["text"].startswith("City Pharmacy para A.C.: calculamos que")
+
+
+def test_an_adult_is_written_to_before_the_carer_and_a_childs_guardian_first(house):
+    adult, child = making.patient(house, birth_date=born(40)), making.patient(house, birth_date=born(8))
+    for person, relation in ((adult, CarerRelation.CARER), (child, CarerRelation.PARENT)):
+        say(add(person, relation), YES)
+        making.reachable(person, "sms", "+447700900999", preference=2 if person == child else 1)
+    assert addresses(adult)[0] == "+447700900999" and addresses(child)[0] == PHONE
+
+
+@pytest.mark.parametrize(
+    ("sms", "email", "goes_on"), [("no", "no", False), ("no", "yes", True), ("no", "not-asked", False)]
+)
+def test_a_patient_who_refuses_every_medium_stops_the_carer(due, house, outbox, sms, email, goes_on):  # noqa: F811
+    patient = making.patient(house)
+    row = due("run_out", person=patient, reach=())
+    say(add(patient), YES)
+    for medium, answer in (("sms", sms), ("email", email)):
+        if answer != "not-asked":
+            making.reachable(
+                patient,
+                medium,
+                answer=answer,
+                address="+447700900998" if medium == "sms" else None,
+                retired_at=database_now(),
+            )
+    assert (addresses(patient) == [PHONE]) is goes_on
+    reminders.drain()
+    row.refresh_from_db()
+    assert row.state == (ReminderState.SENT if goes_on else ReminderState.SUPPRESSED)
+
+
+def test_a_stop_of_the_carer_ends_the_carers_messages_alone(house):
+    patient = making.patient(house)
+    making.reachable(patient, "email", "ann@example.org")
+    carer = add(patient)
+    say(carer, YES)
+    point = ContactPoint.objects.get(carer=carer)
+    opt_outs.stop_contact(contact_id=point.pk, source="reply", everything=True, now=database_now())
+    carer.refresh_from_db()
+    assert carer.answer == NO and addresses(patient) == ["ann@example.org"]
+    assert opt_outs.start_address(medium=Medium.SMS, address=PHONE, evidence="", now=database_now()) == 1
+    assert PHONE in addresses(patient)
+
+
+def test_two_guardians_may_differ(house):
+    child = making.patient(house, birth_date=born(8))
+    one, other = add(child, CarerRelation.PARENT), add(child, CarerRelation.GUARDIAN, "Jo Canary", "+447700900124")
+    say(one, NO)
+    say(other, YES)
+    assert addresses(child) == ["+447700900124"]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_guardian_is_for_a_patient_known_to_be_under_age(house, is_known):
+    person = making.patient(house, birth_date=born(16) if is_known else None)
+    with pytest.raises(InvalidInput, match="under the age of consent"):
+        add(person, CarerRelation.PARENT)
+    assert not person.carers.exists()
+
+
+def test_an_address_of_the_patient_is_not_a_carers_too(house):
+    patient = making.patient(house)
+    making.reachable(patient, "sms", PHONE)
+    with pytest.raises(InvalidInput, match="another reader"):
+        add(patient)
+    assert not patient.carers.exists()
+
+
+def test_staff_of_another_pharmacy_add_nobody(house):
+    patient = making.patient(house)
+    with pytest.raises(NotAllowed):
+        add(patient, by=making.pharmacist(making.pharmacy()))
+
+
+def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, house, outbox):  # noqa: F811
+    young = making.patient(house, birth_date=born(16, days=14))
+    row = due("run_out", person=young, reach=())
+    guardian = add(young, CarerRelation.PARENT)
+    say(guardian, YES)
+    now = database_now()
+    age_work = WorklistItem.objects.filter(kind="consent-age")
+    assert follow_ages(now=now - timedelta(days=1)) == 0 and not age_work.exists()
+    follow_ages(now=now)
+    follow_ages(now=now)
+    work = age_work.get()
+    assert "soon reaches" in work.reason and addresses(young) == [PHONE]
+    age_work.update(state="resolved", resolution="called", resolved_at=now)
+    follow_ages(now=now + timedelta(days=1))
+    assert not age_work.exclude(state="resolved").exists()
+    assert follow_ages(now=now + timedelta(days=14)) == 1
+    guardian.refresh_from_db()
+    assert guardian.ended_at and addresses(young) == []
+    open_kinds = set(WorklistItem.objects.exclude(state="resolved").values_list("kind", flat=True))
+    assert open_kinds == {"consent-age", "unreachable"}
+    reminders.drain()
+    row.refresh_from_db()
+    assert row.state == ReminderState.SUPPRESSED and not Delivery.objects.exists()
+
+
+def test_the_patients_yes_lifts_no_stop_of_a_carer(house):
+    patient = making.patient(house)
+    carer = add(patient)
+    say(carer, YES)
+    point = ContactPoint.objects.get(carer=carer)
+    opt_outs.stop_contact(contact_id=point.pk, source="reply", now=database_now())
+    consent.record_answer(
+        patient=patient, medium=Medium.SMS, answer=YES, source=ConsentSource.COUNTER, by=making.pharmacist(house),
+        now=database_now(),
+    )  # fmt: skip
+    assert addresses(patient) == []
