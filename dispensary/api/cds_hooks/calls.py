@@ -37,6 +37,8 @@ _DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
 _NOT_NEEDED: Final = ("identifier", "name")
 """Elements of the patient that intake needs and a review does not."""
 _NOBODY: Final = uuid4()
+MOST_ORDERS: Final = 50
+"""Orders of one call [D]; each is reviewed, which takes milliseconds."""
 
 
 class MissingPrefetch(DispensaryError):
@@ -108,7 +110,12 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
     came_along = [*in_context, *chain.from_iterable(resources.values())]
     medications = {f"Medication/{thing.get('id')}": thing for _, thing in _of_type(came_along, "Medication")}
     drafts, others = [], []
-    for path, thing in _select_requests(in_context, context, service.hook):
+    requests = _select_requests(in_context, context, service.hook)
+    if len(requests) > MOST_ORDERS:
+        raise InvalidInput(
+            "The call cannot be read.", Problem("context", f"{len(requests)} orders", f"at most {MOST_ORDERS}")
+        )
+    for path, thing in requests:
         if _is_own_medicine(thing, path, medications, inquiry):
             drafts.append(_read_draft(thing, path, patient_id, medications, inquiry))
         else:

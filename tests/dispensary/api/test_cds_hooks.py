@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from dispensary.actions import pharmacies, prescriptions
 from dispensary.actors import Actor
+from dispensary.api.cds_hooks.calls import MOST_ORDERS
 from dispensary.api.cds_hooks.services import PREFETCH, SERVICES
 from dispensary.models import (
     AuditEntry,
@@ -433,6 +434,7 @@ def test_a_taper_that_is_too_fast_comes_with_one_that_passes_in_its_place(system
         (lambda: call(context={"draftOrders": bundle(draft())}), 400, "context.patientId"),
         (lambda: call(context=...), 400, "context"),
         (lambda: ["not", "a", "call"], 400, ""),
+        (lambda: call(*[draft()] * (MOST_ORDERS + 1)), 400, "context"),
         (lambda: call(prefetch=None) | {"prefetch": {}}, 412, "prefetch.patient"),
         (lambda: call(prefetch={"patient": None}), 412, "prefetch.patient"),
     ],
