@@ -26,10 +26,10 @@ def install() -> None:
     lock = os.open(FOLDER, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, wanted = _MODULES / "stamp.json", (FOLDER / "package-lock.json").read_text()
-        if not stamp.is_file() or stamp.read_text() != wanted:
+        stamp, packages = _MODULES / "stamp.json", (FOLDER / "package-lock.json").read_text()
+        if not stamp.is_file() or stamp.read_text() != packages:
             run_npm(["ci", "--loglevel=error"], FOLDER, quiet=True)
-            stamp.write_text(wanted)
+            stamp.write_text(packages)
     finally:
         os.close(lock)
 

@@ -138,15 +138,15 @@ def _fetch_missing(
     envelope: Mapping[str, Any], prefetch: Mapping[str, Any], patient_id: str, inquiry: Inquiry
 ) -> dict[str, Any]:
     """Return what the client's FHIR server says of the keys that were not sent along; what it does not say is noted."""
-    server, queries = envelope.get("fhirServer"), {key: PREFETCH[key] for key in PREFETCH if key not in prefetch}
+    server = envelope.get("fhirServer")
+    queries = {key: fill_template(query, patient_id) for key, query in PREFETCH.items() if key not in prefetch}
     if not server or not queries:
         return {}
     if not isinstance(server, str):
         raise _refuse("fhirServer", server, "the address of a FHIR server")
     authorization = _mapping(envelope.get("fhirAuthorization") or {}, "fhirAuthorization", "an object")
     fetched: dict[str, Any] = {}
-    filled = {key: fill_template(template, patient_id) for key, template in queries.items()}
-    for key, answer in fetch(filled, server, authorization).items():
+    for key, answer in fetch(queries, server, authorization).items():
         if isinstance(answer, NotFetched):
             inquiry.note(f"prefetch.{key}", f"was not sent along, and the FHIR server {answer}")
         else:

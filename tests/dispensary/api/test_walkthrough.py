@@ -52,7 +52,7 @@ def test_each_request_gets_the_answer_that_the_page_shows(environment: dict[str,
     assert len(blocks) == PAGE.count("```bash") >= 6
     run(["bash", "-euc", "\n".join(script for script, _ in blocks)], tmp_path, environment)
     for script, excerpt in blocks:
-        answer = json.loads((tmp_path / re.findall(r"-o (\w+\.json)", script)[-1]).read_text())
+        answer = json.loads((tmp_path / re.findall(r"-o ([\w-]+\.json)", script)[-1]).read_text())
         assert is_part_of(json.loads(excerpt), answer), (script, answer)
     assert (tmp_path / "label.pdf").read_bytes().startswith(b"%PDF")
     [program] = re.findall(r"```python\n(.*?)```", PAGE, re.S)
