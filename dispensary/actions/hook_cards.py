@@ -38,6 +38,8 @@ class Feedback:
     reason_system: str = ""
     reason_code: str = ""
     reason_words: str = ""
+    mitigation: str = ""
+    """The reason as a code of `Mitigation`, where it is one."""
     comment: str = ""
     accepted_suggestions: Sequence[str] = ()
 
@@ -116,14 +118,17 @@ def record_feedback(*, feedback: Sequence[Feedback], service: str, pharmacy: Pha
             now=now,
             subject=Subject("card", str(item.card)),
             patient=card.patient if card else None,
+            rule_codes=[card.code] if card else [],
+            reason_code=item.mitigation or None,
             body={
                 "service": service,
                 "known": card is not None,
                 "code": card.code if card else "",
+                "summary": card.summary if card else "",
                 "outcome": row.outcome,
                 "outcome_at": row.outcome_at.isoformat(),
                 "reason": {"system": row.reason_system, "code": row.reason_code, "words": row.reason_words},
-                "comment": row.comment,
+                "words": row.comment,
                 "accepted": row.accepted_suggestions,
             },
         )

@@ -42,6 +42,8 @@ PERIOD = timedelta(days=90)
 """The period of the list where none is chosen."""
 SEVERITIES = {"override": Event.OVERRIDE_SIGNED, "acknowledge": Event.FINDING_ACKNOWLEDGED}
 """Severity of a finding -> event of its answer."""
+ELSEWHERE = "elsewhere"
+"""Answers that another system reported about a card: none of them released anything here."""
 
 
 class OverridesForm(PeriodForm):
@@ -50,7 +52,12 @@ class OverridesForm(PeriodForm):
     severity = forms.ChoiceField(
         label="Severity",
         required=False,
-        choices=[("", "Overrides"), ("acknowledge", "Acknowledgements"), ("both", "Both")],
+        choices=[
+            ("", "Overrides"),
+            ("acknowledge", "Acknowledgements"),
+            ("both", "Both"),
+            (ELSEWHERE, "Reported by another system"),
+        ],
     )
     rule = forms.ChoiceField(
         label="Rule",
@@ -71,7 +78,8 @@ class OverridesForm(PeriodForm):
     def filters(self) -> Filters:
         """Return the filters of the search; without a first day, that of the last `PERIOD`."""
         data = self.cleaned_data
-        severities = SEVERITIES.values() if data["severity"] == "both" else [SEVERITIES[data["severity"] or "override"]]
+        events = {"both": [*SEVERITIES.values()], ELSEWHERE: [Event.CARD_ANSWERED]}
+        severities = events.get(data["severity"]) or [SEVERITIES[data["severity"] or "override"]]
         since, until = self.period()
         return Filters(
             since=since,
@@ -152,7 +160,9 @@ def answer_rows(lines: Iterable[Line]) -> list[AnswerRow]:
             AnswerRow(
                 shown_line=show_line(line, patient),
                 patient=patient,
-                severity=next(name for name, event in SEVERITIES.items() if event.value == line.entry.action),
+                severity=next(
+                    (name for name, event in SEVERITIES.items() if event.value == line.entry.action), ELSEWHERE
+                ),
                 rule=rule_title(", ".join(line.entry.rule_codes or ())),
                 observed=format_amounts(finding.get("observed") or {}),
                 limit=format_amounts(finding.get("limit") or {}),

@@ -28,12 +28,13 @@ from dispensary.api.cds_hooks.calls import Call, Draft, read_call
 from dispensary.api.cds_hooks.cards import Link, cards_of_draft, notes_card, question_card
 from dispensary.api.cds_hooks.jwt import HookAuthentication
 from dispensary.api.cds_hooks.services import SERVICES, Service
+from dispensary.api.fhir.issue import MITIGATION
 from dispensary.api.views.base import BaseView, Policy
 from dispensary.api.wire import FHIR_JSON, StrictJSONParser
 from dispensary.assessment import Assessment
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import CardOutcome, Patient
+from dispensary.models import CardOutcome, Mitigation, Patient
 
 _CALL: tuple[Policy, str, str] = (policies.may_see_patients, "have an order reviewed", "staff of the pharmacy")
 
@@ -191,12 +192,15 @@ def _find_service(name: str) -> Service:
 def _read_feedback(item: dict[str, Any]) -> Feedback:
     sent = item.get("overrideReason") or {}
     reason = sent.get("reason") or sent
+    system, code = str(reason.get("system") or ""), str(reason.get("code") or "")
+    is_ours = system in {"", MITIGATION} and code in Mitigation.values  # older clients send no system
     return Feedback(
         card=item["card"],
         outcome=CardOutcome(item["outcome"]),
         outcome_at=item["outcomeTimestamp"],
-        reason_system=str(reason.get("system") or ""),
-        reason_code=str(reason.get("code") or ""),
+        reason_system=system,
+        reason_code=code,
+        mitigation=code if is_ours else "",
         reason_words=str(reason.get("display") or ""),
         comment=sent.get("userComment") or "",
         accepted_suggestions=[str(suggestion.get("id"))[:64] for suggestion in item.get("acceptedSuggestions") or ()],

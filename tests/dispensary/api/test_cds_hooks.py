@@ -483,7 +483,17 @@ def test_feedback_is_kept_once_with_its_card_and_its_sender(system: Caller) -> N
     assert (str(row.card_id), row.reason_code, row.comment[:11]) == (card, "5", "The patient")
     assert system.member is not None
     assert row.client == f"user:{system.member.user_id}"
-    assert AuditEntry.objects.filter(action="card.answered").count() == 1
+    entry = AuditEntry.objects.get(action="card.answered")
+    assert (entry.rule_codes, entry.reason_code) == ([HookCard.objects.get(pk=card).code], "5")
+
+
+def test_a_reason_of_another_system_is_kept_as_it_came_and_is_none_of_ours(system: Caller) -> None:
+    reason = {"reason": {"system": "https://ehr.example/reasons", "code": "5", "display": "Known to the ward"}}
+    system.post(f"{SIGN}/feedback", feedback(str(uuid.uuid4()), overrideReason=reason))
+    assert (CardFeedback.objects.get().reason_words, AuditEntry.objects.get(action="card.answered").reason_code) == (
+        "Known to the ward",
+        None,
+    )
 
 
 def test_older_clients_send_a_flat_reason_or_none_and_an_accepted_suggestion_is_kept(system: Caller) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import uuid
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -14,12 +15,14 @@ from django.test import Client
 from django.urls import reverse
 
 from dispensary import audit
-from dispensary.actions import documents, overrides
+from dispensary.actions import documents, hook_cards, overrides
 from dispensary.actions.documents import Document
+from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.overrides import Answer
 from dispensary.audit.evidence import answers
 from dispensary.models import (
     AuditEntry,
+    CardOutcome,
     LogCheck,
     Override,
     SignatureMethod,
@@ -90,6 +93,33 @@ def test_an_override_stands_with_who_whom_what_why_and_what_came_of_it(desk: Cli
     assert (row.severity, row.override) == ("override", shop.answer())
     assert "105" in row.observed
     assert "100" in row.limit
+
+
+def test_what_another_system_reported_stands_apart_and_says_that_it_released_nothing(desk: Client, shop: Shop) -> None:
+    listed = len(rows(desk, severity="both"))
+    about = {
+        "service": "baclofen-sign",
+        "pharmacy": shop.pharmacist.pharmacy,
+        "by": shop.pharmacist.actor(),
+        "now": make.NOW,
+    }
+    card = SentCard(uuid.uuid4(), "daily-maximum", "override", "105 mg a day is above the 100 mg daily maximum")
+    hook_cards.record_cards(cards=[card], hook_instance=uuid.uuid4(), patient=shop.patient, **about)
+    answer = Feedback(
+        card.id, CardOutcome.OVERRIDDEN, make.NOW, reason_code="5", mitigation="5", comment="Agreed on the ward."
+    )
+    hook_cards.record_feedback(feedback=[answer], **about)
+    page = desk.get(reverse("counter:audit-overrides"), {"severity": "elsewhere"})
+    words = page.content.decode()
+    for part in (
+        "Daily maximum",
+        "105 mg a day is above",
+        "Consulted prescriber",
+        "Agreed on the ward.",
+        "nothing was released here",
+    ):
+        assert part in words, part
+    assert len(rows(desk, severity="both")) == listed
 
 
 def test_each_filter_narrows_the_list(desk: Client, shop: Shop) -> None:
