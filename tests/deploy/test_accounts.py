@@ -175,8 +175,10 @@ def test_a_code_is_right_for_half_a_minute_before_and_after_its_own_and_no_longe
     codes = [format_hotp_value(hotp_value(secret, counter + steps)) for steps in (-3, -1, 1, 3)]
     assert [factor.validate_code(code) for code in codes] == [False, True, True, False]
     assert [factor.validate_code(code) for code in codes] == [False] * 4, "a code is used once"
-    kept = CacheEntry.objects.filter(cache_key__contains="totp.used").values_list("expires", flat=True)
-    assert len(kept) == 2 and min(kept) > timezone.now() + timedelta(seconds=2 * TOTP_PERIOD), "as long as it is right"
+    used_codes = CacheEntry.objects.filter(cache_key__contains="totp.used").values_list("expires", flat=True)
+    assert len(used_codes) == 2 and min(used_codes) > timezone.now() + timedelta(seconds=2 * TOTP_PERIOD), (
+        "as long as it is right"
+    )
 
 
 def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_adds(user: AbstractBaseUser, settings) -> None:

@@ -133,7 +133,7 @@ def test_nothing_that_proves_who_is_there_is_kept_on_any_way_through_a_sign_in(
     for address in ("counter:lock", "counter:leave", "counter:resume"):
         client.force_login(pharmacist.user)
         client.post(reverse(address), {"next": page, "typed": json.dumps(list(typed.items()))})
-        kept = json.dumps(dict(client.session.items()))
-        assert WORDS in kept and "secret-" not in kept, address
+        session_text = json.dumps(dict(client.session.items()))
+        assert WORDS in session_text and "secret-" not in session_text, address
         client.session.flush()
         client.cookies.clear()
