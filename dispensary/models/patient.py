@@ -110,6 +110,7 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["pharmacy", "family_name", "given_name"], name="patient_by_name"),
             models.Index(fields=["pharmacy", "birth_date"], name="patient_by_birth_date"),
+            models.Index(fields=["pharmacy", "id"], name="patient_by_key", condition=Q(joined_to__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -77,7 +77,7 @@ def read_plans(caller: Caller, address: str) -> list[str]:
     "address",
     [
         "prescriptions/", "prescriptions/?status=completed", "prescriptions/?status=active", "prescriptions/?outcome=pass",
-        "prescriptions/?patient={patient}", "patients/", "prescribers/",
+        "prescriptions/?patient={patient}", "patients/", "patients/?limit=200", "prescribers/",
         "fhir/MedicationRequest?patient={patient}", "fhir/MedicationRequest?status=completed", "fhir/MedicationDispense?patient={patient}",
         "fhir/MedicationDispense?status=completed", "fhir/Patient?identifier=N50", "withdrawal-risk/", "work/", "reminders/",
     ],
