@@ -217,11 +217,15 @@ def _join(joined: Patient, record: Patient, by: Actor, now: datetime) -> tuple[d
 
 
 def _move_addresses(joined: Patient, record: Patient, by: Actor, now: datetime) -> list[UUID]:
-    """Move the addresses in use that the record kept lacks. Of two answers about a medium the later one holds. Returns their keys."""
+    """Move addresses in use that the record kept lacks, with their carers. Returns their keys.
+
+    Of two answers about a medium the later one holds.
+    """
     in_use = list(joined.contact_points.filter(retired_at__isnull=True))
     known = set(record.contact_points.filter(retired_at__isnull=True).values_list("medium", "address_digest"))
     moved = [point.pk for point in in_use if (point.medium, point.address_digest) not in known]
     joined.contact_points.filter(pk__in=moved).update(patient=record)
+    joined.carers.filter(contact_points__in=moved).update(patient=record)
     answered = dict(record.consents.values_list("medium", "since"))
     for consent in joined.consents.select_related("event"):
         if consent.medium not in answered or consent.since > answered[consent.medium]:
@@ -283,7 +287,9 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
     record.prescriptions.filter(pk__in=moved["prescriptions"]).update(patient=joined, version=F("version") + 1)
     record.prior_supplies.filter(pk__in=moved["prior_supplies"]).update(patient=joined)
     record.order_summaries.filter(prescription__in=moved["prescriptions"]).update(patient=joined)
-    record.contact_points.filter(pk__in=moved.get("addresses", ())).update(patient=joined)
+    addresses = moved.get("addresses", ())
+    record.carers.filter(contact_points__in=addresses).update(patient=joined)
+    record.contact_points.filter(pk__in=addresses).update(patient=joined)
     record.work.filter(pk__in=moved.get("work", ())).update(patient=joined)
     record.former_identities.filter(pk__in=moved["former_identities"]).update(patient=joined)
     record.former_identities.filter(pk=moved["joined_identity"]).delete()
@@ -305,7 +311,7 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
 
 
 def _is_used_since(question: Namesake, record: Patient) -> bool:
-    """Return whether tablets were handed over, something was decided, or an order ended, of what came when records were joined."""
+    """Return whether something was done since two records were joined with what came."""
     orders, supplies = question.moved["prescriptions"], question.moved["prior_supplies"]
     came = {str(key) for key in (*orders, *supplies)}
     since = {"decided_at__gte": question.answered_at}

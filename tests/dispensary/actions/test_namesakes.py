@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from dispensary import audit
 from dispensary.actions import consent, patients
+from dispensary.actions.carers import add_carer
 from dispensary.actions.corrections import correct_identity
 from dispensary.actions.decisions import Decided
 from dispensary.actions.dispenses import return_
@@ -27,11 +28,13 @@ from dispensary.assessment import assess, therapy_of
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from dispensary.loading import OF_A_PATIENT, read_record
 from dispensary.models import (
+    CarerRelation,
     ConsentAnswer,
     ConsentSource,
     DecisionKind,
     Dispense,
     FormerIdentity,
+    Language,
     Medium,
     Namesake,
     NamesakeAnswer,
@@ -360,6 +363,21 @@ def test_addresses_answers_and_work_come_with_a_joined_record(
     answer(known, other, NamesakeAnswer.OTHER, technician, "two passports")
     assert [point.address for point in known.contact_points.all()] == ["a@example.org"]
     assert [row.kind for row in other.work.filter(is_open)] == [WorkKind.RED_FLAG]
+
+
+def test_a_carer_comes_with_a_joined_record(shop: Pharmacy, technician: Actor, known: Patient) -> None:
+    other = second(shop, now=BEFORE)
+    carer = add_carer(
+        patient=other, name="Eva Nunez", relation=CarerRelation.CARER, language=Language.ENGLISH, medium=Medium.EMAIL,
+        address="eva@example.org", by=technician, now=NOW,
+    )  # fmt: skip
+    consent.add_contact(patient=known, medium=Medium.EMAIL, address="a@example.org", by=technician, now=NOW)
+    answer(other, known, NamesakeAnswer.SAME, technician)
+    carer.refresh_from_db()
+    assert (carer.patient, [point.patient for point in carer.contact_points.all()]) == (known, [known])
+    answer(known, other, NamesakeAnswer.OTHER, technician, "two passports")
+    carer.refresh_from_db()
+    assert (carer.patient, [point.patient for point in carer.contact_points.all()]) == (other, [other])
 
 
 def test_records_with_supplies_are_parted_again(shop: Pharmacy, technician: Actor, known: Patient) -> None:
