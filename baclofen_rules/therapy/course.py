@@ -281,19 +281,3 @@ class Course:
         ):
             first = self.stretches.pop().first
         self.stretches.append(Stretch(first, end, payer.phase, payer.segment, uncovered_since))
-
-
-def segments_taken(courses: Sequence[Course], source: str) -> list[Segment]:
-    """Return the segments of an order, or a recorded supply, of which doses were taken or are planned, oldest first."""
-    return [
-        segment
-        for course in courses
-        for segment in course.segments
-        if segment.source == source and segment.first_taken is not None
-        if course.ended_on is None or course.ended_on > segment.first_taken
-    ]
-
-
-def first_taken(segments: Sequence[Segment]) -> int | None:
-    """Return the day that counts as day 1 of the regimen of some segments; None where nothing of it was taken."""
-    return min([segment.first_taken for segment in segments if segment.first_taken is not None], default=None)

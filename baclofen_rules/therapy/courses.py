@@ -13,7 +13,7 @@ from datetime import date
 from itertools import chain, count
 
 from baclofen_rules.therapy.asked import Asked, RelationToCourses
-from baclofen_rules.therapy.course import Course, Ending, Snapshot, Start, first_taken, segments_taken
+from baclofen_rules.therapy.course import Course, Ending, Snapshot, Start
 from baclofen_rules.therapy.events import Event, Kind, events_of, standing
 from baclofen_rules.therapy.feeding import Feeding, stock_of
 from baclofen_rules.therapy.fills import is_back
@@ -269,10 +269,6 @@ class Courses:
             return
         for replaced in again:
             replaced.reopen(self.day)
-            for segment in replaced.segments:
-                if segment.first_taken is None:
-                    others = self.by_source.get(segment.source, ())
-                    segment.first_taken = first_taken(segments_taken(others, segment.source))
             self._fall_away(replaced)
         for replaced in again:
             if replaced.first_on <= self.day:
@@ -378,7 +374,13 @@ class Courses:
 
     def _segment(self, asked: Asked, not_before: int) -> Segment:
         """Return a segment without tablets that stands where its order stands by the calendar."""
-        earlier = segments_taken(self.by_source.get(asked.id, ()), asked.id)
+        earlier = [
+            segment
+            for course in self.by_source.get(asked.id, [])
+            for segment in course.segments
+            if segment.source == asked.id and segment.first_taken is not None
+            if course.ended_on is None or course.ended_on > segment.first_taken
+        ]
         return Segment(
             source=asked.id,
             plan=asked.plan,
@@ -386,6 +388,6 @@ class Courses:
             order=asked.order,
             not_before=not_before,
             stock=stock_of(asked.plan, (), None),
-            first_taken=first_taken(earlier),
+            first_taken=min([s.first_taken for s in earlier if s.first_taken is not None], default=None),
             moved=earlier[-1].moved if earlier else 0,
         )

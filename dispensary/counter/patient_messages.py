@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -123,6 +124,7 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     read_record(patient.pk, patient)
+    prefetch_related_objects([patient], "carers__contact_points")
     context = {
         "patient": patient,
         "sentences": reminders.explain(patient=patient, now=visit.now),
@@ -131,7 +133,7 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "points": _describe_addresses(patient),
         "answers": _describe_answers(patient),
         "adding": adding,
-        "carers": patient.carers.filter(ended_at=None).prefetch_related("contact_points"),
+        "carers": [row for row in patient.carers.all() if row.ended_at is None],
         "adding_carer": carer,
         "is_landline": is_landline,
         "preferences": preferences,

@@ -80,6 +80,7 @@ def list_reminders(request: HttpRequest, visit: Visit) -> HttpResponse:
         "rows": lines[:MOST],
         "changeable": group in {"owed", "failed"},
         "most": MOST if len(lines) > MOST else 0,
+        "may_see_month": policies.may_change_settings(visit.by),
     }
     return render_page(request, visit, "reminders.html", context)
 

@@ -70,8 +70,11 @@ def _about_addresses(patient: Patient) -> list[str]:
             sentences.append(f"{name}: the patient said yes on {consent.since:%d %b %Y}.")
         else:
             sentences.append(f"{name}: the patient said no on {consent.since:%d %b %Y}.")
-    for carer in patient.carers.filter(ended_at=None):
-        sentences.append(f"{carer.get_relation_display()} {carer.name}: {carer.get_answer_display().lower()}.")
+    sentences += [
+        f"{carer.get_relation_display()} {carer.name}: {carer.get_answer_display().lower()}."
+        for carer in patient.carers.all()
+        if carer.ended_at is None
+    ]
     points = list(patient.contact_points.filter(retired_at__isnull=True))
     for point in points:
         stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()

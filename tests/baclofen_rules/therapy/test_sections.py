@@ -606,19 +606,6 @@ MEETINGS = [
         after={"supply": (0, 14), "owed A": (21,), "due A": ("not-due", 7, 7)},
     ),
     Situation(
-        "two parts of a plan that is to begin, and begins later",
-        [order("A", TITRATION, starts=10)],
-        [given("A", -2, 21), given("A", -1, 21)],
-        [said("moved", "A", 0, days=3)],
-        expected={"mg 12": 0, "mg 13": 15, "supply A-2": (13, 10), "supply A-1": (23, 6), "out A": 29},
-    ),
-    Situation(
-        "a supply from elsewhere of two doses, counted in days",
-        [],
-        [replace(elsewhere("r1", -5, 20, 15), plan=plan(([5, 5, 5], 7), ([10, 10, 10], None), quantity=None))],
-        expected={"mg 1": 15, "mg 2": 30, "mg 14": 30, "mg 15": 0, "out r1": 15},
-    ),
-    Situation(
         "a higher dose whose hand-over was cancelled",
         [order("A", 30), order("B", 45)],
         [given("A", -10, 84), given("B", -3, 126, status=SupplyStatus.CANCELLED)],

@@ -1,0 +1,89 @@
+"""The month of the messages for a manager: sent, arrived, answered; late refills before and after; tapers. Counts only, no names."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from dispensary import policies
+from dispensary.counter.access import at_counter
+from dispensary.counter.bar_chart import Bar, BarChart, RowChart
+from dispensary.counter.pages import render_page
+from dispensary.counter.visit import Visit
+from dispensary.reminders import month as months
+from dispensary.reminders.month import Refills, first_of_month
+
+SHOWN_MONTHS = 24
+
+
+@require_safe
+@at_counter(policies.may_change_settings)
+def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Show one month, the last whole one unless another is asked for as `month=2026-10`; no month to come."""
+    today = visit.pharmacy.local_day(visit.now)
+    this_month = first_of_month(today)
+    month = min(_read_month(request.GET.get("month", "")) or first_of_month(this_month, -1), this_month)
+    kinds = months.count_by_kind(visit.pharmacy, month)
+    shown = [first_of_month(month, -back) for back in reversed(range(SHOWN_MONTHS))]
+    history = months.count_refills(visit.pharmacy, shown, today)
+    ended, reached = months.count_tapers(visit.pharmacy, month)
+    began_at = months.first_planned_at(visit.pharmacy)
+    began = None if began_at is None else visit.pharmacy.local_day(began_at)
+    charts = [
+        RowChart(
+            "left", "Messages that left, by kind", "Kind", [Bar(row.kind.label.capitalize(), row.left) for row in kinds]
+        ),
+        BarChart(
+            "late",
+            "Late refills, per cent of the supplies that ran out in the month",
+            "Month",
+            [
+                Bar(f"{refills.month:%b %y}", refills.late_percent)
+                for refills in history
+                if refills.late_percent is not None
+            ],
+        ),
+        RowChart(
+            "lateness",
+            "When the next supply was handed over",
+            "Next supply",
+            [Bar(lateness.value.capitalize(), history[-1].counts[lateness]) for lateness in months.Lateness],
+        ),
+    ]
+    context = {
+        "month": month,
+        "before": first_of_month(month, -1),
+        "after": first_of_month(month, 1) if month < this_month else None,
+        "is_open": today < first_of_month(month, 1) + months.CLOSED_AFTER,
+        "kinds": kinds,
+        "due": sum(row.due for row in kinds),
+        "left": sum(row.left for row in kinds),
+        "arrived": sum(row.arrived for row in kinds),
+        "answered": sum(row.answered for row in kinds),
+        "refills": history[-1],
+        "began": began,
+        "earlier": _sum_of(history, began, is_before=True),
+        "later": _sum_of(history, began, is_before=False),
+        "ended": ended,
+        "reached": reached,
+        "charts": [chart for chart in charts if any(bar.count for bar in chart.bars)],
+    }
+    return render_page(request, visit, "month.html", context)
+
+
+def _read_month(text: str) -> date | None:
+    """Return the first day of a month such as 2026-10; None for what is none."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        return None
+
+
+def _sum_of(history: list[Refills], began: date | None, *, is_before: bool) -> Refills | None:
+    """Return the whole months before messages began, or those after; that in which they began is in neither."""
+    if began is None:
+        return None
+    start = first_of_month(began)
+    return months.sum_refills(row for row in history if (row.month < start if is_before else row.month > start))
