@@ -52,12 +52,17 @@ def split_bundle(resource: Any, inquiry: Inquiry) -> tuple[str, list[Entry], int
         return "", [], 0
     kind = as_text(resource.get("type"), "Bundle.type", inquiry)
     if kind not in ANSWERS:
-        inquiry.ask("Bundle.type", "another type", ", ".join(ANSWERS))
+        inquiry.ask("Bundle.type", "another type", ", ".join(ANSWERS), "Send it as one of these.")
     entries = as_objects(resource.get("entry"), "Bundle.entry", inquiry)
     resources = [as_object(entry.get("resource"), f"{path}.resource", inquiry) for path, entry in entries]
     is_order = [thing.get("resourceType") == "MedicationRequest" for thing in resources]
     if not 1 <= sum(is_order) <= MOST_ORDERS:
-        inquiry.ask("Bundle.entry", f"{sum(is_order)} MedicationRequests", f"from 1 to {MOST_ORDERS}")
+        inquiry.ask(
+            "Bundle.entry",
+            f"{sum(is_order)} MedicationRequests",
+            f"from 1 to {MOST_ORDERS}",
+            "Send them in other Bundles.",
+        )
     orders = []
     for number, (path, entry) in enumerate(entries):
         call = as_object(entry.get("request"), f"{path}.request", inquiry)
@@ -78,7 +83,7 @@ def _check_call(call: Mapping[str, Any], path: str, is_order: bool, inquiry: Inq
         inquiry.ask(f"{path}.request.method", "another method or none", " or ".join(allowed), "Send orders with POST.")
     for name in ("ifMatch", "ifNoneMatch", "ifModifiedSince"):
         if name in call:
-            inquiry.ask(f"{path}.request.{name}", "a condition", "none, or ifNoneExist")
+            inquiry.ask(f"{path}.request.{name}", "a condition", "none, or ifNoneExist", "Leave it out.")
 
 
 def answer_entries(kind: str, count: int, answers: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
