@@ -100,6 +100,8 @@ class Caller:
 
 def check_resource(response: HttpResponse) -> None:
     """Check a FHIR resource that was answered against HL7's schema of R4 and the models of fhir.resources."""
+    if response.streaming:
+        return  # its lines are the caller's to read, once
     if "json" in response.get("Content-Type", "") and b'"resourceType"' in response.content:
         resource = response.json()
         if "resourceType" in resource:
