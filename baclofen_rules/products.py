@@ -70,7 +70,7 @@ def read_product_name(name: str, own: OwnMedicine) -> ProductName:
         plain_name = plain_letters(name)
         place = find_other_medicine(plain_name, own)
         other = None if place is None else plain_name[slice(*place)]
-    return ProductName(not own.names.isdisjoint(name_words), other, _form_of(name_words, own))
+    return ProductName(not own.names.isdisjoint(name_words), other, _find_form(name_words, own))
 
 
 @lru_cache(maxsize=1024)
@@ -83,7 +83,7 @@ def names_tablet(name: str) -> bool:
 def other_form(form: str, own: OwnMedicine) -> str | None:
     """Return in words what a form is, where it is not a plain tablet."""
     vocabulary, form_words = product_words(), words(form)
-    named = _form_of(form_words, own)
+    named = _find_form(form_words, own)
     if named is not None:
         return named.title
     plain = vocabulary.plain | vocabulary.tablet | own.names
@@ -159,7 +159,7 @@ def names_intrathecal(name: str, own: OwnMedicine) -> bool:
     return not (product_words().intrathecal_words | injections.brands | {"pump"}).isdisjoint(name_words)
 
 
-def _form_of(text_words: tuple[str, ...], own: OwnMedicine) -> Form | None:
+def _find_form(text_words: tuple[str, ...], own: OwnMedicine) -> Form | None:
     text_word_set = frozenset(text_words)
     return next(
         (

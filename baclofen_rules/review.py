@@ -11,7 +11,7 @@ from baclofen_rules.continuing import Covering, ease_answered, ease_covered, gra
 from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.gathering import gather_answered
-from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
+from baclofen_rules.planning.suggest import ANSWERED, suggest_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase
 from baclofen_rules.rule import OnContinuing
@@ -295,7 +295,7 @@ def _suggest_taper(findings: list[Finding], terms: Terms, profile: Profile) -> l
 
     @cache
     def taper() -> Mapping[str, Any] | None:
-        return suggested_taper(terms, profile)
+        return suggest_taper(terms, profile)
 
     return [finding.suggesting(taper) if finding.code in ANSWERED else finding for finding in findings]
 

@@ -31,7 +31,7 @@ class Wording(NamedTuple):
     ask: str
 
 
-def _words(why: Why, ask: str, but: str, *patterns: str) -> Wording:
+def _wording(why: Why, ask: str, but: str, *patterns: str) -> Wording:
     return Wording(why, rf"\b(?P<but>{but})|(?:{'|'.join(patterns)})", ask)
 
 
@@ -68,7 +68,7 @@ _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _SHORT_DAY = r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|nesday|urday)?s?"
 
 _WORDINGS = (
-    _words(
+    _wording(
         Why.FORBIDS,
         f"This forbids something: is {_OWN} to be taken, what dose, and when?",
         rf"{_NOT}\s{_STOP}"
@@ -85,7 +85,7 @@ _WORDINGS = (
         r"\bnicht (?:mehr )?(?:ein)?(?:nehmen|zu nehmen)\b.*|\bne (?:pas|plus) prendre\b.*|\bne prenez (?:pas|plus)\b.*",
         r"\bno (?:tomar|tome|debe tomar)\b.*|\bdej(?:ar|e) de tomar\b.*|\bparar\b.*|\bnon (?:prendere|assumere|prenda)\b.*",
     ),
-    _words(
+    _wording(
         Why.ROUTE,
         "This is not a medicine by mouth: which product is meant?",
         r"proton pump\w*|(?:no|without) (?:a )?pump|spinal cord|iv tab\w*",
@@ -96,7 +96,7 @@ _WORDINGS = (
         r"\b(?:i\.v|i\.m|i\.t|s\.c|n\.g|p\.r)\.?(?![a-z])",
         r"(?:[0-9]\s?|\b(?:mgs?|mcg|ug|micrograms?|g|via|by|tab\w*)\s)(?:iv|im|it|sc|pr|sl|ng|peg)\b(?!\s(?:anschluss|wechsel|verlauf))",
     ),
-    _words(
+    _wording(
         Why.FORM,
         "Which product is meant? Only tablets are read.",
         r"(?:[a-z0-9]{1,9}\s)?(?:tea|table)?spoon\w*\sof\s(?:yog\w+|jam|food|water|milk|apple\w*|honey|pudding)|to (?:a )?powder"
@@ -112,7 +112,7 @@ _WORDINGS = (
         rf"\b(?:mgs?|{_MEDICINE}|tab\w*)\s(?:mr|er|xr|sr|xl|cr|la)\b",
         rf"\b(?:{_BRANDS})\b",
     ),
-    _words(
+    _wording(
         Why.UNIT,
         "Tablets are measured in milligrams: which dose is meant?",
         r"[0-9]{1,9}\s?mls?\s(?:of\s)?(?:water|milk|juice|fluid)",
@@ -120,7 +120,7 @@ _WORDINGS = (
         r"\b[0-9][0-9.,/-]{0,9}\s?(?:mls?|millilit\w*|cc|g|gms?|grams?|grammes?|gramm|units?|iu|ie|ui|mmol)\b",
         r"\b(?:mls?|millilit\w*)\b",
     ),
-    _words(
+    _wording(
         Why.RHYTHM,
         "Not every day: on which days is it taken?",
         rf"{_CHANGE}(?:\s(?:the|each|daily|total|dose|slowly|gradually|up|down|it))*\s(?:(?:by|de|di|en|um|of)\s)?(?:[0-9][^.;]{{0,40}}?)??{_INTERVAL}"
@@ -168,7 +168,7 @@ def contradictions_of(own: OwnMedicine) -> tuple[Contradiction, ...]:
 
 
 def find_contradiction(text: str, own: OwnMedicine) -> Doubt | None:
-    """The doubt about the first contradicting words of folded ``text``, by the order of the kinds in ``Why``."""
+    """Return the doubt about the first contradicting words of folded ``text``, by the order of the kinds in ``Why``."""
     for contradiction in contradictions_of(own):
         for match in contradiction.pattern.finditer(text):
             if match["but"] is None:

@@ -246,7 +246,7 @@ class ClauseReader(FrequencyReader):
         self.check_range(number)
         if not self.skip(Kind.DOSES):
             self.stuck("share")
-        clause.shared_times = self.counted_times(number)
+        clause.shared_times = self.check_times_a_day(number)
 
     # ---- brackets
 

@@ -34,7 +34,7 @@ class FrequencyReader(LengthReader):
         number = self.read_number()
         says_times = self.skip(Kind.TIMES)
         if self.skip(*PER_DAY):
-            return self.add_often(clause, token.start, Kind.TIMES, self.counted_times(number))
+            return self.add_often(clause, token.start, Kind.TIMES, self.check_times_a_day(number))
         self.count_nights()
         if self.kind() in DAY_WORDS and not says_times:
             return self.add_length(clause, token.start, number)
@@ -91,7 +91,7 @@ class FrequencyReader(LengthReader):
             raise Doubt(number.start, self.end, f"{interval}: how many times in a day is that?")
         return int(HOURS_A_DAY // hours)
 
-    def counted_times(self, number: Number) -> int:
+    def check_times_a_day(self, number: Number) -> int:
         if number.value != int(number.value) or not 1 <= number.value <= MOST_TIMES_A_DAY:
             raise Doubt(number.start, self.end, "How many times a day?")
         return int(number.value)
@@ -119,14 +119,14 @@ class FrequencyReader(LengthReader):
         elif kind in (Kind.TIMES, Kind.X) and self.kind(1) not in COUNTED:
             self.read_times(clause, number)
         elif kind in (Kind.TIMES, Kind.X) and self.vocabulary.counts_before_dose:
-            return self.times_before_dose(clause, number)
+            return self.read_times_before_dose(clause, number)
         elif kind is Kind.TIMES:
             self.read_times(clause, number)
         elif kind in PER_DAY and clause.doses and not clause.total and not clause.often:
             token = self.take()
             if kind is Kind.DAILY:
                 raise Doubt(number.start, token.end, "That many tablets, or that many times a day?")
-            self.add_often(clause, number.start, Kind.TIMES, self.counted_times(number))
+            self.add_often(clause, number.start, Kind.TIMES, self.check_times_a_day(number))
         else:
             return False
         return True
@@ -136,14 +136,14 @@ class FrequencyReader(LengthReader):
         token = self.take()
         if self.kind() in PER_DAY or (self.kind() is Kind.DAY and token.kind is Kind.X):
             self.take()
-            return self.add_often(clause, number.start, Kind.TIMES, self.counted_times(number))
+            return self.add_often(clause, number.start, Kind.TIMES, self.check_times_a_day(number))
         if token.kind is Kind.X:
             raise Doubt(number.start, token.end, "How many times a day, or for how many days?")
         if self.kind() is Kind.UNKNOWN:
             self.stuck("often")
         raise Doubt(number.start, token.end, "How often in a day?")
 
-    def times_before_dose(self, clause: Clause, number: Number) -> bool:
+    def read_times_before_dose(self, clause: Clause, number: Number) -> bool:
         """Take "3x1 daily", "3 x 10 mg daily" as so often that dose; return whether it is."""
         start = self.at
         self.take()
@@ -152,5 +152,5 @@ class FrequencyReader(LengthReader):
             self.at = start
             return False
         clause.items.append(dose)
-        self.add_often(clause, number.start, Kind.TIMES, self.counted_times(number))
+        self.add_often(clause, number.start, Kind.TIMES, self.check_times_a_day(number))
         return True

@@ -15,10 +15,10 @@ ANSWERED: Final = frozenset({"abrupt-stop", "taper-duration", "taper-interval", 
 """The findings that a planned taper answers."""
 
 
-def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
-    """``{"taper": plan}`` from the dose the patient takes to where the prescription leads; None where none keeps the rules.
+def suggest_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
+    """Return a taper from the dose the patient takes to where the prescription leads; None where none keeps the rules.
 
-    With the prescribed strength where that can be done, else with any strength of the profile.
+    The shape is ``{"taper": plan}``. With the prescribed strength where that can be done, else with any strength of the profile.
     """
     case, latest = terms.case, terms.latest
     on = profile.on or case.on

@@ -95,28 +95,35 @@ class DispenseForm(StyledForm):
         ]
 
 
+def _own_words_field(longest: int, required: str) -> forms.CharField:
+    """Return the field for a reason in a person's own words; `required` is the error where it is empty."""
+    return forms.CharField(
+        label="In your own words",
+        max_length=longest,
+        min_length=3,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": required, "min_length": "Say a little more"},
+    )
+
+
+def _asked_field() -> forms.CharField:
+    """Return the field for the person who was asked."""
+    return forms.CharField(
+        label="Whom you asked, and where",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class AnswerForm(StyledForm):
     """A pharmacist's answer to one finding."""
 
     mitigation = forms.ChoiceField(
         label="Reason", widget=forms.RadioSelect, error_messages={"required": "Choose a reason for “{summary}”"}
     )
-    words = forms.CharField(
-        label="In your own words",
-        max_length=2000,
-        min_length=3,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={
-            "required": "Say in your own words why you supply in spite of “{summary}”",
-            "min_length": "Say a little more",
-        },
-    )
-    asked = forms.CharField(
-        label="Whom you asked, and where",
-        required=False,
-        max_length=120,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    words = _own_words_field(2000, "Say in your own words why you supply in spite of “{summary}”")
+    asked = _asked_field()
     asked_at = forms.DateTimeField(
         label="When",
         required=False,
@@ -179,22 +186,8 @@ class ChoiceReasonForm(StyledForm):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose a reason for how the order stands to what is taken"},
     )
-    words = forms.CharField(
-        label="In your own words",
-        max_length=500,
-        min_length=3,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={
-            "required": "Say in your own words why it stands so to what is taken",
-            "min_length": "Say a little more",
-        },
-    )
-    asked = forms.CharField(
-        label="Whom you asked, and where",
-        required=False,
-        max_length=120,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    words = _own_words_field(500, "Say in your own words why it stands so to what is taken")
+    asked = _asked_field()
 
 
 class ReasonForm(StyledForm):

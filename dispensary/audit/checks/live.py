@@ -150,7 +150,7 @@ def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *
             check.findings.add("CKPT_BAD_SIG", size, detail=str(error))
 
 
-def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
+def read_closing_size(connection: Connection[Any], log: LogRow) -> int | None:
     """Return the size of a closed log as recorded by its successor's first entry.
 
     None without a successor.
@@ -187,7 +187,7 @@ def _grants_about(connection: Connection[Any], log: LogRow, retention: Sequence[
             yield from (grant for grant in grants if grant.log == str(log.log_id))
 
 
-def window_of(connection: Connection[Any], log: LogRow, size: int, day: int) -> tuple[Verified, int] | None:
+def find_window(connection: Connection[Any], log: LogRow, size: int, day: int) -> tuple[Verified, int] | None:
     """Return where the part of the past begins and ends that is verified again on a day: in WINDOWS days all of it.
 
     `size` is how many entries were verified before. None where there are none in that part.

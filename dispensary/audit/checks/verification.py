@@ -20,10 +20,10 @@ from dispensary.audit.checks.live import (
     Result,
     Verified,
     check_log,
+    find_window,
     load_verified,
+    read_closing_size,
     save_verified,
-    size_at_closing,
-    window_of,
 )
 from dispensary.audit.checks.reconcile import Orphan, reconcile
 from dispensary.audit.evidence import verify
@@ -141,7 +141,7 @@ def _check_window(
     *, keep_record: bool, now: dt.datetime,
 ) -> Iterator[Checked]:  # fmt: skip
     """Verify a part of the past again, another each day; record what was tampered with."""
-    window = window_of(connection, log, size, now.toordinal())
+    window = find_window(connection, log, size, now.toordinal())
     if window is None:
         return
     begin, end = window
@@ -262,7 +262,7 @@ def _record_comparison(comparison: Comparison, now: dt.datetime) -> None:
 
 def _status_at_closing(connection: Connection[Any], log: LogRow, result: Result) -> tuple[int, str]:
     """Return status and sentence; a closed log is good whose end was never signed."""
-    size = size_at_closing(connection, log) if log.closed else None
+    size = read_closing_size(connection, log) if log.closed else None
     if size is None or result.exit not in (verify.OK, verify.INCOMPLETE):
         return result.exit, ""
     if result.report.last != size:
