@@ -16,8 +16,4 @@ class Migration(migrations.Migration):
             name='sent_with',
             field=models.ForeignKey(blank=True, db_index=False, help_text='the delivery of another reminder whose message says this one too', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='sent_together', to='dispensary.delivery'),
         ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('sent_with__isnull', False)), fields=['sent_with'], name='delivery_sent_with'),
-        ),
     ]

@@ -122,7 +122,9 @@ class ContactPoint(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_points")
-    carer = models.ForeignKey(Carer, null=True, blank=True, on_delete=models.CASCADE, related_name="contact_points")
+    carer = models.ForeignKey(
+        Carer, null=True, blank=True, on_delete=models.CASCADE, related_name="contact_points", db_index=False
+    )
     medium = models.CharField(max_length=8, choices=Medium)
     address = SealedTextField(help_text=_("encrypted at rest"))
     address_digest = models.CharField(max_length=64, db_index=True)
@@ -139,6 +141,7 @@ class ContactPoint(models.Model):
 
     class Meta:
         ordering = ["preference", "added_at"]
+        indexes = [models.Index(fields=["carer"], condition=Q(carer__isnull=False), name="contact_of_carer")]
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "medium", "address_digest"],
