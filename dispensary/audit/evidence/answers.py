@@ -17,6 +17,7 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from dispensary.audit.evidence.export import guard_cell
+from dispensary.audit.log.events import Event
 from dispensary.audit.log.reader import Line
 from dispensary.models import Mitigation, Override, Patient, Pharmacy
 
@@ -51,7 +52,7 @@ COLUMNS = (
     Column("order_id", "id of the order"),
     Column("directions", "directions of the order", "the order has none"),
     Column("rule", "code of the rule"),
-    Column("severity", "override: signed with a reason; acknowledge: seen"),
+    Column("severity", "override: signed with a reason; acknowledge: seen; elsewhere: reported by another system, released nothing here"),
     Column("finding", "the finding as it was shown"),
     Column("observed", "the numbers found, name=value; ...", "none"),
     Column("limit", "the limits they were held against, name=value; ...", "none"),
@@ -84,6 +85,9 @@ def make_rows(lines: Iterable[Line], pharmacy: Pharmacy) -> list[dict[str, Any]]
     ]
 
 
+_SEVERITIES = {Event.OVERRIDE_SIGNED.value: "override", Event.FINDING_ACKNOWLEDGED.value: "acknowledge"}
+
+
 def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Override | None) -> dict[str, Any]:
     entry = line.entry
     body = {} if line.doubt else line.body or {}
@@ -107,7 +111,7 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
         "order_id": body.get("prescription"),
         "directions": order and order.directions,
         "rule": " ".join(entry.rule_codes or ()),
-        "severity": "override" if entry.action == "override.signed" else "acknowledge",
+        "severity": _SEVERITIES.get(entry.action, "elsewhere"),
         "finding": finding.get("summary") or body.get("summary") or finding.get("detail"),
         "observed": _pairs(finding.get("observed")),
         "limit": _pairs(finding.get("limit")),

@@ -120,6 +120,9 @@ def test_what_another_system_reported_stands_apart_and_says_that_it_released_not
     ):
         assert part in words, part
     assert len(rows(desk, severity="both")) == listed
+    entry = AuditEntry.objects.get(action="card.answered")
+    [exported] = answers.make_rows(audit.lines([entry], shop.pharmacist.pharmacy), shop.pharmacist.pharmacy)
+    assert (exported["severity"], exported["state"], exported["reason_code"]) == ("elsewhere", None, "5")
 
 
 def test_each_filter_narrows_the_list(desk: Client, shop: Shop) -> None:
