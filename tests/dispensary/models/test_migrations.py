@@ -1,5 +1,7 @@
 """A release's migrations run beside the code of the release before: they hold no table up, and that code goes on writing."""
 
+import re
+
 import pytest
 from django.db.migrations.loader import MigrationLoader
 from django_migration_linter.migration_linter import MigrationLinter
@@ -16,7 +18,14 @@ def list_new_migrations():
 
 
 def list_issues(statements):
-    errors, _ignored, warnings = analyse_sql_statements(PostgresqlAnalyser, statements)
+    """Return the codes of what the linter finds; an index of a table that is made by the same statements holds nothing up."""
+    made = re.findall(r'^CREATE TABLE ("\w+")', "\n".join(statements), re.MULTILINE)
+    asked = [
+        statement
+        for statement in statements
+        if not any("INDEX" in statement and f" ON {table} " in statement for table in made)
+    ]
+    errors, _ignored, warnings = analyse_sql_statements(PostgresqlAnalyser, asked)
     return [issue.code for issue in [*errors, *warnings]]
 
 
