@@ -20,7 +20,6 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
-from dispensary.loading import read_record
 from dispensary.models import (
     Carer,
     CarerRelation,
@@ -123,7 +122,6 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             errors = form_error_lines(asked[do])
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
-    read_record(patient.pk, patient)
     prefetch_related_objects([patient], "carers__contact_points")
     context = {
         "patient": patient,
