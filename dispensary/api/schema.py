@@ -127,7 +127,7 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
     for path, operations in result.get("paths", {}).items():
         kind, name = (
             ("application/fhir+json", "OperationOutcome")
-            if "/fhir/" in path
+            if "/fhir/" in f"{path}/"
             else ("application/problem+json", "Problem")
         )
         content = {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
