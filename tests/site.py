@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,15 +21,30 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import requests
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
+from deploy.environment import ROOT
+from deploy.servers import (
+    KINDS,
+    Postgres,
+    Role,
+    Roles,
+    Server,
+    ServerError,
+    Valkey,
+    free_port,
+    grant_tables,
+    make_database,
+    make_roles,
+)
 from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.audit.log.roles import Roles as LogRoles
 from dispensary.audit.log.roles import grant_statements as log_grants
 from tests.clock import moved_clock
 from tests.template import Template
+from tests.waiting import wait_until
 
 # A clock that is moved for the tests (tests/dates.py) is moved for the servers that they start as well.
 if "FAKETIME" in os.environ:
@@ -212,3 +228,27 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def running_web(
+    site: Site, folder: Path, ready: str = "/health/ready", **settings: str
+) -> Iterator[tuple[str, Server]]:
+    """A web server as the Procfile starts it, its address without a slash at the end; ended gracefully, if it still runs."""
+    bind = f"127.0.0.1:{free_port()}"
+    web = Server("web", folder / "web.log")
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:deploy.web_server"]
+    web.launch(command, environment=site.environment(WEB_BIND=bind, **settings), folder=ROOT)
+    try:
+        wait_until(lambda: answers(f"http://{bind}{ready}"), 120, web.last_words)
+        yield f"http://{bind}", web
+    finally:
+        web.end()
+
+
+def answers(address: str) -> bool:
+    """Return whether a server answers at an address, and without an error."""
+    try:
+        return requests.get(address, timeout=60).ok
+    except requests.ConnectionError:
+        return False

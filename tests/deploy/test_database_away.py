@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,8 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
-from deploy.environment import ROOT
-from deploy.servers import Server, free_port
 from dispensary.actions import tokens
 from dispensary.counter.styles import build
 from dispensary.models import Dispense, Patient, Prescription, StaffMember
@@ -25,7 +22,7 @@ from tests.dispensary import make
 from tests.dispensary.api.conftest import hand_over
 from tests.journeys.browsing import check_page, open_window, sign_in
 from tests.proxy import Proxy
-from tests.site import Site
+from tests.site import Site, answers, running_web
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -49,17 +46,10 @@ def proxy(site: Site) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def address(site: Site, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A web server of one process, as the Procfile starts it."""
-    where = f"127.0.0.1:{free_port()}"
     url = re.sub(r"@[^/]+/", f"@127.0.0.1:{proxy.port}/", site.database.url("app"))
-    web = Server("web", tmp_path_factory.mktemp("web") / "web.log")
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:deploy.web_server"]
-    settings = {"DATABASE_URL": f"{url}?connect_timeout=60", "WEB_BIND": where, "WEB_WORKERS": "1", "WEB_THREADS": "4"}
-    web.launch(command, environment=site.environment(**settings), folder=ROOT)
-    try:
-        wait_until(lambda: answers(f"http://{where}/health/ready"), SECONDS, web.last_words)
-        yield f"http://{where}"
-    finally:
-        web.end()
+    settings = {"DATABASE_URL": f"{url}?connect_timeout=60", "WEB_WORKERS": "1", "WEB_THREADS": "4"}
+    with running_web(site, tmp_path_factory.mktemp("web"), **settings) as (web_address, _):
+        yield web_address
 
 
 @pytest.fixture
@@ -76,13 +66,6 @@ def pharmacist() -> StaffMember:
 def order(pharmacist: StaffMember) -> Prescription:
     patient = make.patient(pharmacist.pharmacy)
     return make.prescription(patient)
-
-
-def answers(address: str) -> bool:
-    try:
-        return requests.get(address, timeout=30).ok
-    except requests.ConnectionError:
-        return False
 
 
 class Program:

@@ -12,10 +12,8 @@ import requests
 from django.test import Client
 
 from deploy.environment import ROOT
-from deploy.servers import Server, free_port
 from tests.dispensary import make
-from tests.site import Site
-from tests.waiting import wait_until
+from tests.site import Site, running_web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,39 +38,22 @@ def test_the_log_s_numbers_are_there_and_name_no_pharmacy() -> None:
 
 @pytest.mark.slow
 def test_all_processes_count_together(site: Site, tmp_path: Path) -> None:
-    where = f"127.0.0.1:{free_port()}"
-    environment = site.environment(
-        PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"), METRICS_TOKEN="secret", WEB_BIND=where, WEB_WORKERS="2"
-    )
-    web = Server("web", tmp_path / "web.log")
-    web.launch(
-        [sys.executable, "-m", "gunicorn", "-c", "python:deploy.web_server"], environment=environment, folder=ROOT
-    )
-    try:
-        wait_until(lambda: is_alive(where), 120, web.last_words)
+    settings = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"), "METRICS_TOKEN": "secret", "WEB_WORKERS": "2"}
+    with running_web(site, tmp_path, "/health/live", **settings) as (address, _server):
         task = (
             "import deploy.celery, django; django.setup(); from dispensary.tasks import tick_reminders as t; t.apply()"
         )
-        subprocess.run([sys.executable, "-c", task], env=environment, cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-c", task], env=site.environment(**settings), cwd=ROOT, check=True)
         for _ in range(20):
-            assert requests.get(f"http://{where}/metrics", timeout=60).status_code == 404
+            assert requests.get(f"{address}/metrics", timeout=60).status_code == 404
         for scrape_number in range(6):
-            answer = requests.get(f"http://{where}/metrics", headers={"Authorization": "Bearer secret"}, timeout=60)
+            answer = requests.get(f"{address}/metrics", headers={"Authorization": "Bearer secret"}, timeout=60)
             counted = re.findall(
                 r'^django_http_responses_total_by_status_total{status="404"} (\S+)$', answer.text, re.M
             )
             assert counted == ["20.0"], scrape_number
             assert 'dispensary_tasks_total{state="SUCCESS",task="dispensary.reminders.tick"} 1.0' in answer.text
             assert "dispensary_reminders_readable 1.0" in answer.text and "dispensary_audit_unsealed" in answer.text
-    finally:
-        web.end()
-
-
-def is_alive(where: str) -> bool:
-    try:
-        return requests.get(f"http://{where}/health/live", timeout=60).ok
-    except requests.ConnectionError:
-        return False
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
