@@ -4,6 +4,7 @@ An address can carry a search word or a patient's page token, and the message of
 request is logged by the pattern it matched, and an exception by its type and the places it passed.
 """
 
+import re
 import traceback
 from typing import Any
 
@@ -12,9 +13,21 @@ from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 from structlog.typing import EventDict, WrappedLogger
 
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-|$)")
+
 
 class RouteLogMiddleware(RequestMiddleware):
-    """django-structlog's request log, with the matched route (`api/v1/patients/<uuid>/`) in place of the full address."""
+    """django-structlog's request log, with the matched route (`api/v1/patients/<uuid>/`) in place of the full address.
+
+    Each line of a request has `trace_id` and `parent_id` of a well-formed `traceparent` (W3C Trace Context); an ill-formed one is left out.
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        """Bind what names the request for all its lines, and write the first."""
+        structlog.contextvars.clear_contextvars()  # of a request whose end was not reached
+        if trace := _TRACEPARENT.match(request.headers.get("traceparent", "")):
+            structlog.contextvars.bind_contextvars(trace_id=trace[1], parent_id=trace[2])
+        super().prepare(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

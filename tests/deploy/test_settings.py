@@ -154,6 +154,44 @@ def test_log_line_has_the_route_and_not_the_address(client: Client) -> None:
     assert "Okafor" not in json.dumps(finished, default=str)
 
 
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def bound_by(client: Client, traceparent: str) -> list[dict[str, object]]:
+    """Return the lines of one request, each with what is bound for all of them."""
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as captured:
+        client.get("/accounts/login/", headers={"traceparent": traceparent})
+    return [dict(line) for line in captured]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("traceparent", [f"00-{TRACE}-{PARENT}-01", f"01-{TRACE}-{PARENT}-00-of-a-later-version"])
+def test_every_log_line_of_a_request_has_the_trace_of_its_caller(client: Client, traceparent: str) -> None:
+    lines = bound_by(client, traceparent)
+    assert {line["event"] for line in lines} >= {"request_started", "request_finished"}
+    assert {(line["trace_id"], line["parent_id"]) for line in lines} == {(TRACE, PARENT)}
+    assert not any("trace_id" in line for line in bound_by(client, ""))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        f"00-{TRACE}-{PARENT}-01 Okafor",
+        f"00-{TRACE.upper()}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{TRACE[1:]}-{PARENT}-01",
+        "Okafor",
+    ],
+)
+def test_an_ill_formed_trace_is_not_logged(client: Client, traceparent: str) -> None:
+    lines = bound_by(client, traceparent)
+    assert lines and not any("trace_id" in line for line in lines)
+    assert "Okafor" not in json.dumps(lines, default=str)
+
+
 def test_broker_settings_keep_a_hint_from_being_doubled_or_hoarded() -> None:
     conf = app.conf
     assert conf.task_time_limit > conf.task_soft_time_limit
