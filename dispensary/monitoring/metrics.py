@@ -75,7 +75,7 @@ def _counters(counts: Iterable[tuple[str, int]]) -> Iterator[Metric]:
 
 
 def _gauges(state: health.EngineState) -> Iterator[Metric]:
-    """The gauges to alarm on: oldest due above 120 s warns, above 600 s pages; a tick older than 120 s pages."""
+    """Yield the gauges of the engine's state; `deploy/alerts.yml` has their limits."""
     tick_age = float("inf") if state.tick_age is None else state.tick_age
     for name, description, value in (
         ("dispensary_reminders_tick_age_seconds", "Since the last tick", tick_age),
