@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from django.core.management import get_commands
@@ -50,8 +51,9 @@ def test_no_two_rules_have_one_name() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
-def test_a_rule_has_a_severity_and_says_what_to_do(rule: dict[str, Any]) -> None:
+def test_a_rule_is_promql_has_a_severity_and_says_what_to_do(rule: dict[str, Any]) -> None:
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+    promql_parser.parse(rule["expr"])  # raises
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert set(rule["annotations"]) == {"summary", "runbook"}
     runbook = rule["annotations"]["runbook"]
