@@ -23,11 +23,15 @@ from dispensary.models import (
     WorkKind,
 )
 from dispensary.models.contacts import GUARDIANS
+from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders import carers
 from dispensary.reminders.opt_outs import clean_address, lock_patient
 from dispensary.reminders.reach import settle_owed, take_back_leases
 from dispensary.reminders.work import open_or_add
+
+ASKED_AT_MOST = 3
+"""[D] Carers named on the patient's page who have not been asked yet: the page needs no account."""
 
 
 @transaction.atomic
@@ -102,22 +106,34 @@ def choose_language(*, carer: Carer, language: Language, by: Actor, now: datetim
 
 @transaction.atomic
 def ask_for_carer(*, contact: ContactPoint, name: str, medium: Medium, address: str, by: Actor, now: datetime) -> None:
-    """Open work from the patient's page: somebody else shall get the messages, and is to be asked.
+    """Record from the patient's page whom staff are to ask, and open the work. The same address again is the same carer.
 
-    Raises InvalidInput for no name, and for what is no address.
+    The address stands sealed at the carer alone, never in the work or the log. Raises InvalidInput for no name, for an address
+    that `add_contact` refuses, and where ASKED_AT_MOST carers wait for being asked.
     """
     if not (name := " ".join(name.split())[:60]):
         raise InvalidInput("Who is it?", Problem("name", "nothing", "the carer's name"))
-    reason = f"The patient asks on the page that {name} gets the messages, too: {clean_address(medium, address)[:100]}. Ask them."
-    lock_patient(contact.patient_id)
-    open_or_add(
-        WorkKind.REPLY,
-        pharmacy_id=contact.patient.pharmacy_id,
-        patient_id=contact.patient_id,
-        reason=reason,
-        by=by,
-        now=now,
+    patient, digest = contact.patient, address_digest(medium, clean_address(medium, address))
+    lock_patient(patient.pk)
+    waiting = patient.carers.filter(ended_at=None, answer=ConsentAnswer.NOT_ASKED)
+    carers_there = patient.carers.filter(
+        contact_points__medium=medium, contact_points__address_digest=digest, contact_points__retired_at=None
     )
+    if not carers_there.exists():
+        if waiting.count() >= ASKED_AT_MOST:
+            problem = Problem("name", "one more", f"at most {ASKED_AT_MOST}", "The pharmacy asks the others first.")
+            raise InvalidInput("Several people wait for being asked.", problem)
+        carer = Carer.objects.create(
+            patient=patient,
+            name=name,
+            relation=CarerRelation.CARER,
+            language=patient.language,
+            added_at=now,
+            added_by=by.name,
+        )
+        add_contact(patient=patient, carer=carer, medium=medium, address=address, preference=2, by=by, now=now)
+    reason = f"The patient asks on the page that {name} gets the messages, too. Ask them: the address stands with the patient's messages."
+    open_or_add(WorkKind.REPLY, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason=reason, by=by, now=now)
 
 
 def _require_access(carer: Carer, by: Actor) -> None:

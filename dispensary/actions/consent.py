@@ -96,10 +96,8 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    event_body = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
-    if carer:
-        event_body["carer"] = carer.relation
-    record_change(point, by, now, "added", event_body)
+    event_body = {"carer": str(carer.relation)} if carer else {"address": hint(clean), "address_digest": digest}
+    record_change(point, by, now, "added", {**event_body, "detail": detail_level.value})
     settle_owed(patient, by, now)
     return point
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from dispensary import reminders
+from dispensary import audit, reminders
 from dispensary.actions import consent
 from dispensary.models import (
     Carer,
@@ -24,8 +25,9 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
-from dispensary.models.audit import AuditEntry
+from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.reminders import links
+from dispensary.reminders.reach import usable
 from dispensary.reminders.texts import LANGUAGES, patient_page, stop_page
 from tests.dispensary import make
 from tests.dispensary.reminders import making
@@ -414,18 +416,52 @@ def carer(patient):
 def test_a_patient_asks_that_somebody_gets_the_messages_too_and_a_person_asks_them(client, email):
     answer = client.post(link(email), {"do": "carer", "name": "Jo Hill", "address": "+44 7700 900123"}, follow=True)
     assert EN["done_carer"] in unescape(words_on(answer))
-    assert WorklistItem.objects.get().reason == (
-        "The patient asks on the page that Jo Hill gets the messages, too: +447700900123. Ask them."
+    assert WorklistItem.objects.get().reason.startswith(
+        "The patient asks on the page that Jo Hill gets the messages, too."
     )
-    assert not Carer.objects.exists() and ContactPoint.objects.count() == 1
+    carer = Carer.objects.get()
+    assert (carer.name, carer.answer) == ("Jo Hill", "not-asked")
+    assert carer.contact_points.get().address == "+447700900123"
+    assert [point.pk for point in usable(email.patient)] == [email.pk]
+
+
+@pytest.mark.parametrize("address", ["+44 7700 900123", "jo@example.org"])
+def test_the_address_of_whom_the_patient_names_is_sealed_and_stands_in_no_work_and_no_log(client, email, address):
+    client.post(link(email), {"do": "carer", "name": "Jo Hill", "address": address})
+    point = ContactPoint.objects.get(carer__name="Jo Hill")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT address FROM dispensary_contactpoint WHERE id = %s", [point.pk])
+        stored = cursor.fetchone()[0]
+    with audit.reading(email.patient.pharmacy_id):
+        logged = list(AuditBody.objects.values_list("body", flat=True))
+    written = [*logged, *WorklistItem.objects.values_list("reason", flat=True), stored]
+    assert any('"carer"' in body for body in logged)
+    for part in (point.address, point.address_digest, address[-6:], "…"):
+        assert part not in str(written)
+
+
+def test_the_same_address_again_is_the_same_carer_and_only_a_few_are_asked(client, email):
+    for _ in range(2):
+        client.post(link(email), {"do": "carer", "name": "Jo", "address": "jo@example.org"})
+    assert Carer.objects.count() == 1
+    for name in ("jim", "kay"):
+        client.post(link(email), {"do": "carer", "name": name, "address": f"{name}@example.org"})
+    full = client.post(link(email), {"do": "carer", "name": "Lee", "address": "lee@example.org"})
+    assert full.status_code == 400 and Carer.objects.count() == 3
 
 
 @pytest.mark.parametrize(
-    "fields", [{"name": "", "address": "jo@example.org"}, {"name": "Jo", "address": "12"}, {"name": "Jo"}]
+    "fields",
+    [
+        {"name": "", "address": "jo@example.org"},
+        {"name": "Jo", "address": "12"},
+        {"name": "Jo"},
+        {"name": "Jo", "address": "+44 20 7946 0999"},
+    ],
 )
 def test_without_a_name_or_an_address_nobody_is_asked(client, email, fields):
     assert client.post(link(email), {"do": "carer", **fields}).status_code == 400
-    assert not WorklistItem.objects.exists()
+    assert not WorklistItem.objects.exists() and not Carer.objects.exists()
 
 
 def test_a_carer_reads_in_their_own_language_for_whom_and_names_nobody_further(client, email, carer):
