@@ -99,6 +99,8 @@ class Row:
     sent_before: Sequence[datetime]
     another_first: bool
     refused_before: bool
+    was_in_doubt: bool
+    """An attempt may have gone: what is repeated keeps its own key, by which a provider knows it."""
     now: datetime
 
     @property

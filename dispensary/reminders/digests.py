@@ -43,14 +43,18 @@ Decision = Ready | Later | Never | Digest
 def gather(
     decisions: Sequence[Ready | Later | Never], channels: Mapping[str, Channel], habits: Habits
 ) -> list[Decision]:
-    """Put together what is ready for one address in one language, with the nudges that would wait behind it."""
+    """Put together what is ready for one address in one language, with the nudges that would wait behind it.
+
+    What was in doubt leaves alone: in another message its provider would not know it again.
+    """
+    joining = [decision for decision in decisions if not decision.row.was_in_doubt]
     groups: dict[tuple[str | None, str | None, str], list[Ready]] = {}
     singly: dict[int, Ready | Later] = {}
-    for decision in decisions:
+    for decision in joining:
         if isinstance(decision, Ready):
             groups.setdefault(_place(decision), []).append(decision)
             singly[decision.row.id] = decision
-    for decision in decisions:
+    for decision in joining:
         if isinstance(decision, Later) and decision.reason is Reason.ANOTHER_FIRST:
             alone = decide(replace(decision.row, another_first=False), channels, habits)
             if isinstance(alone, Ready) and _may_join(alone, groups.get(_place(alone), [])):

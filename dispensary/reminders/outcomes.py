@@ -22,7 +22,7 @@ from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderKind
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders import opt_outs, queue
-from dispensary.reminders.compose import Later, Never, Ready, Reason, Row
+from dispensary.reminders.compose import Later, Never, Ready, Reason, Row, key_of
 from dispensary.reminders.quiet_hours import manners, place
 from dispensary.reminders.work import open_work
 
@@ -320,7 +320,7 @@ def in_doubt(
             Reminder.objects.filter(pk=reminder_id).update(lost_workers=reminder.lost_workers + 1)
         if isinstance(answer, Accepted) or (delivery is None and _accepted_deliveries(reminder).exists()):
             _record_sent(reminder, delivery, answer, now)
-        elif delivery is None or isinstance(answer, Refused) or _may_repeat(reminder, channel):
+        elif delivery is None or isinstance(answer, Refused) or _may_repeat(reminder, delivery, channel):
             state = queue.return_begun(reminder_id, token, error=Fault.NO_ANSWER)
             if delivery:
                 repeated = Outcome.REPEATED if state == State.SCHEDULED else Outcome.UNKNOWN
@@ -331,12 +331,13 @@ def in_doubt(
             record_failure(reminder, _IN_DOUBT, WorkKind.MAYBE_SENT, now)
 
 
-def _may_repeat(reminder: Reminder, channel: Channel | None) -> bool:
+def _may_repeat(reminder: Reminder, delivery: Delivery, channel: Channel | None) -> bool:
+    """Say whether what may have gone is sent again. A key of several reminders does not fold: the next message may hold others."""
     if reminder.lost_workers + 1 >= LOST_WORKERS_LIMIT or reminder.attempts >= conf().reminder_attempts:
         return False
-    return (channel is not None and channel.after_crash is AfterCrash.SAME_KEY) or ReminderKind(
-        reminder.kind
-    ).matters_for_safety
+    has_own_key = delivery.key == key_of(reminder.public_id, delivery.medium, delivery.round)
+    is_folded = has_own_key and channel is not None and channel.after_crash is AfterCrash.SAME_KEY
+    return is_folded or ReminderKind(reminder.kind).matters_for_safety
 
 
 def _accepted_deliveries(reminder: Reminder) -> QuerySet[Delivery]:

@@ -106,6 +106,8 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
        EXISTS (SELECT 1 FROM dispensary_delivery d
                 WHERE d.reminder_id = r.id AND d.round = r.round
                   AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)),
+       EXISTS (SELECT 1 FROM dispensary_delivery d
+                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = 34 /* repeated */),
        clock_timestamp()
   FROM dispensary_reminder r
   JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true

@@ -8,7 +8,7 @@ import pytest
 from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.models import ContactPoint, Delivery, Patient, Reminder, ReminderState, WorklistItem
-from dispensary.reminders import digests, queue
+from dispensary.reminders import digests, outcomes, queue
 from dispensary.reminders.texts import LANGUAGES
 from tests.dispensary import make
 from tests.dispensary.reminders import making
@@ -127,6 +127,36 @@ def test_a_lost_answer_is_settled_for_each_by_its_kind(two_of_one, outbox):
     nudge, step = two_of_one
     assert states([step, nudge]) == ["Sent", "May or may not have been sent"]
     assert WorklistItem.objects.get(reminder=nudge).kind == "maybe-sent"
+
+
+@pytest.mark.parametrize("policy", ["by-kind", "same-key"])
+def test_a_nudge_in_a_message_in_doubt_is_left_to_a_person_also_where_the_provider_folds_keys(
+    two_of_one, outbox, policy
+):
+    outbox.set_sink_options(after_crash=policy)
+    outbox.set_faults(answer="lose-answer", times=1)
+    reminders.drain()
+    nudge, step = two_of_one
+    assert states([step, nudge]) == ["Sent", "May or may not have been sent"]
+    assert sum("next supply" in message["text"] for message in outbox.sent) == 1
+
+
+def test_a_nudge_in_doubt_that_a_provider_knows_by_its_key_joins_no_other_message(due, outbox):
+    outbox.set_sink_options(after_crash="same-key")
+    nudge = due("refill_due", reach=("sms",), sms_address=PHONE)
+    outbox.set_faults(answer="lose-answer", times=1)
+    answered = outcomes.in_doubt
+
+    def meet_another(**doubt):
+        answered(**doubt)
+        due("dose_change", person=nudge.patient, reach=())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcomes, "in_doubt", meet_another)
+        reminders.drain()
+    reminders.drain()
+    assert sum("next supply" in message["text"] for message in outbox.sent) == 1
+    assert len(outbox.sent) == 2
 
 
 def test_a_digest_begins_for_all_or_for_none(children, outbox):
