@@ -165,6 +165,8 @@ class Channel(ABC):
     """One way to send a message. One call of `send` is one attempt, without retries."""
 
     name: ClassVar[str]
+    needed_options: ClassVar[tuple[str, ...]] = ()
+    """Options without which no message leaves; a channel that lacks one is refused where it is made."""
     after_crash: AfterCrash = AfterCrash.BY_KIND
     timeout: timedelta = timedelta(seconds=13)
     """The longest that one `send` takes; the lease on the message is longer."""
@@ -181,6 +183,9 @@ class Channel(ABC):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
+        for option in self.needed_options:
+            if not options[option]:
+                raise KeyError(option)
         if not isinstance(options.get("opt_out", {}), Mapping):
             raise ImproperlyConfigured(
                 f"channel_options of {self.name!r}: opt_out is a sentence for each language, such as {{'en': 'To stop, ...'}}"

@@ -44,6 +44,7 @@ class Gateway(Channel):
     """
 
     name = "gateway"
+    needed_options = ("url",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)

@@ -54,6 +54,7 @@ class GovukNotify(Channel):
     """
 
     name = "govuk_notify"
+    needed_options = ("api_key", "template_id")
     after_crash = AfterCrash.LOOK_UP
     can_fetch_receipt = True
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)

@@ -71,6 +71,7 @@ class NhsNotify(Channel):
     """
 
     name = "nhs_notify"
+    needed_options = ("api_key", "key_id", "private_key")
     after_crash = AfterCrash.SAME_KEY
     timeout = timedelta(
         seconds=2 * (CONNECT_SECONDS + READ_SECONDS)

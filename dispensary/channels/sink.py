@@ -36,6 +36,7 @@ class Sink(Channel):
     """Options: `file` (required), `words` (write the text too), `delay` in seconds, `after_crash`, `faults` (a file)."""
 
     name = "sink"
+    needed_options = ("file",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)

@@ -83,6 +83,7 @@ class Twilio(Channel):
     """
 
     name = "twilio"
+    needed_options = ("account_sid", "auth_token")
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
     webhook_response = ("text/xml", "<Response/>")
     can_fetch_receipt = True
@@ -91,9 +92,7 @@ class Twilio(Channel):
         super().__init__(options)
         self.confirms_stop = not options.get("answers_stop", True)
         has_no_webhook = self.confirms_stop and not options.get("webhook_url")
-        if has_no_webhook or (
-            "messaging_service_sid" not in options and is_alphanumeric_sender(options.get("from", ""))
-        ):
+        if has_no_webhook or ("messaging_service_sid" not in options and is_alphanumeric_sender(options["from"])):
             self.takes_replies = False
         self._http_client = _HttpClient(
             options.get("base_url", _API), (CONNECT_SECONDS, float(options.get("read", READ_SECONDS)))

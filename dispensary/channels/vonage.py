@@ -92,6 +92,7 @@ class Vonage(Channel):
     """
 
     name = "vonage"
+    needed_options = ("application_id", "private_key", "from")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)

@@ -183,7 +183,7 @@ def _check_anchors(now: dt.datetime) -> list[CheckMessage]:
     hours = conf().audit_anchor_max_age // 3600
     return [
         Warning(
-            f"No checkpoint of {len(old)} audit log{'s' if len(old) > 1 else ''} left this house in the last {hours} hours "
+            f"No checkpoint of {len(old)} audit log{'s' if len(old) > 1 else ''} left this site in the last {hours} hours "
             f"({', '.join(old[:3])}{', ...' if len(old) > 3 else ''}).",
             hint="`manage.py audit anchor --mail`, `--print` or `--dir` sends them; once a day, to somebody outside.",
             id="dispensary.W003",

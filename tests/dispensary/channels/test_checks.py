@@ -23,8 +23,18 @@ def test_a_site_as_it_ships_is_right(site):
     [
         ({"sms": "pigeon"}, {}, "'pigeon'", "dispensary.E005"),
         ({"sms": "twilio"}, {}, "lacks 'account_sid'", "dispensary.E005"),
-        ({"sms": "nhs_notify"}, {"nhs_notify": {"api_key": "k"}}, "onboarding team", "dispensary.E005"),
-        ({"sms": "gateway"}, {"gateway": {"opt_out": "Ring us."}}, "a sentence for each language", "dispensary.E005"),
+        (
+            {"sms": "nhs_notify"},
+            {"nhs_notify": {"api_key": "k", "key_id": "k", "private_key": "p"}},
+            "onboarding team",
+            "dispensary.E005",
+        ),
+        (
+            {"sms": "gateway"},
+            {"gateway": {"url": "https://x", "opt_out": "Ring us."}},
+            "a sentence for each language",
+            "dispensary.E005",
+        ),
         ({"fax": "email"}, {}, "'fax'", "dispensary.E004"),
     ],
 )
@@ -62,3 +72,21 @@ def test_a_term_for_receipts_that_fits_no_channel_is_named(site, tmp_path, hours
     site(channels={"sms": "sink"}, channel_options={"sink": {"file": str(tmp_path / "sent")}}, receipt_hours=hours)
     [wrong] = check_channels()
     assert "receipt_hours" in wrong.msg and wrong.id == "dispensary.E004"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "option"),
+    [
+        ("gateway", {"secret": "s" * 32}, "url"),
+        ("gateway", {"url": ""}, "url"),
+        ("govuk_notify", {"api_key": "k"}, "template_id"),
+        ("nhs_notify", {"key_id": "k", "private_key": "p", "contact_details_agreed": True}, "api_key"),
+        ("sink", {}, "file"),
+        ("twilio", {"account_sid": "AC1", "auth_token": "t"}, "from"),
+        ("vonage", {"application_id": "a", "private_key": "p"}, "from"),
+    ],
+)
+def test_a_channel_without_an_option_that_it_needs_is_named_before_a_message_is_due(site, name, options, option):
+    site(channels={"sms": name}, channel_options={name: options})
+    [wrong] = check_channels()
+    assert wrong.id == "dispensary.E005" and f"[{name!r}] lacks {option!r}" in wrong.msg

@@ -491,7 +491,7 @@ def test_a_stop_from_a_number_that_nobody_has_is_remembered(client, gateway, db)
 
 def test_twilio_gets_the_answer_that_it_understands(client, db, settings):
     form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
-    account = {"account_sid": "AC1", "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS}
+    account = {"account_sid": "AC1", "from": "+15005550006", "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS}
     settings.DISPENSARY = {**settings.DISPENSARY, "channels": {"sms": "twilio"}, "channel_options": {"twilio": account}}
     signed = {"X-Twilio-Signature": signature(form)}
     answer = client.post(
