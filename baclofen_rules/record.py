@@ -64,7 +64,22 @@ SUPPLY_FIELDS = names(
 REGIMEN_FIELDS = names("products", "as_needed", "then_stop")
 RELATION_FIELDS = names("relation", "how", "to", "from")
 DECISION_FIELDS = names(
-    *("id", "kind", "subject", "object", "on", "from", "tablets", "mg", "days", "corrects", "since", "by", "reason")
+    *(
+        "id",
+        "kind",
+        "subject",
+        "object",
+        "on",
+        "from",
+        "tablets",
+        "mg",
+        "days",
+        "corrects",
+        "since",
+        "after",
+        "by",
+        "reason",
+    )
 )
 ASK_FIELDS = names("order", "course", "tablets", "picked")
 MOST_ORDERS: Final = 500
@@ -356,5 +371,6 @@ def _read_decision(place: Place) -> tuple[Decision, Mapping[str, str | None]]:
         id=fields.get("id", _read_name),
         corrects=fields.get("corrects", _read_name),
         since=fields.get("since", _read_name),
+        after=fields.get("after", lambda at: tuple(_read_name(item) for item in at.items(MOST_SUPPLIES))) or (),
     )
     return decision, {"by": fields.get("by", read_text(200)), "reason": fields.get("reason", read_text(500))}

@@ -137,5 +137,6 @@ def _decision_json(decision: Decision, words: Mapping[str, str | None]) -> dict[
         "days": decision.days,
         "corrects": decision.corrects,
         **({"since": decision.since} if decision.since is not None else {}),
+        **({"after": list(decision.after)} if decision.after else {}),
         **words,
     }

@@ -275,6 +275,7 @@ def _recorded_relation(row: PriorSupply, subject: str, course: str, is_equal: bo
 def _decision_document(row: Decision, names: Mapping[str, str], rows: Rows) -> dict[str, Any]:
     subject = row.order_id or row.prior_supply_id
     since = _first_settled(row, rows)
+    after = _supplied_before_stop(row, rows)
     return {
         "id": str(row.pk),
         "kind": row.kind,
@@ -287,6 +288,7 @@ def _decision_document(row: Decision, names: Mapping[str, str], rows: Rows) -> d
         "days": row.days,
         "corrects": None if row.corrects_id is None else str(row.corrects_id),
         **({"since": since} if since is not None else {}),
+        **({"after": after} if after else {}),
         "by": row.decider_name or None,
         "reason": row.words or None,
     }
@@ -307,6 +309,16 @@ def _first_settled(row: Decision, rows: Rows) -> str | None:
     if row.decided_at not in moments and (row.order_id, row.decided_at) in rows.checks:
         return next((supply for moment, supply in moments.items() if moment > row.decided_at), HAND_OVER)
     return moments[before[-1]]
+
+
+def _supplied_before_stop(row: Decision, rows: Rows) -> list[str]:
+    """Return the supplies of the day of a stop that had been handed over, or recorded, before it was decided."""
+    if row.kind != DecisionKind.STOPPED:
+        return []
+    packs = [packs[0] for products in rows.orders for packs in group_packs(products, rows.dispenses)]
+    moments = [(str(first.pk), first.handed_over_at, rows.local_day(first.handed_over_at)) for first in packs]
+    moments += [(str(supply.pk), supply.recorded_at, supply.dispensed_on) for supply in rows.prior_supplies]
+    return [name for name, moment, day in moments if day == row.on and moment < row.decided_at]
 
 
 def _day(value: date | None) -> str | None:

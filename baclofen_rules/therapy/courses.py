@@ -160,7 +160,7 @@ class Courses:
                 self.take_back(event.what)
         elif event.what is None:
             self.die()
-        elif event.kind == Kind.DECISION:
+        elif event.kind in (Kind.DECISION, Kind.STOP):
             self.decide(event.what)
         else:
             self.decide_later(event.what)

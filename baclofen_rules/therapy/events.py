@@ -18,7 +18,7 @@ DECISIONS_OF_A_DAY = (DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.M
 class Kind:
     """The kinds of event, in the order in which those of one day are applied."""
 
-    DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, LATER_DECISION = range(8)
+    DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, STOP, LATER_DECISION = range(9)
     """What came back whole before more of its order was handed over on the same day is handed over and back first."""
 
 
@@ -34,11 +34,13 @@ class Event(NamedTuple):
     place: tuple[object, ...] = ()
     """The order of events of one kind and day."""
     what: Decision | Supply | None = None
+    part: int = 0
+    """The part of the day: a stop that is known to have come after hand-overs ends one, and later ones are of the next."""
 
 
 def events_of(facts: Facts, decisions: Sequence[Decision]) -> list[Event]:
     """Return what happened up to the evening of today, in the order in which it is applied."""
-    return sorted(_find_events(facts, decisions), key=attrgetter("day", "kind", "place"))
+    return sorted(_find_events(facts, decisions), key=attrgetter("day", "part", "kind", "place"))
 
 
 def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]:
@@ -48,14 +50,22 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
     died_on = FAR if facts.died_on is None else facts.died_on.toordinal()
     if died_on <= today:
         yield Event(died_on, Kind.DEATH)
+    supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
+    stops = [(d, {s.id for s in supplies if s.id in d.after and s.on == d.on}) for d in decisions if d.after]
+    stops = [(decision, before) for decision, before in stops if before and decision.kind is DecisionKind.STOPPED]
     for decision in decisions:
         day = decision.on.toordinal()
         if decision.kind in DECISIONS_OF_A_DAY and day <= min(today, died_on):
             name = (DECISIONS_OF_A_DAY.index(decision.kind), decision.object, decision.id or "")
+            of_day = [(stop, before) for stop, before in stops if stop.on == decision.on]
+            own_before = next((before for stop, before in of_day if stop is decision), None)
+            if own_before is not None:
+                part = sum(before < own_before for _, before in of_day)
+                yield Event(day, Kind.STOP, name, decision, part)
+                continue
             yield Event(day, Kind.DECISION, name, decision)
             if decision.kind is not DecisionKind.COUNTED:  # that is said of the morning
-                yield Event(day, Kind.LATER_DECISION, name, decision)
-    supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
+                yield Event(day, Kind.LATER_DECISION, name, decision, len(of_day))
     first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
     hand_overs_on = Counter([supply.on for supply in supplies])
     replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
@@ -73,12 +83,13 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
                 after = -1
             place = (after, -mg, source, supply.number, supply.id)
         is_undone = supply.status is SupplyStatus.RETURNED and _is_undone(supply, supplies)
-        yield Event(day, Kind.UNDONE_HAND_OVER if is_undone else Kind.HAND_OVER, place, supply)
+        part = sum(stop.on == supply.on and supply.id not in before for stop, before in stops)
+        yield Event(day, Kind.UNDONE_HAND_OVER if is_undone else Kind.HAND_OVER, place, supply, part)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
             returned_on = max(day, supply.returned_on.toordinal())
             if returned_on <= today and returned_on < died_on:
                 kind = Kind.UNDOING if is_undone else Kind.RETURN if returned_on > day else Kind.RETURN_OF_THE_DAY
-                yield Event(returned_on, kind, place, supply)
+                yield Event(returned_on, kind, place, supply, part if returned_on == day else 0)
 
 
 def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:

@@ -283,6 +283,8 @@ class Decision:
     """The id of the decision that this one puts right."""
     since: str | None = None
     """The first hand-over of its subject that it is about; None: the last of its day, or before it."""
+    after: tuple[str, ...] = ()
+    """The hand-overs of its day that came before it, by id (stopped); all others of that day came later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,10 @@ class Reference:
             self.end_by_itself(course)
         if self.facts.died_on is not None and self.facts.died_on < self.day:
             return
+        given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
         decisions = [d for d in self.decisions if d.on == self.day and d.kind in OF_A_DAY]
+        stops = [d for d in decisions if d.kind is DecisionKind.STOPPED and any(s.id in d.after for s in given_today)]
+        decisions = [decision for decision in decisions if decision not in stops]
         idle = []
         for decision in sorted(decisions, key=lambda d: (OF_A_DAY.index(d.kind), d.object, d.id or "")):
             if not self.named_by(decision.object):
@@ -239,16 +242,12 @@ class Reference:
         for supply in self.supplies:
             if supply.returned_on is not None and supply.returned_on == self.day > supply.on:
                 self.take_back(supply)
-        given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
-        undone = [s for s in given_today if self.is_undone(s, given_today)]
-        for of_today in (undone, [s for s in given_today if s not in undone]):
-            for supply in of_today:
-                self.hand_over(supply)
-                for course in self.started():
-                    self.end_by_itself(course)
-            for supply in of_today:
-                if supply.returned_on is not None and supply.returned_on <= self.day:
-                    self.take_back(supply)
+        left = given_today
+        for stop in sorted(stops, key=lambda d: (sum(s.id in d.after for s in given_today), d.object, d.id or "")):
+            self.hand_over_all([s for s in left if s.id in stop.after], given_today)
+            left = [s for s in left if s.id not in stop.after]
+            self.apply_decision(stop)
+        self.hand_over_all(left, given_today)
         for decision in idle:
             if decision.kind is not DecisionKind.COUNTED and decision.object != "all":
                 self.apply_decision(decision)
@@ -262,6 +261,18 @@ class Reference:
                         self.end(other, "replaced", course.name)
         for course in self.started():
             self.end_by_itself(course)
+
+    def hand_over_all(self, supplies: Sequence[Supply], given_today: Sequence[Supply]) -> None:
+        """Hand over what is of one part of the day, and take back what came back on it."""
+        undone = [s for s in supplies if self.is_undone(s, given_today)]
+        for of_today in (undone, [s for s in supplies if s not in undone]):
+            for supply in of_today:
+                self.hand_over(supply)
+                for course in self.started():
+                    self.end_by_itself(course)
+            for supply in of_today:
+                if supply.returned_on is not None and supply.returned_on <= self.day:
+                    self.take_back(supply)
 
     def begin(self, course: Course) -> None:
         """Let a course take the place of others, if its own plan has not ended before."""

@@ -100,6 +100,25 @@ def test_every_day_is_as_counted_day_by_day(facts: Facts) -> None:
 
 
 @in_every_state
+@given(states.states(), st.data())
+def test_a_stop_ends_what_was_handed_over_before_it_on_its_day(facts: Facts, data: st.DataObject) -> None:
+    on = data.draw(st.sampled_from([facts.today, *(s.on for s in facts.supplies)]))
+    of_day = data.draw(st.permutations([s.id for s in facts.supplies if s.on == on]))
+    first, second = sorted(data.draw(st.tuples(*[st.integers(0, len(of_day))] * 2)))
+    name = data.draw(st.sampled_from([states.ALL, *(order.id for order in facts.orders)]))
+    stops = [
+        Decision(DecisionKind.STOPPED, about, on, id=f"stop {count}", after=tuple(of_day[:count]))
+        for about, count in ((name, first), (states.ALL, second))
+    ]
+    facts = replace(facts, decisions=(*facts.decisions, *stops))
+    state, reference = therapy(facts), Reference(facts)
+    for day, counted in reference.days.items():
+        assert in_short(state.day(day)) == in_short(counted), day
+    ended = {(course.course, course.on, course.why.value) for course in state.ended}
+    assert ended == {(c.name, c.ended_on, c.ended_why) for c in reference.courses if c.ended_on}
+
+
+@in_every_state
 @given(states.states())
 def test_orders_and_courses_stand_as_counted_day_by_day(facts: Facts) -> None:
     state, reference = therapy(facts), Reference(facts)

@@ -193,3 +193,28 @@ def test_an_order_that_goes_on_with_an_earlier_one_is_stopped_on_the_day_of_its_
     assert ([course.why for course in counted.ended], counted.day(today).high) == (["stopped"], 0)
     assert not Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, kind="run_out").exists()
     assert counter.get(reverse("counter:label", args=[dispense.pk])).status_code == 409
+
+
+def test_a_repeat_of_the_day_is_stopped_with_its_order(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    prescription = taken(patient)
+    make.hand_over(prescription, pharmacist.actor(), timezone.now())
+    assert "is stopped from today" in answered(counter, prescription).content.decode()
+    assert_nothing_is_taken(patient)
+
+
+def test_what_was_first_handed_over_today_is_stopped_with_everything(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    first_today, never = order(patient, 15, 15, 15), order(patient, 20, 20, 20)
+    make.hand_over(first_today, pharmacist.actor(), timezone.now())
+    assert "is stopped from today" in answered(counter, never).content.decode()
+    assert_nothing_is_taken(patient)
+
+
+def assert_nothing_is_taken(patient: Patient) -> None:
+    today = patient.pharmacy.local_day(timezone.now())
+    counted = therapy_of(Patient.objects.get(pk=patient.pk), today)
+    assert (counted.day(today).high, counted.threads) == (0, ())
+    assert not Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, kind="run_out").exists()
