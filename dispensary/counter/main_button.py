@@ -33,6 +33,10 @@ class MainButton:
     is_blocked: bool = False
     """Say whether nothing can be handed over as it is."""
     leads_to_override: bool = False
+    refusal: str = ""
+    """The reason why the key of a hand-over does nothing, where the button leads to an override."""
+    waits_at: str = ""
+    """The anchor of the first finding or choice that waits for the override."""
     saves_only: bool = False
     """Say whether it stores what was answered about the patient and hands nothing over."""
     leads_to_bag: bool = False
@@ -65,13 +69,14 @@ def main_button(
     seconds = [f for f in view.findings if f.answered_by and f.answered_by.state == OverrideState.WAITING]
     if seconds and not overrides:
         words = f"{_count(len(seconds), 'answer')} need{'s' if len(seconds) == 1 else ''} a second pharmacist"
-        return MainButton(words, leads_to_override=policies.may_override(by))
+        return _override_button(words, step, seconds[0].anchor) if policies.may_override(by) else MainButton(words)
     answers = len(overrides) + reviewed.needs_reason
     asked = len(view.asking.missing)
     if asked and (answers or (choices is not None and choices.is_open)):
         return MainButton(f"Save the answer{'s' if asked > 1 else ''}", saves_only=True)
     if answers and policies.may_override(by):
-        return MainButton(f"{answers} finding{'s need' if answers > 1 else ' needs'} a reason", leads_to_override=True)
+        words = f"{answers} finding{'s need' if answers > 1 else ' needs'} a reason"
+        return _override_button(words, step, overrides[0].anchor if overrides else "choices")
     for_pharmacist = len(overrides) + sum(not may_acknowledge(question, by) for question in waiting)
     if for_pharmacist:
         return MainButton(f"{for_pharmacist} finding{'s need' if for_pharmacist > 1 else ' needs'} a pharmacist")
@@ -87,6 +92,11 @@ def main_button(
         f"{deeds}: {supply}" if deeds else f"{supply[:1].upper()}{supply[1:]}",
         acknowledges=tuple(question.fingerprint for question in acknowledged),
     )
+
+
+def _override_button(words: str, step: Step, waits_at: str) -> MainButton:
+    refusal = f"Cannot {step}: {words}. Press F8 to answer."
+    return MainButton(words, leads_to_override=True, refusal=refusal, waits_at=waits_at)
 
 
 def describe_quantities(lines: Sequence[Line]) -> str:

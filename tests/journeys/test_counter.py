@@ -83,6 +83,10 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         page.keyboard.press("ArrowRight")
         window.follow("F9")
         assert page.get_by_role("link", name="2 findings need a reason").evaluate("e => e === document.activeElement")
+        page.keyboard.press("F9")
+        expect(page.get_by_role("status").filter(has_text="Cannot dispense: 2 findings need a reason.")).to_be_visible()
+        expect(page.locator("article.d-finding--override").first).to_be_focused()
+        check_page(window, "refused-without-reason")
         window.follow("F8")
 
         expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()

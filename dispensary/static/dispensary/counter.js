@@ -19,6 +19,14 @@
     }
   };
 
+  // A key whose deed has to wait: the status says why, and the focus goes to what it waits for.
+  const refuse = (status) => {
+    const waiting = document.getElementById(status.dataset.focuses);
+    status.textContent = status.dataset.refusal;
+    waiting.focus({ preventScroll: true });
+    waiting.scrollIntoView({ block: "center" });
+  };
+
   // F6 goes round the panes, Shift+F6 back.
   const nextPane = (back) => {
     const panes = [...document.querySelectorAll("[data-pane]")];
@@ -39,9 +47,11 @@
     const name = keyName(event);
     if (name.length === 1 && typing(event.target)) return;
     const wanted = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === name);
-    if (!wanted) return;
+    const refusal = [...document.querySelectorAll("[data-refuses]")].find((element) => element.dataset.refuses === name);
+    if (!wanted && !refusal) return;
     event.preventDefault();
-    press(wanted);
+    if (wanted) press(wanted);
+    else refuse(refusal);
   });
 
   // Arrows go from row to row of a list, Page Up and Page Down ten rows; from the search field to the first.
