@@ -1,6 +1,6 @@
 """The patient drives or works with machines.
 
-Finds: recorded driving or work with machines, as severely as the profile says; where the dose does not rise, as information.
+Finds: recorded driving or work with machines, as severely as the profile says; where the dose does not rise, as information, and so where nobody recorded it.
 Errs: on the side of a word too many; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
@@ -24,7 +24,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     drives = t.patient.drives
     if drives is None:
-        return (Missing((DRIVING_FACT,)),)
+        return (Found(Severity.INFORMATION, _describe_unknown),) if t.goes_on else (Missing((DRIVING_FACT,)),)
     if not drives:
         return CLEAR
     return (Found(limits.severity, _describe),)
@@ -35,6 +35,16 @@ def _describe() -> Words:
         "The patient drives or works with machines; baclofen makes drowsy",
         "Driving recorded. Lioresal documents: no driving during treatment; other labels: not while affected.",
         observed={"drives": True},
+        limit={"drives": False},
+        dur=Dur.EDUCATION,
+    )
+
+
+def _describe_unknown() -> Words:
+    return Words(
+        "Not known: does the patient drive or work with machines",
+        "Nothing recorded about driving. The dose does not rise; asked when it does.",
+        observed={"drives": None},
         limit={"drives": False},
         dur=Dur.EDUCATION,
     )
