@@ -123,11 +123,14 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     prefetch_related_objects([patient], "carers__contact_points")
+    usable = reach.usable(patient)
+    readers = [point.carer.name if point.carer else "the patient" for point in usable]
     context = {
         "patient": patient,
         "sentences": reminders.explain(patient=patient, now=visit.now),
         "coming": reminders.coming_to(patient=patient, now=visit.now),
-        "reached": bool(reach.usable(patient)),
+        "reached": bool(usable),
+        "first_reader": readers[0] if len({point.carer_id for point in usable}) > 1 else "",
         "points": _describe_addresses(patient),
         "answers": _describe_answers(patient),
         "adding": adding,
