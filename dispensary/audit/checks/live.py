@@ -86,7 +86,7 @@ def check_log(
         start_leaf=bytes.fromhex(start.leaf) if start.size else None,
         start_hashes=[bytes.fromhex(piece) for piece in start.edge],
         strict=strict,
-        granted=_grants_about(connection, log, retention) if log.closed or upto else (),
+        granted=grants_about(connection, log, retention) if log.closed or upto else (),
     )
     for name, note in held_checkpoints:
         check.add_checkpoint(note, name, is_held=True)
@@ -165,7 +165,7 @@ def read_closing_size(connection: Connection[Any], log: LogRow) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _grants_about(connection: Connection[Any], log: LogRow, retention: Sequence[verify.Key]) -> Iterator[verify.Grant]:
+def grants_about(connection: Connection[Any], log: LogRow, retention: Sequence[verify.Key]) -> Iterator[verify.Grant]:
     """Yield the gaps of a log that intact entries of its own or of its successors authorise."""
     rows = connection.execute(
         """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e

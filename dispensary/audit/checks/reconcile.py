@@ -1,20 +1,20 @@
 """Reconciliation of tables and log: rows without entry, and the reverse.
 
-The log cannot show what was never written to it; this can. A dispense written past the actions leaves a row without an
-entry, a deleted row an entry without its row.
+The log cannot show what was never written to it; this can. A dispense written past the actions has no entry, an entry of a deleted row has no row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connection
 from django.db.models import Model
 
+from dispensary.audit.checks.retired import RetiredRange, find_retired_rows
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.reader import reading
 from dispensary.audit.log.signed import COLUMNS, PATIENT_JSON
@@ -43,13 +43,14 @@ from dispensary.models import (
 
 
 class Kind(StrEnum):
-    """The kinds of disagreement between a row and the log."""
+    """The kinds of disagreement between a row and the log, and the one that is none."""
 
     NO_ENTRY = "row without entry"
     NO_ROW = "entry without row"
     TWICE = "two entries for one row"
     OTHER = "row and entry name each other differently"
     CHANGED = "row and entry say different things"
+    RETIRED = "row whose entry was retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,20 @@ class Orphan:
 class Pair:
     """Rows of a model, and the events of which each has exactly one entry.
 
-    `where` narrows the rows.
+    `where` narrows the rows; `moment` is the column that names the entry or its time, "" for the time in the row's key.
     """
 
     model: type[Model]
     events: tuple[Event, ...]
     where: str = "TRUE"
+    moment: str = ""
 
 
 PAIRS = (
-    Pair(Dispense, (Event.DISPENSED,), "t.recorded_at IS NULL"),
-    Pair(Dispense, (Event.DISPENSED_LATE,), "t.recorded_at IS NOT NULL"),
-    Pair(Dispense, (Event.DISPENSE_CANCELLED,), f"t.status = '{DispenseStatus.CANCELLED.value}'"),
-    Pair(Dispense, (Event.DISPENSE_RETURNED,), f"t.status = '{DispenseStatus.RETURNED.value}'"),
+    Pair(Dispense, (Event.DISPENSED,), "t.recorded_at IS NULL", "audit_entry"),
+    Pair(Dispense, (Event.DISPENSED_LATE,), "t.recorded_at IS NOT NULL", "audit_entry"),
+    Pair(Dispense, (Event.DISPENSE_CANCELLED,), f"t.status = '{DispenseStatus.CANCELLED.value}'", "ended_at"),
+    Pair(Dispense, (Event.DISPENSE_RETURNED,), f"t.status = '{DispenseStatus.RETURNED.value}'", "ended_at"),
     Pair(Review, (Event.REVIEW_RECORDED,)),
     Pair(Override, (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED)),
     Pair(Override, (Event.OVERRIDE_WITHDRAWN,), f"t.state = '{OverrideState.WITHDRAWN.value}'"),
@@ -92,7 +94,7 @@ PAIRS = (
     Pair(Patient, (Event.PATIENT_REGISTERED,)),
     Pair(PatientAnswer, (Event.PATIENT_ANSWERED,)),
     Pair(StaffAlert, (Event.ALERT_OPENED,)),
-    Pair(StaffAlert, (Event.ALERT_ANSWERED,), "t.answered_at IS NOT NULL"),
+    Pair(StaffAlert, (Event.ALERT_ANSWERED,), "t.answered_at IS NOT NULL", "answered_at"),
 )
 
 
@@ -228,8 +230,7 @@ PARTS = (
     ),
 )  # fmt: skip
 
-# The entry about each row is read into the row's own types; then value by value. Without a body (erased), or without the
-# value in an entry of before there was one, nothing is said.
+# The entry about each row is read into the row's own types. Without a body (erased), or a value in an older entry, nothing is said.
 _CHANGED = """
     SELECT t.id::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
     CROSS JOIN LATERAL (
@@ -302,27 +303,24 @@ _OTHER = """
     ORDER BY 1"""
 
 
-def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
-    """Yield every disagreement between the tables and the log, by pair; repair none."""
-    with connections[using].cursor() as cursor:
+def reconcile(*, retired: Sequence[RetiredRange] = ()) -> Iterator[Orphan]:
+    """Yield every disagreement between the tables and the log, by pair, and each row whose entry is in a retired range; repair none."""
+    with connection.cursor() as cursor:
         for pair in PAIRS:
             meta = pair.model._meta
             values = {"type": meta.model_name, "actions": [event.value for event in pair.events]}
             questions = [(Kind.NO_ENTRY, _NO_ENTRY), (Kind.NO_ROW, _NO_ROW), (Kind.TWICE, _TWICE)]
-            if pair.events in {(Event.DISPENSED,), (Event.DISPENSED_LATE,)}:
+            if pair.moment == "audit_entry":
                 questions.append((Kind.OTHER, _OTHER))
             for kind, question in questions:
-                table = connections[using].ops.quote_name(meta.db_table)
-                cursor.execute(question.format(table=table, where=pair.where, about=_ABOUT), values)
-                for key, entry in cursor.fetchall():
-                    yield Orphan(kind, str(meta.verbose_name), key, entry)
-    scope = [SITE, *Pharmacy.objects.using(using).values_list("pk", flat=True)]
-    with reading(*scope, using=using), connections[using].cursor() as cursor:
+                cursor.execute(question.format(table=meta.db_table, where=pair.where, about=_ABOUT), values)
+                yield from _name_rows(cursor.fetchall(), kind, pair, retired)
+    with reading(SITE, *Pharmacy.objects.values_list("pk", flat=True)), connection.cursor() as cursor:
         for compared in COMPARED:
             yield from _compare(cursor, compared)
         for part in PARTS:
             yield from _compare_parts(cursor, part)
-        yield from _compare_apart(cursor)
+        yield from _compare_apart(cursor, retired)
         cursor.execute(_CONSENT.format(consent=Consent._meta.db_table, event=ConsentEvent._meta.db_table))
         for key, now, logged in cursor.fetchall():
             yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
@@ -379,7 +377,7 @@ def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
         yield Orphan(Kind.CHANGED, str(part.parent._meta.verbose_name), key, entry, detail)
 
 
-def _compare_apart(cursor: Any) -> Iterator[Orphan]:
+def _compare_apart(cursor: Any, retired: Sequence[RetiredRange]) -> Iterator[Orphan]:
     """Compare rows that are not the subject of their entries: supplies from elsewhere, access tokens."""
     for kind, question, model, event in (
         (Kind.NO_ENTRY, _SUPPLY_NO_ENTRY, PriorSupply, Event.SUPPLY_NOTED),
@@ -388,8 +386,14 @@ def _compare_apart(cursor: Any) -> Iterator[Orphan]:
     ):
         tables = {"table": model._meta.db_table, "patient": Patient._meta.db_table}
         cursor.execute(question.format(**tables), {"action": event.value})
-        for key, entry in cursor.fetchall():
-            yield Orphan(kind, str(model._meta.verbose_name), key, entry)
+        yield from _name_rows(cursor.fetchall(), kind, Pair(model, (event,)), retired)
+
+
+def _name_rows(rows: Any, kind: Kind, pair: Pair, retired: Sequence[RetiredRange]) -> Iterator[Orphan]:
+    keys = [key for key, _ in rows] if kind in {Kind.NO_ENTRY, Kind.OTHER} else []
+    gone = find_retired_rows(pair.model, pair.moment, keys, retired)
+    for key, entry in rows:
+        yield Orphan(Kind.RETIRED if key in gone else kind, str(pair.model._meta.verbose_name), key, entry)
 
 
 def _shorten(text: str) -> str:

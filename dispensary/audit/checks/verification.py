@@ -25,7 +25,8 @@ from dispensary.audit.checks.live import (
     read_closing_size,
     save_verified,
 )
-from dispensary.audit.checks.reconcile import Orphan, reconcile
+from dispensary.audit.checks.reconcile import Kind, Orphan, reconcile
+from dispensary.audit.checks.retired import read_retired
 from dispensary.audit.evidence import verify
 from dispensary.audit.evidence.authority import retention_keys
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
@@ -218,6 +219,8 @@ class Comparison:
     objects: tuple[str, ...]
     unreleased: str
     """In words that the objects were compared with nothing; "" where they were."""
+    retired: int = 0
+    """Rows whose entries left the log by a retirement that two people signed: compared with nothing, and no difference."""
 
     @property
     def status(self) -> int:
@@ -227,11 +230,19 @@ class Comparison:
         return verify.INCOMPLETE if self.unreleased else verify.OK
 
 
-def compare_site(*, keep_record: bool, now: dt.datetime) -> Comparison:
-    """Compare rows with entries and the log's objects with the release; record the result in the log of the site."""
+def compare_site(*, retention: Sequence[verify.Key] = (), keep_record: bool, now: dt.datetime) -> Comparison:
+    """Compare rows with entries and the log's objects with the release; record the result in the log of the site.
+
+    `retention`: keys of the people who may retire entries; without any those of this site's settings count.
+    """
     connection = raw_connection(sealer_alias())
+    ranges = list(read_retired(connection, all_logs(connection), retention or retention_keys()))
+    orphans = [*reconcile(retired=ranges), *compare_counts(now.date())]
     comparison = Comparison(
-        (*reconcile(), *compare_counts(now.date())), tuple(compare_catalogue(connection)), find_unreleased(connection)
+        tuple(orphan for orphan in orphans if orphan.kind is not Kind.RETIRED),
+        tuple(compare_catalogue(connection)),
+        find_unreleased(connection),
+        len({(orphan.table, orphan.id) for orphan in orphans if orphan.kind is Kind.RETIRED}),
     )
     if keep_record:
         _record_comparison(comparison, now)
@@ -254,7 +265,7 @@ def _record_comparison(comparison: Comparison, now: dt.datetime) -> None:
             reason_code=NOT_MEASURED if comparison.unreleased else None,
             body={
                 "differing_rows": len(rows), "rows": rows[:MOST_NAMED], "objects": comparison.objects[:MOST_NAMED],
-                "unreleased": comparison.unreleased or None,
+                "retired_rows": comparison.retired or None, "unreleased": comparison.unreleased or None,
             },
             using=alias,
         )  # fmt: skip

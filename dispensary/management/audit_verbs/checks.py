@@ -70,7 +70,7 @@ def _verify(command: BaseCommand, options: Options) -> int:
         _report_log(command, checked, as_json=options["json"])
         statuses.add(checked.status)
     if not options["no_reconcile"] and not options["pharmacy"]:
-        statuses.add(_compare(command, keep_record=not options["no_record"]))
+        statuses.add(_compare(command, evidence, keep_record=not options["no_record"]))
     worst = (verify.TAMPERED, verify.UNREADABLE, verify.INCOMPLETE)
     return next((status for status in worst if status in statuses), verify.OK)
 
@@ -92,13 +92,18 @@ def _report_log(command: BaseCommand, checked: Checked, *, as_json: bool) -> Non
         command.stdout.write(f"{checked.closing}\n")
 
 
-def _compare(command: BaseCommand, *, keep_record: bool) -> int:
-    comparison = compare_site(keep_record=keep_record, now=read_clock())
+def _compare(command: BaseCommand, evidence: Evidence, *, keep_record: bool) -> int:
+    comparison = compare_site(retention=evidence.retention, keep_record=keep_record, now=read_clock())
     for orphan in comparison.orphans:
         command.stdout.write(f"Reconciliation: {orphan}.")
-    if not comparison.orphans:
+    if comparison.retired:
         command.stdout.write(
-            "Reconciliation: every dispense, review, override, prescription and patient has its entry, and the reverse."
+            f"Reconciliation: {comparison.retired:,} rows are as old as entries that were retired by two people's signatures, and compared with nothing."
+        )
+    if not comparison.orphans:
+        rows = "other dispense" if comparison.retired else "dispense"
+        command.stdout.write(
+            f"Reconciliation: every {rows}, review, override, prescription and patient has its entry, and the reverse."
         )
     for difference in filter(None, (comparison.unreleased, *comparison.objects)):
         command.stdout.write(f"Catalogue: {difference}.")

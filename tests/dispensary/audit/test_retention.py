@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shlex
+import time
 from collections.abc import Callable
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,15 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
+from dispensary.actions import dispenses
 from dispensary.audit import retention
-from dispensary.audit.checks import live
+from dispensary.audit.checks import live, verification
+from dispensary.audit.checks.reconcile import Kind
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, log_of, raw_connection
 from dispensary.audit.sealing import service
 from dispensary.audit.sealing.state import StateFolder
-from dispensary.models import AuditEntry, LogExport, LogExportPart, Pharmacy, StaffMember, StaffRole
+from dispensary.models import AuditEntry, Dispense, LogExport, LogExportPart, Patient, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.signing import RETENTION, sign_file, trust_signers
 from tests.site import Database
@@ -34,13 +38,14 @@ Write = Callable[..., UUID]
 
 
 class SealedPharmacy:
-    """A pharmacy with a sealed log, a manager and a pharmacist."""
+    """A pharmacy with a sealed log, a manager and a pharmacist. `begin` writes its first entries."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, begin: Callable[[StaffMember], None] = lambda _: None) -> None:
         self.write = write
         self.pharmacy: Pharmacy = make.pharmacy()
         self.manager: StaffMember = make.staff(self.pharmacy, StaffRole.MANAGER)
         self.pharmacist: StaffMember = make.staff(self.pharmacy, StaffRole.PHARMACIST)
+        begin(self.pharmacist)
         for number in range(20):
             write(self.pharmacy, patient=f"patient-{number % 4}")
         self.seal()
@@ -320,8 +325,8 @@ def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoi
 class OldSealedPharmacy(SealedPharmacy):
     """A sealed pharmacy with its first ten entries recorded in January 2020, as a log of many years would have them."""
 
-    def __init__(self, write: Write, database: Database) -> None:
-        super().__init__(write)
+    def __init__(self, write: Write, database: Database, begin: Callable[[StaffMember], None] = lambda _: None) -> None:
+        super().__init__(write, begin)
         with database.connect("owner") as owner:
             for parent in ("body", "entry"):
                 owner.execute(
@@ -381,6 +386,64 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
     # The export alone still proves what left.
     bundle_report = verify.verify_bundle(tmp_path / "log.zip", keys=verify.read_keys(tmp_path / "vkey", 1))
     assert bundle_report.exit in (verify.OK, verify.INCOMPLETE)
+
+
+def retire_january(old: OldSealedPharmacy, folder: Path) -> None:
+    """Export the log, let two people sign, state the retirement, and drop January 2020."""
+    vkey = folder / "vkey"
+    vkey.write_text(str(service.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
+    authority = authorise(
+        old, "retire", month="2020-01", bundle=exported(old, old.row, folder), vkey=vkey, **{"keep-days": 2190}
+    )
+    call_command("audit", "retire", "state", str(authority), stdout=StringIO())
+    old.seal()
+    call_command("audit", "retire", "drop", "--month", "2020-01", stdout=StringIO())
+
+
+def test_rows_whose_entries_were_retired_are_counted_and_no_fault(
+    sealed: SealedPharmacy, write: Write, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Dispense] = []
+
+    def dispense(by: StaffMember) -> None:
+        """Make rows with the keys of January 2020."""
+        january = dt.datetime(2020, 1, 15, tzinfo=dt.UTC)
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time_ns", lambda: int(january.timestamp()) * 10**9)
+            order = make.prescription(make.patient(by.pharmacy))
+            done = dispenses.dispense(
+                prescription=order, quantity=Decimal(42), pack=make.pack(), key="k1", by=by.actor(), now=make.NOW
+            )
+        assert isinstance(done, Dispense), done
+        rows.append(done)
+
+    def faults(**more: Any) -> set[tuple[Kind, str]]:
+        comparison = verification.compare_site(keep_record=False, now=timezone.now(), **more)
+        retired.append(comparison.retired)
+        own = {str(row.pk), str(row.review_id), str(row.patient_id), str(row.prescription_id), *map(str, newer)}
+        return {(orphan.kind, orphan.table) for orphan in comparison.orphans if orphan.id in own}
+
+    retired, newer = list[int](), list[UUID]()
+    make.products()
+    old = OldSealedPharmacy(write, database, dispense)
+    (row,) = rows
+    assert row.audit_entry in AuditEntry.objects.filter(pharmacy=old.pharmacy.pk, seq__lte=10).values_list(
+        "entry_id", flat=True
+    )
+    assert faults() == set()
+    retire_january(old, tmp_path)
+    assert old.check().exit == verify.OK
+    assert faults() == set()
+    assert retired[1] - retired[0] == 5, "patient, order, its review and that of the dispense, dispense"
+
+    # One signature is none, and what came later or names another's entry has no excuse.
+    assert faults(retention=RETENTION[:1]) == {
+        (Kind.NO_ENTRY, "patient"), (Kind.NO_ENTRY, "prescription"), (Kind.NO_ENTRY, "review"),
+        (Kind.NO_ENTRY, "dispense"), (Kind.OTHER, "dispense"),
+    }  # fmt: skip
+    later = Patient.objects.create(pharmacy=old.pharmacy, identifier="X1", family_name="Nobody")
+    newer.append(later.pk)
+    assert faults() == {(Kind.NO_ENTRY, "patient")}
 
 
 def test_the_oldest_month_goes_first(sealed: SealedPharmacy) -> None:
