@@ -1,4 +1,4 @@
-"""The table of Django's database cache, as a model so that `migrate` makes it, and people's PINs."""
+"""The table of Django's database cache, as a model so that `migrate` makes it, people's PINs, and when a manager signed them out."""
 
 from django.conf import settings
 from django.db import models
@@ -28,3 +28,13 @@ class Pin(models.Model):
 
     def __str__(self) -> str:
         return f"PIN of {self.user_id}"
+
+
+class SignOut(models.Model):
+    """The last time that a manager signed a person out somewhere. Full sign-ins from before count no longer for their PIN."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sign-out of {self.user_id}"

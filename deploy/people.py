@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from deploy.models import Pin
+from deploy.models import Pin, SignOut
 from dispensary import policies
 from dispensary.actions.people import record_ended_session, record_sign_in_change
 from dispensary.actions.signatures import forget_attempts
@@ -68,13 +68,14 @@ def signed_in(request: HttpRequest, visit: Visit) -> HttpResponse:
 @at_counter(policies.may_change_settings)
 @transaction.atomic
 def sign_out(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
-    """End one sign-in of somebody who works here."""
+    """End one sign-in of somebody who works here, and what their PIN may do after the full sign-ins until now."""
     session = UserSession.objects.filter(pk=pk).first()
     members = visit.pharmacy.staff.select_related("user", "pharmacy")
     member = None if session is None else members.filter(user_id=session.user_id).first()
     if session is None or member is None:
         raise NotFound("Nobody of this pharmacy is signed in there.")
     record_ended_session(member=member, by=visit.by, now=visit.now)
+    SignOut.objects.update_or_create(user_id=session.user_id, defaults={"at": visit.now})
     session.end()
     messages.success(request, f"{member.display_name} was signed out there.")
     return redirect("signed-in")

@@ -1,7 +1,7 @@
 """PINs: a person sets one, and takes a counter over with it and a code of their app where they signed in in full on that day.
 
 A PIN signs nothing and changes nothing in an account: both ask for the password or a passkey. A full sign-in is noted in the browser's session on the
-server, which is carried from one person at the counter to the next and ends with the shift.
+server, which is carried from one person at the counter to the next and ends with the shift, or when a manager signs the person out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from deploy.accounts import client_address
-from deploy.models import Pin
+from deploy.models import Pin, SignOut
 from deploy.proofs import is_right_code
 from dispensary.actions import signatures
 from dispensary.actions.access import record_refused_sign_in
@@ -205,7 +205,7 @@ def note_sign_in(request: HttpRequest, user: User, now: datetime) -> None:
 def members_to_switch(request: HttpRequest, now: datetime) -> list[StaffMember]:
     """Return who may take this counter over by PIN: people with a PIN and an app, of the pharmacy of whoever left it, who signed in here today.
 
-    A password that was changed since ends it.
+    A password that was changed since ends it, and a manager who signed the person out, wherever.
     """
     noted = request.session.get(SIGNED_IN_HERE_KEY, {})
     pharmacy_id, _ = request.session.get(OPEN_WORK_KEY, ("", {}))
@@ -218,13 +218,19 @@ def members_to_switch(request: HttpRequest, now: datetime) -> list[StaffMember]:
         user__is_active=True,
         user__in=Pin.objects.filter(user_id__in=with_app).values("user_id"),
     ).select_related("user", "pharmacy")
-    return [member for member in members if _is_of_today(member, noted[str(member.user_id)], now)]
+    sign_outs = dict(SignOut.objects.filter(user_id__in=noted).values_list("user_id", "at"))
+    return [
+        member
+        for member in members
+        if _is_in_force(member, noted[str(member.user_id)], sign_outs.get(member.user_id), now)
+    ]
 
 
-def _is_of_today(member: StaffMember, entry: list[str], now: datetime) -> bool:
-    moment, session_hash = entry
-    is_today = member.pharmacy.local_day(datetime.fromisoformat(moment)) == member.pharmacy.local_day(now)
-    return is_today and constant_time_compare(session_hash, member.user.get_session_auth_hash())
+def _is_in_force(member: StaffMember, entry: list[str], signed_out_at: datetime | None, now: datetime) -> bool:
+    moment, session_hash = datetime.fromisoformat(entry[0]), entry[1]
+    is_today = member.pharmacy.local_day(moment) == member.pharmacy.local_day(now)
+    is_before = signed_out_at is not None and moment <= signed_out_at
+    return is_today and not is_before and constant_time_compare(session_hash, member.user.get_session_auth_hash())
 
 
 def sign_in(request: HttpRequest) -> HttpResponseBase:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.usersessions.models import UserSession
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -222,3 +223,21 @@ def test_who_has_no_app_is_sent_to_add_one(here: Pharmacy) -> None:
     assert "Add the app first" in client.get(reverse("pin")).content.decode()
     assert client.post(reverse("pin"), {"pin": PIN, "again": PIN}).status_code == 200
     assert not Pin.objects.exists()
+
+
+def test_a_manager_who_signs_somebody_out_ends_the_pin_until_the_next_full_sign_in(
+    counter: Client, pat: Person, here: Pharmacy
+) -> None:
+    elsewhere, manager = Client(), Person(here, StaffRole.MANAGER)
+    pat.sign_in(elsewhere)
+    assert pat.switch(counter).status_code == 302, "signed in elsewhere, too, the PIN still works here"
+    counter.post(reverse("counter:leave"))
+    desk = Client()
+    manager.sign_in(desk)
+    session = UserSession.objects.get(session_key=elsewhere.session.session_key)
+    assert desk.post(reverse("sign-out-person", args=[session.pk])).status_code == 302
+    assert elsewhere.get(reverse("counter:queue")).status_code == 302
+    assert pat.switch(counter)["Location"].startswith("/accounts/login/") and who(counter) is None
+    pat.sign_in(counter)
+    counter.post(reverse("counter:leave"))
+    assert pat.switch(counter)["Location"] == "/day"
