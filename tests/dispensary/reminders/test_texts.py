@@ -94,6 +94,15 @@ def test_with_its_link_and_the_replies_it_takes_a_plain_text_message_fits_two_se
     assert counted.count <= most and counted.alphabet == alphabet
 
 
+@pytest.mark.parametrize("kind", ["last_day", "ready", "owing_ready", "prescriber_asked"])
+def test_a_short_text_in_the_united_states_fits_one_segment_with_its_link(kind):
+    written = text(
+        ReminderKind(kind), "en", detailed=False, day=date(2026, 9, 23), sender="Prairie Pharmacy", phone="(555) 010-0999"
+    )  # fmt: skip
+    link = "https://rx.prairie.example/m/AbCdEfGhIjKl"
+    assert count_segments(f"{written.body} {link} {written.opt_out}").count == 1
+
+
 @pytest.mark.parametrize("language", ["en", "es", "fr"])
 def test_the_answers_to_requests_cost_no_more_for_their_accents(language):
     for answer in (request_answer(language, "City Pharmacy"), who_answer(language, "City Pharmacy", "A A.C., B B.C.")):
