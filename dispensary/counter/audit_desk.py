@@ -69,7 +69,7 @@ class FilterForm(PeriodForm):
     """Filters of the search. A GET form, so that its address can be mailed; it names people by number only."""
 
     action = forms.ChoiceField(
-        label="What", required=False, choices=[("", "Anything"), *((e.value, e.value) for e in Event)]
+        label="What", required=False, choices=[("", "Anything"), *((event.value, event.label) for event in Event)]
     )
     actor = forms.ChoiceField(label="Who", required=False)
     rule = forms.CharField(

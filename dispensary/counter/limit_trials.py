@@ -16,7 +16,7 @@ from dispensary import policies
 from dispensary.actions import limit_trials
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import ClosedPeriodForm
-from dispensary.counter.log_lines import rule_title
+from dispensary.counter.log_lines import place_title, rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
@@ -42,7 +42,7 @@ class TrialForm(ClosedPeriodForm):
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
         super().__init__(*args, visit=visit, **kwargs)
         cast("forms.ChoiceField", self.fields["line"]).choices = [
-            (line.digest, f"{line.place}{f', {line.ages}' if line.ages else ''}: {line.value} {line.unit}")
+            (line.digest, f"{place_title(line.place)}{f', {line.ages}' if line.ages else ''}: {line.value} {line.unit}")
             for line in limit_trials.changeable_lines(visit.pharmacy, visit.today)
         ]
 
@@ -66,7 +66,8 @@ def trials(request: HttpRequest, visit: Visit) -> HttpResponse:
             else:
                 messages.success(request, "The decisions of these days are asked again. This page says how far it is.")
                 return redirect("counter:audit-trial", trial.pk)
-    rows = LimitTrial.objects.filter(pharmacy=visit.pharmacy)[:MOST_LISTED]
+    newest = LimitTrial.objects.filter(pharmacy=visit.pharmacy)[:MOST_LISTED]
+    rows = [(place_title(row.place), row) for row in newest]
     context = {"form": form, "rows": rows, "standing": read_standing(visit)}
     return render_page(request, visit, "audit_trials.html", context, errors=errors, status=422 if errors else 200)
 
@@ -80,6 +81,7 @@ def trial(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         raise Http404("There is no such trial here.")
     result = row.result
     context = {
+        "title": place_title(row.place),
         "trial": row,
         "result": result,
         "rules": [(rule_title(code), severity, *numbers) for code, severity, *numbers in result.get("rules", ())],

@@ -55,6 +55,13 @@ def rule_title(code: str) -> str:
     return code.replace("-", " ").capitalize()
 
 
+def place_title(place: str) -> str:
+    """Return the place of a number in a profile as words: `Daily maximum: grace`; `All rules: max mg per day` for a shared one."""
+    section, _, name = place.removeprefix("rules.").rpartition(".")
+    title = "All rules" if section == "terms" else rule_title(section)
+    return f"{title}: {name.replace('_', ' ')}"
+
+
 def reason_words(code: str | None) -> str:
     """Return a reason code as words; the code itself where it is none of ours."""
     return _REASONS.get(code or "", code or "")

@@ -21,6 +21,10 @@ class Outcome(StrEnum):
     FAILURE = "failure"
 
 
+_THINGS = ("prescription", "bag", "dispense", "reminder")
+"""Subjects that the code of an event names."""
+
+
 class Event(StrEnum):
     """An action as the log names it.
 
@@ -35,6 +39,19 @@ class Event(StrEnum):
         member._value_ = value
         member.sentence = sentence
         return member
+
+    @property
+    def label(self) -> str:
+        """The sentence without who, whom and why, for a list of events: `Handed over a dispense to a patient`."""
+        words = self.sentence.rstrip(".")
+        for part in ("{by} ", "{by}, with {second}, "):
+            words = words.removeprefix(part)
+        for part in (": {reason}", ": {rules}", ": {subject}"):
+            words = words.removesuffix(part)
+        thing = self.partition(".")[0]
+        subject = f"a {thing}" if thing in _THINGS and thing not in words else "…"
+        words = words.format(patient="a patient", subject=subject, rules="a finding", second="another person")
+        return words[:1].upper() + words[1:]
 
     PRESCRIPTION_RECEIVED = "prescription.received", "{by} took in {subject} for {patient}."
     PRESCRIPTION_CANCELLED = "prescription.cancelled", "{by} cancelled {subject} of {patient}."

@@ -44,6 +44,15 @@ def test_filters_narrow_and_stay_in_the_address(desk: Client, auditor: StaffMemb
     assert page.context["count"].value == 1
 
 
+def test_the_filter_names_each_event_in_words_of_its_own(desk: Client) -> None:
+    choices = dict(desk.get(reverse("counter:audit")).context["form"].fields["action"].choices)
+    assert choices["dispense.completed"] == "Handed over a dispense to a patient"
+    assert choices["auth.refused"] == "A sign-in as … was refused"
+    assert choices["audit.retired"] == "Retired old entries of this log"
+    assert len(set(choices.values())) == len(choices)
+    assert not [words for words in choices.values() if "{" in words or "_" in words]
+
+
 @pytest.mark.parametrize("name", ["patient", "since", "until", "actor", "action", "outcome"])
 def test_an_unreadable_filter_is_an_error_at_its_field(desk: Client, name: str) -> None:
     page = desk.get(reverse("counter:audit"), {name: "nonsense"})
