@@ -29,6 +29,7 @@ from dispensary.audit.sealing import service
 from dispensary.audit.sealing.state import StateFolder
 from dispensary.models import AuditEntry, Dispense, LogExport, LogExportPart, Patient, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.audit.checks.test_reconcile import copy_of
 from tests.dispensary.audit.signing import RETENTION, sign_file, trust_signers
 from tests.site import Database
 
@@ -444,6 +445,8 @@ def test_rows_whose_entries_were_retired_are_counted_and_no_fault(
     later = Patient.objects.create(pharmacy=old.pharmacy, identifier="X1", family_name="Nobody")
     newer.append(later.pk)
     assert faults() == {(Kind.NO_ENTRY, "patient")}
+    newer[:] = [copy_of(row).pk]
+    assert faults() == {(Kind.NO_ENTRY, "dispense"), (Kind.OTHER, "dispense")}
 
 
 def test_the_oldest_month_goes_first(sealed: SealedPharmacy) -> None:
