@@ -123,13 +123,9 @@ class Courses:
         course.advance(self.day, self.facts.habits.new_after)
         return course.cover_end().uncovered
 
-    def named(self, name: str) -> Course | None:
-        """Return the latest course of that name, or that an order or supply of that name feeds; an open one first."""
-        fed = [course for course in self.courses if course.is_fed_by(name)]
-        if not fed:
-            return None
-        self.open_courses()
-        return next((course for course in reversed(fed) if course.is_open), fed[-1])
+    def named(self, name: str) -> list[Course]:
+        """Return the open courses of that name, or that an order or supply of that name feeds, oldest first."""
+        return [course for course in self.open_courses() if course.is_fed_by(name)]
 
     def fed_by(self, source: str) -> Course | None:
         """Return the latest course that an order or a recorded supply fed; an open one first."""
@@ -176,10 +172,7 @@ class Courses:
                 replaced.replaced_by = course
 
     def _targets(self, name: str) -> list[Course]:
-        if name == "all":
-            return self.open_courses()
-        course = self.named(name)
-        return [] if course is None or not course.is_open else [course]
+        return self.open_courses() if name == "all" else self.named(name)
 
     def stop(self, decision: Decision) -> None:
         """End the courses that a decision stops."""
@@ -205,10 +198,10 @@ class Courses:
         elif decision.kind is DecisionKind.COUNTED:
             self._count(decision)
         elif decision.kind is DecisionKind.MOVED:
-            for course in self._targets(decision.object):
+            for course in self._targets(decision.object)[-1:]:
                 self._move(course, decision.days or 0)
         elif decision.mg is not None:
-            for course in self._targets(decision.object):
+            for course in self._targets(decision.object)[-1:]:
                 course.reported.append((self.day, decision.mg))
 
     def _count(self, decision: Decision) -> None:
@@ -220,7 +213,7 @@ class Courses:
                 supply = Supply(f"{order.id} counted {decision.on}", decision.on, order.id, tablets)
                 self.hand_over(supply)
             return
-        for course in self._targets(decision.object):
+        for course in self._targets(decision.object)[-1:]:
             for segment in course.segments:
                 segment.empty()
             fed = [segment for segment in course.segments if segment.source == decision.object]

@@ -59,7 +59,7 @@ def relation_to_courses(state: Courses, asked: Asked, supply: Supply | None = No
     decided = _decided(state, asked, own, supply)
     relation = _relation(state, asked, own, supply, running, decided)
     if relation.relation is Relation.UNKNOWN and supply is not None:
-        late = _decided(state, asked, own, supply, is_late=True)
+        late = _decided(state, asked, own, supply, is_late=True) | decided
         if late != decided:
             return _relation(state, asked, own, supply, running, late)
     return relation
@@ -92,9 +92,13 @@ def _decided(
     latest: dict[Course, Decision] = {}
     for decision in about:
         name = decision.object if decision.subject == asked.id else decision.subject
-        course = None if name is None else state.named(name)
-        if course is not None and course.is_open and course is not own:
-            latest[course] = decision
+        for course in state.named(str(name)):
+            before = latest.get(course)
+            names = () if before is None or before.on != decision.on else (before.object, before.subject)
+            if name != course.name and course.name in names:
+                continue  # that one names the course itself, not an order that feeds it and others
+            if course is not own:
+                latest[course] = decision
     return latest
 
 
@@ -213,8 +217,8 @@ def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Cours
     """
     rows = {course: _Row(4, Relation.BESIDE, frozen.how) for course in running}
     for name in frozen.to:
-        course = state.named(name)
-        if course is not None and (course.is_open or course.ended_on == state.day):
+        fed = [c for c in state.courses if c.is_fed_by(name) and (c.is_open or c.ended_on == state.day)]
+        for course in [c for c in fed if c.name == name] or fed[-1:]:
             rows[course] = _Row(4, frozen.relation, frozen.how)
     return rows
 

@@ -332,7 +332,8 @@ class Reference:
             if any(decision.tablets or ()):
                 self.hand_over(Supply(f"{decision.object} counted", self.day, decision.object, decision.tablets))
             return
-        for course in self.named_by(decision.object):
+        courses = self.named_by(decision.object)
+        for course in courses if decision.kind is DecisionKind.STOPPED else courses[-1:]:
             if decision.kind is DecisionKind.STOPPED:
                 self.end(course, "stopped")
             elif decision.kind is DecisionKind.TAKES:
@@ -452,8 +453,8 @@ class Reference:
         replaced = courses if relation is Relation.CHANGES else replaced_by_decision
         if replaced:
             course.ends = [other.name for other in replaced]
-            beside = [d for d in self.decided(source, supply) if d.kind is DecisionKind.BESIDE]
-            settled = {other.name for d in beside for other in self.named_by(self.object_of(d, source))}
+            decided = self.decided(source, supply).items()
+            settled = {name for name, decision in decided if decision.kind is DecisionKind.BESIDE}
             unknown = unknown | {name for other in replaced for name in other.unknown} - settled
         for other in self.open():
             if other.name in unknown and other.name not in course.ends:
@@ -469,8 +470,8 @@ class Reference:
         What goes on beside it by a decision no longer takes its place.
         """
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
-        for decision in self.decided(source, supply, is_late=is_unknown):
-            for other in self.named_by(self.object_of(decision, source)):
+        for name, decision in self.decided(source, supply, is_late=is_unknown).items():
+            for other in [c for c in self.courses if c.name == name]:
                 if decision.kind is DecisionKind.REPLACES and other is not own:
                     own.ends.append(other.name)
                     first_on = max(self.day, own.first_on, decision.starts_on or self.day)
@@ -488,9 +489,10 @@ class Reference:
     def object_of(self, decision: Decision, source: str) -> str:
         return decision.object if decision.subject == source else str(decision.subject)
 
-    def decided(self, source: str, supply: Supply | None, is_late: bool = False) -> list[Decision]:
-        """Return the decisions about an order or recorded supply, newest first: the last about each course counts.
+    def decided(self, source: str, supply: Supply | None, is_late: bool = False) -> dict[str, Decision]:
+        """Return the last decision about an order or recorded supply and each course, by the course's name.
 
+        Of one day that which names the course itself counts before one that names an order that feeds it and others.
         A decision settles the latest hand-over before it and those after it; with `is_late` also an earlier one.
         """
         about = [d for d in self.decisions if d.kind in PAIRS and d.subject == source]
@@ -503,9 +505,13 @@ class Reference:
             about = [d for d in about if self.settles(d, supply, source)]
         latest: dict[str, Decision] = {}
         for decision in sorted(about, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")):
-            for course in self.named_by(self.object_of(decision, source)):
-                latest[course.name] = decision
-        return list(latest.values())
+            name = self.object_of(decision, source)
+            for course in self.named_by(name):
+                last = latest.get(course.name)
+                is_exact = last is not None and self.object_of(last, source) == course.name
+                if last is None or last.on != decision.on or not is_exact or name == course.name:
+                    latest[course.name] = decision
+        return latest | self.decided(source, supply) if is_late else latest
 
     def settles(self, decision: Decision, supply: Supply, source: str) -> bool:
         own_supplies = [s for s in self.facts.supplies if (s.order or s.id) == source]
@@ -516,11 +522,11 @@ class Reference:
 
     def decided_start(self, source: str, supply: Supply) -> date | None:
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
-        days = [d.starts_on for d in self.decided(source, supply, is_late=is_unknown)]
+        days = [d.starts_on for d in self.decided(source, supply, is_late=is_unknown).values()]
         return max([day for day in days if day is not None], default=None)
 
     def named_by(self, name: str) -> list[Course]:
-        """Return the open courses of a name, or the latest fed by an order or supply of that name."""
+        """Return the open courses of a name, or fed by an order or supply of that name, oldest first."""
         if name == "all":
             return self.open()
         fed = [
@@ -530,7 +536,7 @@ class Reference:
             or any(segment.source == name for segment in course.segments)
             or any(supply.id == name for supply in course.supplies)
         ]
-        return fed[-1:]
+        return fed
 
     def ahead(self, course: Course) -> tuple[Reference, Course]:
         """Return copies of this state and of a course of it, or of one that is not in it yet, to count on."""
@@ -583,8 +589,8 @@ class Reference:
         if mine:
             planned = self.planned_before(mine[-1], source) if supply is None else []
             if supply is None:
-                settled = {self.object_of(d, source) for d in self.decided(source, None)}
-                planned = [c for c in planned if not any(c in self.named_by(name) for name in settled)]
+                settled = self.decided(source, None)
+                planned = [c for c in planned if c.name not in settled]
             if planned:
                 return Relation.UNKNOWN, How.OUTDATED, planned
             if not any(c.first_on > self.day or self.is_running_this_morning(c) for c in [*self.open()]):
@@ -597,9 +603,9 @@ class Reference:
         return answer
 
     def relate_new(
-        self, source: str, own: list[Course], decisions: Sequence[Decision]
+        self, source: str, own: list[Course], decisions: Mapping[str, Decision]
     ) -> tuple[Relation, How | None, list[Course]]:
-        kinds = {c.name: PAIRS[d.kind] for d in decisions for c in self.named_by(self.object_of(d, source))}
+        kinds = {name: PAIRS[decision.kind] for name, decision in decisions.items()}
         is_outdated = bool(own) and own[-1].ended_why in {"replaced", "stopped"}
         about = [c for c in self.open() if c in self.live() or c.name in kinds]
         self.unsettled, self.replaced_by_decision = set(), []

@@ -168,6 +168,13 @@ def calls(uncovered: int) -> list[tuple[str, int]]:
     ]
 
 
+TWICE_OPEN = (
+    [order("A", 45, "dr-b"), order("B", 30), order("C", 60, "dr-b")],
+    [given("B", -50, 168), given("A", -45, 126, back=-35), given("B", -40, 168)],
+    [said("replaces", "B", -45, "A")],
+)
+"""Two open courses of one order: one that goes on after the return of what had replaced it, one handed over meanwhile."""
+
 SITUATIONS = [
     Situation(
         "S01 an increase that names the order it replaces, of another prescriber",
@@ -1061,6 +1068,26 @@ SITUATIONS = [
         [given("A", -20, 84), given("B", 0, 126)],
         [said("stopped", "all")],
         expected={"mg 0": 45, "high 0": 45, "ended": {"A": ("stopped", 0)}},
+    ),
+    Situation(
+        "S86 a dose takes the place of an order of which two courses are open",
+        TWICE_OPEN[0],
+        [*TWICE_OPEN[1], given("C", 0, 168)],
+        [*TWICE_OPEN[2], said("replaces", "B", 0, "C")],
+        expected={"mg -1": 60, "running 0": "C", "mg 0": 60, "high 0": 60},
+    ),
+    Situation(
+        "S87 an order of which two courses are open is stopped",
+        *TWICE_OPEN[:2],
+        [*TWICE_OPEN[2], said("stopped", "B")],
+        expected={"mg -1": 60, "running 0": "", "high 0": 0, "messages": []},
+    ),
+    Situation(
+        "S88 in the place of one of two open courses of an order, beside the other",
+        TWICE_OPEN[0],
+        [*TWICE_OPEN[1], given("C", 0, 168)],
+        [*TWICE_OPEN[2], said("replaces", "B", 0, "C"), said("beside", "B@2026-10-22", 0, "C")],
+        expected={"running 0": "B@2026-10-22 C", "mg 0": 90},
     ),
     Situation(
         "S61 a planned start that is moved",
