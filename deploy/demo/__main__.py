@@ -50,6 +50,7 @@ def tell(site: DemoSite) -> list[str]:
     from deploy.demo import people
     from deploy.demo.client import Client
     from deploy.demo.story import Story
+    from deploy.demo.waiting import leave_waiting
     from dispensary.models import Pharmacy
 
     now = timezone.now()
@@ -57,6 +58,7 @@ def tell(site: DemoSite) -> list[str]:
     tess, paul = (Client(site.address, people.token_for(name)) for name in ("tess", "paul"))
     story = Story(tess, paul, site.folder, harbour.local_day(now))
     story.tell()
+    leave_waiting(story)
     deliver(site, story)
     prove(site, story, harbour)
     return story.failures
@@ -120,8 +122,12 @@ def prove(site: DemoSite, story: Story, harbour: Pharmacy) -> None:
 
 def invite(site: DemoSite) -> None:
     """Say where it is and what to try."""
-    from deploy.demo import people
+    from django.utils import timezone
 
+    from deploy.demo import people
+    from deploy.demo.waiting import print_packs
+
+    print_packs(timezone.localdate())
     print(
         f"\nDispensary is open at {site.address}  (password of every account, without the quotes: “{people.PASSWORD}”)"
     )

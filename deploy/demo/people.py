@@ -61,14 +61,34 @@ ACCOUNTS = (
     Account("aude", "Aude Bernard", StaffRole.AUDITOR, HARBOUR, "read the trail of a dispense; she can change nothing"),
     Account("pete", "Pete Harlan", StaffRole.PHARMACIST, PRAIRIE, "find that Harbour's patients are not his to see"),
 )
-ALL_KNOWN: Mapping[str, Any] = {
-    "birth_date": "1968-02-17",
+_ALL_KNOWN: Mapping[str, Any] = {
     "sex": "female",
     "weight_kg": 71,
     "egfr": 92,
     **NOTHING_TO_FIND,
 }
 """Facts under which a usual dose raises nothing."""
+_BIRTH_DATES: Mapping[str, str] = {
+    "Ada": "1971-09-30",
+    "Ben": "1979-04-12",
+    "Iris": "1988-05-03",
+    "Ivo": "1975-12-21",
+    "Jo": "1969-08-14",
+    "Lena": "1992-01-27",
+    "Max": "1983-11-08",
+    "Nora": "1966-07-19",
+    "Olga": "1973-03-25",
+    "Ruth": "1986-10-02",
+    "Samir": "1977-06-11",
+    "Tom": "1990-02-05",
+    "Vera": "1968-02-17",
+}
+
+
+def facts_of(given_name: str) -> dict[str, Any]:
+    """Return the facts of one of the demo's patients: a date of birth of their own, and nothing that raises a finding."""
+    return {**_ALL_KNOWN, "birth_date": _BIRTH_DATES[given_name]}
+
 
 _ZONES = (
     "Europe/London",
@@ -164,7 +184,7 @@ def owe_messages(now: datetime) -> dict[str, str]:
             family_name="Okafor" if name == "Ada" else "Whitfield",
             given_name=name,
             time_zone=zone,
-            facts=ALL_KNOWN,
+            facts=facts_of(name),
             by=pharmacist,
             now=then,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.client import Answer, Client
-from deploy.demo.people import ALL_KNOWN, PASSWORD, TEN_MG, TWENTY_FIVE_MG
+from deploy.demo.people import PASSWORD, TEN_MG, TWENTY_FIVE_MG, facts_of
 
 PRESCRIBER = {"identifier": "C1234567", "name": "Dr Grace Mwangi", "phone": "+44 20 7946 0000"}
 _MARK = {
@@ -207,7 +207,7 @@ class Story:
             "history": history or [],
         }
         if patient is None:
-            case["patient"] = dict(ALL_KNOWN)
+            case["patient"] = facts_of(given)
         body = {"patient": who, "prescriber": PRESCRIBER, "case": case} | ({"replaces": replaces} if replaces else {})
         answer = self.technician.post("prescriptions/", body)
         self.expect(answer.status == 201, f"the order is taken in (it was: {answer.status} {_detail(answer)})")
@@ -230,7 +230,7 @@ class Story:
             "identifier": f"S-{secrets.token_hex(3)}",
             "family_name": family,
             "given_name": given,
-            "facts": dict(ALL_KNOWN),
+            "facts": facts_of(given),
         }
         answer = self.technician.post("patients/", patient_body)
         self.expect(answer.status == 201, f"{given} {family} is registered ({answer.status} {_detail(answer)})")

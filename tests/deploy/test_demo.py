@@ -69,7 +69,8 @@ def test_story_comes_out_as_told_and_nothing_stays_behind(run_dir: Path, turn: s
     assert "!!" not in output
     assert "the log verifies again" in output
     assert "E-mail to ada" in output
-    assert len(list((run_dir / "labels").glob("*.pdf"))) == 5
+    assert output.count("Left for you") == 3
+    assert len(list((run_dir / "labels").glob("*.pdf"))) == 6
     assert wait_until(lambda: not running(run_dir), 15, lambda: str(running(run_dir)))
 
 
