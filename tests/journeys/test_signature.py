@@ -142,6 +142,8 @@ def test_a_second_pharmacist_signs_from_an_own_session_what_waits_in_their_list(
         sign_first(window, pharmacist, too_high)
         window.go(reverse("counter:check", args=[too_high.pk]))
         expect(window.page.get_by_text("needs a second pharmacist")).to_be_visible()
+        window.page.keyboard.press("F9")
+        expect(window.page.locator("article.d-finding:focus")).to_contain_text("Waits for a second pharmacist.")
     with open_window(browser, live_server.url) as window:
         page = window.page
         sign_in(window, colleague)
