@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model, user_logged_in, user_logged_out
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import RequestFactory
 
 from dispensary import audit
@@ -14,7 +15,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def request_from_counter():
-    return RequestFactory().get("/", REMOTE_ADDR="10.1.2.3")
+    request = RequestFactory().get("/", REMOTE_ADDR="10.1.2.3")
+    request.session = SessionStore()
+    return request
 
 
 def test_a_sign_in_and_out_stands_in_the_log_of_each_of_the_persons_pharmacies(request_from_counter):
