@@ -93,9 +93,11 @@ def test_who_signed_in_here_today_goes_on_by_pin_and_code_with_what_is_open(coun
     assert pat.switch(counter)["Location"] == "/day"
     assert who(counter) == str(pat.member.user_id)
     assert counter.get("/day").context["typed"] == [["words", "half a sentence"]]
-    entry = AuditEntry.objects.filter(action=audit.Event.SIGNED_IN, actor=f"user:{pat.member.user_id}").latest("seq")
-    (line,) = audit.lines([entry], pat.member.pharmacy_id)
-    assert (line.body or {})["method"] == BACKEND
+    entries = AuditEntry.objects.filter(
+        pharmacy=pat.member.pharmacy_id, action=audit.Event.SIGNED_IN, actor=f"user:{pat.member.user_id}"
+    )
+    methods = [(line.body or {})["method"] for line in audit.lines(entries, pat.member.pharmacy_id)]
+    assert len(methods) == 2 and methods.count(BACKEND) == 1
 
 
 def test_neither_pin_nor_code_alone_lets_anybody_in(counter: Client, pat: Person) -> None:
