@@ -48,6 +48,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
 from dispensary.models.sealed import text_digest
+from dispensary.proof import Proof
 
 SHORTEST, LONGEST = 6, 12
 """Digits of a PIN [D]."""
@@ -162,14 +163,9 @@ def pin(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 def _sign(visit: Visit, form: PinForm, signature: SignatureForm) -> list[ErrorLine] | HttpResponse:
     """Set the PIN, or return the errors, or what a passkey is asked."""
-    errors = form_error_lines(form) + form_error_lines(signature)
-    if signature.is_beginning:
-        return signature.answer_passkey(errors)
-    if errors:
-        return errors
-    proof, errors = signature.prove()
-    if proof is None:
-        return errors
+    proof = signature.take_proof(form_error_lines(form) + form_error_lines(signature))
+    if not isinstance(proof, Proof):
+        return proof
     try:
         with transaction.atomic():
             signatures.use(nonce=signature.cleaned_data["nonce"], by=visit.by, now=visit.now)

@@ -22,6 +22,7 @@ from dispensary.counter.settings import LABELS
 from dispensary.counter.signing import SignatureForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
+from dispensary.proof import Proof
 
 
 class LimitsForm(StyledForm):
@@ -83,13 +84,9 @@ def sign(visit: Visit, form: LimitsForm, signature: SignatureForm) -> list[Error
     ]
     errors += form_error_lines(signature)
     typed = () if errors else (*sorted(form.cleaned_data["lines"]), form.cleaned_data["review_on"].isoformat())
-    if signature.is_beginning:
-        return signature.answer_passkey(errors, *typed)
-    if errors:
-        return errors
-    proof, errors = signature.prove(*typed)
-    if proof is None:
-        return errors
+    proof = signature.take_proof(errors, *typed)
+    if not isinstance(proof, Proof):
+        return proof
     try:
         actions.sign_limits(
             pharmacy=visit.pharmacy,

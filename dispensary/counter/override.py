@@ -37,6 +37,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.handover import order_number
 from dispensary.models import UNUSED_STATES, Override, Prescription
+from dispensary.proof import Proof
 
 SETTLED_BY_CHOICE = ("supply-relation", "outdated-order")
 """Findings that a choice answers; no override is signed for them."""
@@ -131,7 +132,7 @@ def sign_answers(
     lines += [line for form in signing.answers for line in form_error_lines(form)]
     lines += form_error_lines(signing.signature)
     if lines:
-        return signing.signature.answer_passkey(lines) if signing.signature.is_beginning else lines
+        return signing.signature.refuse(lines)
     reason: dict[str, str] = {}
     decided = signing.decided
     if signing.reason is not None:
@@ -148,12 +149,9 @@ def sign_answers(
             by=visit.by,
             now=visit.now,
         )
-        typed = (digest, json.dumps(reason, sort_keys=True))
-        if signing.signature.is_beginning:
-            return signing.signature.answer_passkey([], *typed)
-        proof, lines = signing.signature.prove(*typed)
-        if proof is None:
-            return lines
+        proof = signing.signature.take_proof([], digest, json.dumps(reason, sort_keys=True))
+        if not isinstance(proof, Proof):
+            return proof
         begun = signing.signature.begun
         seconds = int((visit.now - datetime.fromisoformat(draft.override_shown_at)).total_seconds())
         signed = {"digest": digest, "nonce": signing.signature.cleaned_data["nonce"], "shown": begun.shown}

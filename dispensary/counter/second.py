@@ -25,6 +25,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Override, OverrideState, Prescription, StaffMember
+from dispensary.proof import Proof
 
 ALONE = "alone"
 """Value of `signer` in the address where the first signer goes on alone."""
@@ -115,13 +116,9 @@ def sign(
     """Sign, or return the errors, or what a passkey is asked."""
     lines = (form_error_lines(alone) if alone is not None else []) + form_error_lines(signature)
     typed = [] if lines or alone is None else [alone.cleaned_data["because"]]
-    if signature.is_beginning:
-        return signature.answer_passkey(lines, *typed)
-    if lines:
-        return lines
-    proof, lines = signature.prove(*typed)
-    if proof is None:
-        return lines
+    proof = signature.take_proof(lines, *typed)
+    if not isinstance(proof, Proof):
+        return proof
     signed = Signed(proof.method, signature.begun.shown, signature.cleaned_data["nonce"])
     by = signer.actor().at(visit.by.station, visit.by.request_id)
     try:

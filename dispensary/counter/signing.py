@@ -75,11 +75,6 @@ class SignatureForm(StyledForm):
             for field in self.fields.values():
                 field.required = False
 
-    @property
-    def is_beginning(self) -> bool:
-        """Say whether a script asks for the options of a passkey; nothing is signed yet."""
-        return self._how == BEGIN_PASSKEY
-
     def clean(self) -> None:
         """Refuse a passkey that said nothing."""
         if self._how == "passkey" and not self.cleaned_data.get("passkey"):
@@ -94,33 +89,43 @@ class SignatureForm(StyledForm):
             now=self._now,
         )
 
-    def answer_passkey(self, errors: list[ErrorLine], *typed: str) -> JsonResponse:
-        """Return the options of a passkey for what was typed; with errors none, so that the page is sent and shows them."""
+    def take_proof(self, errors: list[ErrorLine], *typed: str) -> Proof | list[ErrorLine] | JsonResponse:
+        """Return the proof for the page and what was typed; without one the errors, or what a passkey is asked.
+
+        `errors` are those of the page's forms, this one's included. The proof is tried only when there are none.
+        """
+        if errors:
+            return self.refuse(errors)
+        return self._ask_passkey(*typed) if self._how == BEGIN_PASSKEY else self._prove(*typed)
+
+    def refuse(self, errors: list[ErrorLine]) -> list[ErrorLine] | JsonResponse:
+        """Return the errors; to a script that begins with a passkey no options, so that the page is sent and shows them."""
+        return JsonResponse({"options": None}, status=422) if self._how == BEGIN_PASSKEY else errors
+
+    def _ask_passkey(self, *typed: str) -> JsonResponse:
+        """Return the options of a passkey for what was typed; nothing is signed yet."""
         try:
-            options = (
-                None if errors else person_proof().passkey_options(self._user, signatures.seal(self._open(), *typed))
-            )
+            options = person_proof().passkey_options(self._user, signatures.seal(self._open(), *typed))
         except Stale:
             options = None
         return JsonResponse({"options": options}, status=422 if options is None else 200)
 
-    def prove(self, *typed: str) -> tuple[Proof | None, list[ErrorLine]]:
-        """Return the proof for the page and what was typed, or the errors. Call it on a valid form."""
+    def _prove(self, *typed: str) -> Proof | list[ErrorLine]:
         try:
             begun = self._open()
             digest = signatures.seal(begun, *typed)
-            return prove(self._request, self._user, digest, self._evidence(), by=self._by, now=self._now), []
+            return prove(self._request, self._user, digest, self._evidence(), by=self._by, now=self._now)
         except Stale:
-            return None, [ErrorLine(CHANGED)]
+            return [ErrorLine(CHANGED)]
         except NotProven as error:
             fields = {problem.field.removeprefix("proof.") for problem in error.problems}
             if "passkey" in fields:
-                return None, [ErrorLine(error.detail)]
+                return [ErrorLine(error.detail)]
             is_code = "code" in fields
             self.add_error("code" if is_code else "password", error.detail if is_code else NOT_YOURS)
         except DispensaryError as error:
             self.add_error("password", f"{error.detail} {error.problems[0].next}")
-        return None, form_error_lines(self)
+        return form_error_lines(self)
 
     def _evidence(self) -> dict[str, str]:
         return {name: self.cleaned_data.get(name) or "" for name in Factor}

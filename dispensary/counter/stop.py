@@ -32,6 +32,7 @@ from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Patient, Prescription
 from dispensary.models.review import Reviewed
+from dispensary.proof import Proof
 from dispensary.templatetags.counter import day
 
 OTHER = "other"
@@ -140,13 +141,9 @@ def sign_answers(
             digest = overrides.digest_to_sign(assessment=assessment, answers=answers, by=visit.by, now=visit.now)
         except DispensaryError as error:
             lines = error_lines(error, {})
-    if signature.is_beginning:
-        return signature.answer_passkey(lines, *([] if lines else [digest]))
-    if lines:
-        return [], lines
-    proof, lines = signature.prove(digest)
-    if proof is None:
-        return [], lines
+    proof = signature.take_proof(lines, *([] if lines else [digest]))
+    if not isinstance(proof, Proof):
+        return proof if isinstance(proof, HttpResponse) else ([], proof)
     nonce = signature.cleaned_data["nonce"]
     signed = {"signature": proof.method, "digest": digest, "nonce": nonce, "shown": signature.begun.shown}
     return [replace(answer, **signed) for answer in answers], []
