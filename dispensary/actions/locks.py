@@ -54,8 +54,7 @@ def lock_patient(patient: Patient, version: int | None = None) -> Patient:
     Raises `Stale` on another version, `Conflict` for a record that was joined to another.
     """
     # Rows that refer to the patient may be written meanwhile: a namesake is noted under the lock of their birth date.
-    rows = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
-    locked = rows.get(pk=patient.pk)
+    locked = Patient.objects.locked().get(pk=patient.pk)
     if version is not None and locked.version != version:
         raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
     if locked.joined_to_id is not None:

@@ -261,10 +261,7 @@ def _part(question: Namesake, words: str, by: Actor, now: datetime) -> Patient:
     What the record kept learned since stays there. Raises `Conflict` where tablets were handed over, something was decided,
     or an order ended, of what came: that cannot be told apart any more.
     """
-    first, second = (
-        Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=pk)
-        for pk in sorted([question.patient_id, question.other_id])
-    )
+    first, second = (Patient.objects.locked().get(pk=pk) for pk in sorted([question.patient_id, question.other_id]))
     joined, record = (first, second) if first.joined_to_id == second.pk else (second, first)
     moved = question.moved
     if joined.joined_to_id != record.pk or record.joined_to_id is not None or not moved:

@@ -30,6 +30,14 @@ class Sex(models.TextChoices):
     UNKNOWN = "unknown", _("Unknown")
 
 
+class PatientQuerySet(models.QuerySet["Patient"]):
+    """Queries of patients."""
+
+    def locked(self) -> PatientQuerySet:
+        """Lock the rows until the transaction ends, and read their pharmacies; rows that refer to them may be written meanwhile."""
+        return self.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
+
+
 class Patient(models.Model):
     """A person known to one pharmacy."""
 
@@ -86,6 +94,8 @@ class Patient(models.Model):
     )
 
     version = models.PositiveIntegerField(default=1)
+
+    objects = PatientQuerySet.as_manager()
 
     class Meta:
         ordering = ["family_name", "given_name"]

@@ -97,14 +97,9 @@ def _patients_of(guardians: QuerySet[Carer]) -> list[UUID]:
     return list(guardians.order_by("patient_id").values_list("patient_id", flat=True).distinct())
 
 
-def _lock(patient_id: UUID) -> Patient:
-    locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
-    return locked.get(pk=patient_id)
-
-
 @transaction.atomic
 def _end_guardians(patient_id: UUID, now: datetime) -> None:
-    patient = _lock(patient_id)
+    patient = Patient.objects.locked().get(pk=patient_id)
     by = Actor.system("reminders", patient.pharmacy_id)
     for carer in patient.carers.filter(relation__in=GUARDIANS, ended_at=None):
         end_carer(carer, "age-of-consent", by=by, now=now)
@@ -116,7 +111,7 @@ def _end_guardians(patient_id: UUID, now: datetime) -> None:
 
 @transaction.atomic
 def _announce_age(patient_id: UUID, now: datetime) -> None:
-    patient = _lock(patient_id)
+    patient = Patient.objects.locked().get(pk=patient_id)
     by = Actor.system("reminders", patient.pharmacy_id)
     waiting = patient.carers.filter(relation__in=GUARDIANS, ended_at=None, age_work_at=None)
     if waiting.update(age_work_at=now):

@@ -167,7 +167,6 @@ def start_address(*, medium: Medium, address: str, evidence: str, now: datetime)
     if stop is None or stop.reason != SuppressionReason.OPTED_OUT:
         return 0
     points = ContactPoint.objects.filter(medium=medium, address_digest=digest, retired_at__isnull=True)
-    locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
     by_message = (ConsentSource.REPLY, ConsentSource.PROVIDER)
     ended_here = {"answer": ConsentAnswer.NO, "event__source__in": by_message}
     started = 0
@@ -175,7 +174,7 @@ def start_address(*, medium: Medium, address: str, evidence: str, now: datetime)
         contact_points__in=points, ended_at=None, answer=ConsentAnswer.NO, source__in=by_message
     )
     of_carers = {carer.patient_id: carer for carer in carers}
-    for patient in locked.filter(pk__in=points.values("patient_id")).order_by("pk"):
+    for patient in Patient.objects.locked().filter(pk__in=points.values("patient_id")).order_by("pk"):
         media = list(Consent.objects.filter(patient=patient, **ended_here).values_list("medium", flat=True))
         carer = of_carers.get(patient.pk)
         if medium not in media and carer is None:
@@ -252,8 +251,8 @@ def lock_all_at(contact: ContactPoint) -> list[Patient]:
         medium=contact.medium, address_digest=contact.address_digest, retired_at__isnull=True
     )
     ids = {contact.patient_id, *there.values_list("patient_id", flat=True)}
-    locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
-    return [patient for patient in locked.filter(pk__in=ids).order_by("pk") if patient.pk != contact.patient_id]
+    patients = Patient.objects.locked().filter(pk__in=ids).order_by("pk")
+    return [patient for patient in patients if patient.pk != contact.patient_id]
 
 
 def settle_others(patients: list[Patient], now: datetime) -> None:
