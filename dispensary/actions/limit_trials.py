@@ -133,12 +133,7 @@ def _log_form(result: Mapping[str, Any]) -> dict[str, Any]:
 def is_as_logged(trial: LimitTrial) -> bool:
     """Return whether an entry that fits its hash has the result of a finished trial."""
     result = _log_form(trial.result)
-    return any(
-        line.entry.action == Event.DECISIONS_REPLAYED.value
-        and not line.doubt
-        and result.items() <= (line.body or {}).items()
-        for line in reader.recheck(audit.history(trial, pharmacy=trial.pharmacy_id))
-    )
+    return reader.has_entry(trial, Event.DECISIONS_REPLAYED, result, pharmacy=trial.pharmacy_id)
 
 
 @dataclass

@@ -162,10 +162,7 @@ def open_export(*, export_id: UUID, by: Actor, now: datetime) -> IO[bytes]:
 def _is_as_logged(export: LogExport, digest: str) -> bool:
     """Return whether an entry that fits its hash names this export with this SHA-256 and these words."""
     values = {"sha256": digest, "rows": export.rows, "sentence": export.sentence}
-    return any(
-        line.entry.action == Event.LOG_EXPORTED.value and not line.doubt and values.items() <= (line.body or {}).items()
-        for line in reader.recheck(audit.history(export, pharmacy=export.pharmacy_id))
-    )
+    return reader.has_entry(export, Event.LOG_EXPORTED, values, pharmacy=export.pharmacy_id)
 
 
 def _chunks(export: LogExport) -> Iterator[bytes]:

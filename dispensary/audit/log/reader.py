@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,6 +121,14 @@ def recheck(lines: Iterable[Line], *, using: str = DEFAULT_DB_ALIAS) -> list[Lin
         replace(row, doubt=_find_doubt(row, before, erasures), erased_by=erasures.get(row.entry.entry_id))
         for row in rows
     ]
+
+
+def has_entry(subject: Model, event: Event, values: Mapping[str, Any], *, pharmacy: UUID) -> bool:
+    """Return whether an entry about a thing that fits its hash says these values."""
+    return any(
+        line.entry.action == event.value and not line.doubt and values.items() <= (line.body or {}).items()
+        for line in recheck(history(subject, pharmacy=pharmacy))
+    )
 
 
 def _find_doubt(line: Line, before: dict[tuple[UUID, int], bytes], erasures: dict[UUID, UUID]) -> str:
