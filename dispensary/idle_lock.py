@@ -22,7 +22,7 @@ def lock_when_idle(request: HttpRequest, now: datetime, *, asks_by_itself: bool 
     last_seen = request.session.get(SEEN_KEY)
     since = now - datetime.fromisoformat(last_seen) if last_seen else timedelta()
     if since > timedelta(minutes=conf().idle_minutes):
-        request.session[LOCKED_KEY] = True
+        lock(request)
     elif (not last_seen or since > SEEN_EVERY) and not asks_by_itself:
         request.session[SEEN_KEY] = now.isoformat()
     return bool(request.session.get(LOCKED_KEY))
