@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -19,19 +17,9 @@ from dispensary.models import Medium, Reminder, ReminderState, WorkKind
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
 from tests.dispensary.counter.test_reminders import supplied
-from tests.journeys.browsing import NARROW, WIDE, BrowserWindow, open_window, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PICTURES = os.environ.get("PICTURES")
-
-
-def without_fault(window: BrowserWindow, name: str) -> None:
-    assert window.find_faults() == []
-    if PICTURES:
-        for size in (WIDE, NARROW):
-            window.page.set_viewport_size(size)
-            window.page.screenshot(path=str(Path(PICTURES) / f"full-{name}-{size['width']}.png"), full_page=True)
-        window.page.set_viewport_size(WIDE)
 
 
 def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
@@ -59,18 +47,18 @@ def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
         sign_in(window, member)
         for name in ("reminders", "at-risk"):
             window.go(reverse(f"counter:{name}"))
-            without_fault(window, name)
+            check_page(window, f"full-{name}")
         window.go(reverse("counter:reminders") + "?show=failed")
-        without_fault(window, "failed")
+        check_page(window, "full-failed")
         window.go(reverse("counter:explain", args=[patient.pk]))
-        without_fault(window, "messages")
+        check_page(window, "full-messages")
         window.tab_to(page.get_by_role("button", name="Says yes to text message"))
         window.follow("Enter")
         expect(page.get_by_text("Text message: the patient said yes.").first).to_be_visible()
         page.get_by_label("Time zone").fill("Mars/Olympus")
         page.get_by_role("button", name="Save language and time").click()
         expect(page.get_by_role("alert")).to_contain_text("a zone such as Europe/London")
-        without_fault(window, "messages-with-errors")
+        check_page(window, "full-messages-with-errors")
         page.get_by_label("Time zone").fill("Europe/Madrid")
         page.get_by_label("Language of the messages").select_option("es")
         page.get_by_role("button", name="Save language and time").click()

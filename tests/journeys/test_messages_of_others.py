@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -14,17 +13,9 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Carer, StaffRole
 from tests.dispensary import make
 from tests.dispensary.reminders import making
-from tests.journeys.browsing import NARROW, PICTURES, WIDE, BrowserWindow, open_window, sign_in
+from tests.journeys.browsing import open_window, save_pictures, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def picture(window: BrowserWindow, name: str) -> None:
-    if PICTURES:
-        for size in (WIDE, NARROW):
-            window.page.set_viewport_size(size)
-            window.page.screenshot(path=str(Path(PICTURES) / f"{name}-{size['width']}.png"), full_page=True)
-        window.page.set_viewport_size(WIDE)
 
 
 def test_a_manager_records_a_carer_and_looks_at_the_month(browser: Browser, live_server: LiveServer) -> None:
@@ -52,10 +43,10 @@ def test_a_manager_records_a_carer_and_looks_at_the_month(browser: Browser, live
         page.locator("button[value=carer-yes]").click()
         expect(page.get_by_text("Maria Canary said yes.")).to_be_visible()
         assert window.find_faults() == []
-        picture(window, "carers")
+        save_pictures(window, "carers")
         window.go(f"{reverse('counter:month')}?month={now - timedelta(days=60):%Y-%m}")
         assert window.find_faults() == []
-        picture(window, "month")
+        save_pictures(window, "month")
         window.go(f"/m/{Carer.objects.get().contact_points.get().page_code}")
         assert window.find_faults() == []
-        picture(window, "carer-page")
+        save_pictures(window, "carer-page")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
@@ -13,18 +10,9 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient, Reminder
 from dispensary.reminders.texts import patient_page
 from tests.dispensary.reminders import making
-from tests.journeys.browsing import NARROW, WIDE, BrowserWindow, open_window
+from tests.journeys.browsing import open_window, save_pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PICTURES = os.environ.get("PICTURES")
-
-
-def picture(window: BrowserWindow, name: str) -> None:
-    if PICTURES:
-        for size in (WIDE, NARROW):
-            window.page.set_viewport_size(size)
-            window.page.screenshot(path=str(Path(PICTURES) / f"page-{name}-{size['width']}.png"), full_page=True)
-        window.page.set_viewport_size(WIDE)
 
 
 def somebody(language: str = "en") -> ContactPoint:
@@ -52,7 +40,7 @@ def test_by_keyboard_alone_in_every_language_at_both_widths(
         window.go(link(contact))
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
         assert window.find_faults() == []
-        picture(window, language)
+        save_pictures(window, f"page-{language}")
 
         window.tab_to(page.get_by_role("button", name=words["plainer_button"]))
         window.follow("Enter")
@@ -65,7 +53,7 @@ def test_by_keyboard_alone_in_every_language_at_both_widths(
         window.follow("Enter")
         expect(page.get_by_text(words["silent"])).to_be_visible()
         assert window.find_faults() == []
-        picture(window, f"{language}-stopped")
+        save_pictures(window, f"page-{language}-stopped")
     assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
     assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
 
@@ -92,4 +80,4 @@ def test_a_link_that_has_ended_says_so_in_the_patients_language(browser: Browser
         window.go(link(contact))
         expect(window.page.get_by_role("heading")).to_have_text(patient_page("ar")["old"])
         assert window.find_faults() == []
-        picture(window, "old")
+        save_pictures(window, "page-old")
