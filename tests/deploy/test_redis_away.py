@@ -2,7 +2,6 @@
 
 import re
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,9 @@ import requests
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from deploy.environment import ROOT
-from deploy.servers import Server, free_port
 from tests.deploy.test_accounts import code_of
 from tests.dispensary import make
-from tests.site import Site
-from tests.waiting import wait_until
+from tests.site import Site, running_web
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -37,22 +33,8 @@ def dead_redis(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def address(site: Site, dead_redis: str, tmp_path: Path) -> Iterator[str]:
     """A web server whose Redis is away."""
-    where = f"127.0.0.1:{free_port()}"
-    web = Server("web", tmp_path / "web.log")
-    command = [sys.executable, "-m", "gunicorn", "deploy.wsgi", "--bind", where, "--threads", "4"]
-    web.launch(command, environment=site.environment(REDIS_URL=dead_redis), folder=ROOT)
-    try:
-        wait_until(lambda: answers(f"http://{where}/health/live"), 60, web.last_words)
-        yield f"http://{where}"
-    finally:
-        web.end()
-
-
-def answers(address: str) -> bool:
-    try:
-        return requests.get(address, timeout=30).ok
-    except requests.ConnectionError:
-        return False
+    with running_web(site, tmp_path, "/health/live", REDIS_URL=dead_redis) as (address, _web):
+        yield address
 
 
 def send(browser: requests.Session, page: requests.Response, **fields: str) -> requests.Response:
