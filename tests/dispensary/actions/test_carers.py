@@ -33,7 +33,7 @@ YES, NO = ConsentAnswer.YES, ConsentAnswer.NO
 
 
 @pytest.fixture
-def house(awake):  # noqa: F811  (a fixture)
+def awake_pharmacy(awake):  # noqa: F811  (a fixture)
     return Pharmacy.objects.get(pk=awake.pk)
 
 
@@ -63,8 +63,8 @@ def addresses(patient):
     return [point.address for point in usable(patient)]
 
 
-def test_a_carer_gets_nothing_before_a_yes_of_their_own(house):
-    patient = making.patient(house)
+def test_a_carer_gets_nothing_before_a_yes_of_their_own(awake_pharmacy):
+    patient = making.patient(awake_pharmacy)
     carer = add(patient)
     assert addresses(patient) == [] and find_unreachable([patient.pk]) and media_to_ask(patient) == []
     say(carer, YES)
@@ -73,8 +73,8 @@ def test_a_carer_gets_nothing_before_a_yes_of_their_own(house):
     assert addresses(patient) == []
 
 
-def test_the_message_is_in_the_carers_language_and_says_for_whom(due, house, outbox):  # noqa: F811
-    patient = making.patient(house)
+def test_the_message_is_in_the_carers_language_and_says_for_whom(due, awake_pharmacy, outbox):  # noqa: F811  (fixtures)
+    patient = making.patient(awake_pharmacy)
     say(add(patient), YES)
     due("run_out", person=patient, reach=())
     reminders.drain()
@@ -82,8 +82,11 @@ def test_the_message_is_in_the_carers_language_and_says_for_whom(due, house, out
     assert message["to"] == PHONE and message["text"].startswith("City Pharmacy para A.C.: calculamos que")
 
 
-def test_an_adult_is_written_to_before_the_carer_and_a_childs_guardian_first(house):
-    adult, child = making.patient(house, birth_date=born(40)), making.patient(house, birth_date=born(8))
+def test_an_adult_is_written_to_before_the_carer_and_a_childs_guardian_first(awake_pharmacy):
+    adult, child = (
+        making.patient(awake_pharmacy, birth_date=born(40)),
+        making.patient(awake_pharmacy, birth_date=born(8)),
+    )
     for person, relation in ((adult, CarerRelation.CARER), (child, CarerRelation.PARENT)):
         say(add(person, relation), YES)
         making.reachable(person, "sms", "+447700900999", preference=2 if person == child else 1)
@@ -93,8 +96,8 @@ def test_an_adult_is_written_to_before_the_carer_and_a_childs_guardian_first(hou
 @pytest.mark.parametrize(
     ("sms", "email", "goes_on"), [("no", "no", False), ("no", "yes", True), ("no", "not-asked", False)]
 )
-def test_a_patient_who_refuses_every_medium_stops_the_carer(due, house, outbox, sms, email, goes_on):  # noqa: F811
-    patient = making.patient(house)
+def test_a_patient_who_refuses_every_medium_stops_the_carer(due, awake_pharmacy, outbox, sms, email, goes_on):  # noqa: F811  (fixtures)
+    patient = making.patient(awake_pharmacy)
     row = due("run_out", person=patient, reach=())
     say(add(patient), YES)
     for medium, answer in (("sms", sms), ("email", email)):
@@ -112,8 +115,8 @@ def test_a_patient_who_refuses_every_medium_stops_the_carer(due, house, outbox, 
     assert row.state == (ReminderState.SENT if goes_on else ReminderState.SUPPRESSED)
 
 
-def test_a_stop_of_the_carer_ends_the_carers_messages_alone(house):
-    patient = making.patient(house)
+def test_a_stop_of_the_carer_ends_the_carers_messages_alone(awake_pharmacy):
+    patient = making.patient(awake_pharmacy)
     making.reachable(patient, "email", "ann@example.org")
     carer = add(patient)
     say(carer, YES)
@@ -125,8 +128,8 @@ def test_a_stop_of_the_carer_ends_the_carers_messages_alone(house):
     assert PHONE in addresses(patient)
 
 
-def test_two_guardians_may_differ(house):
-    child = making.patient(house, birth_date=born(8))
+def test_two_guardians_may_differ(awake_pharmacy):
+    child = making.patient(awake_pharmacy, birth_date=born(8))
     one, other = add(child, CarerRelation.PARENT), add(child, CarerRelation.GUARDIAN, "Jo Canary", "+447700900124")
     say(one, NO)
     say(other, YES)
@@ -134,29 +137,29 @@ def test_two_guardians_may_differ(house):
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_a_guardian_is_for_a_patient_known_to_be_under_age(house, is_known):
-    person = making.patient(house, birth_date=born(16) if is_known else None)
+def test_a_guardian_is_for_a_patient_known_to_be_under_age(awake_pharmacy, is_known):
+    person = making.patient(awake_pharmacy, birth_date=born(16) if is_known else None)
     with pytest.raises(InvalidInput, match="under the age of consent"):
         add(person, CarerRelation.PARENT)
     assert not person.carers.exists()
 
 
-def test_an_address_of_the_patient_is_not_a_carers_too(house):
-    patient = making.patient(house)
+def test_an_address_of_the_patient_is_not_a_carers_too(awake_pharmacy):
+    patient = making.patient(awake_pharmacy)
     making.reachable(patient, "sms", PHONE)
     with pytest.raises(InvalidInput, match="another reader"):
         add(patient)
     assert not patient.carers.exists()
 
 
-def test_staff_of_another_pharmacy_add_nobody(house):
-    patient = making.patient(house)
+def test_staff_of_another_pharmacy_add_nobody(awake_pharmacy):
+    patient = making.patient(awake_pharmacy)
     with pytest.raises(NotAllowed):
         add(patient, by=making.pharmacist(making.pharmacy()))
 
 
-def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, house, outbox):  # noqa: F811
-    young = making.patient(house, birth_date=born(16, days=14))
+def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, awake_pharmacy, outbox):  # noqa: F811  (fixtures)
+    young = making.patient(awake_pharmacy, birth_date=born(16, days=14))
     row = due("run_out", person=young, reach=())
     guardian = add(young, CarerRelation.PARENT)
     say(guardian, YES)
@@ -180,14 +183,14 @@ def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, house
     assert row.state == ReminderState.SUPPRESSED and not Delivery.objects.exists()
 
 
-def test_the_patients_yes_lifts_no_stop_of_a_carer(house):
-    patient = making.patient(house)
+def test_the_patients_yes_lifts_no_stop_of_a_carer(awake_pharmacy):
+    patient = making.patient(awake_pharmacy)
     carer = add(patient)
     say(carer, YES)
     point = ContactPoint.objects.get(carer=carer)
     opt_outs.stop_contact(contact_id=point.pk, source="reply", now=database_now())
     consent.record_answer(
-        patient=patient, medium=Medium.SMS, answer=YES, source=ConsentSource.COUNTER, by=making.pharmacist(house),
+        patient=patient, medium=Medium.SMS, answer=YES, source=ConsentSource.COUNTER, by=making.pharmacist(awake_pharmacy),
         now=database_now(),
     )  # fmt: skip
     assert addresses(patient) == []
