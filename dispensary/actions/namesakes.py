@@ -222,8 +222,10 @@ def _move_addresses(joined: Patient, record: Patient, by: Actor, now: datetime) 
     Of two answers about a medium the later one holds.
     """
     in_use = list(joined.contact_points.filter(retired_at__isnull=True))
-    known = set(record.contact_points.filter(retired_at__isnull=True).values_list("medium", "address_digest"))
-    moved = [point.pk for point in in_use if (point.medium, point.address_digest) not in known]
+    recorded_addresses = set(
+        record.contact_points.filter(retired_at__isnull=True).values_list("medium", "address_digest")
+    )
+    moved = [point.pk for point in in_use if (point.medium, point.address_digest) not in recorded_addresses]
     joined.contact_points.filter(pk__in=moved).update(patient=record)
     joined.carers.filter(contact_points__in=moved).update(patient=record)
     answered = dict(record.consents.values_list("medium", "since"))

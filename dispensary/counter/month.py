@@ -26,8 +26,8 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
     this_month = first_of_month(today)
     month = min(_read_month(request.GET.get("month", "")) or first_of_month(this_month, -1), this_month)
     kinds = months.count_by_kind(visit.pharmacy, month)
-    shown = [first_of_month(month, -back) for back in reversed(range(SHOWN_MONTHS))]
-    history = months.count_refills(visit.pharmacy, shown, today)
+    past_months = [first_of_month(month, -back) for back in reversed(range(SHOWN_MONTHS))]
+    history = months.count_refills(visit.pharmacy, past_months, today)
     ended, reached = months.count_tapers(visit.pharmacy, month)
     began_at = months.first_planned_at(visit.pharmacy)
     began = None if began_at is None else visit.pharmacy.local_day(began_at)

@@ -30,7 +30,7 @@ class Entry:
     number: int
     bundle: Mapping[str, Any]
     """A Bundle with this order and what came along with all of them."""
-    kept: Sequence[int]
+    numbers: Sequence[int]
     """The entries of the whole Bundle that it holds."""
     if_none_exist: str = ""
 
@@ -38,7 +38,7 @@ class Entry:
         """Return a path in `bundle`, or words that begin with one, as a path in the whole Bundle."""
         if path.startswith("MedicationRequest"):
             return path.replace("MedicationRequest", f"Bundle.entry[{self.number}].resource", 1)
-        return _PLACE.sub(lambda match: f"Bundle.entry[{self.kept[int(match[1])]}]", path)
+        return _PLACE.sub(lambda match: f"Bundle.entry[{self.numbers[int(match[1])]}]", path)
 
     def place_problems(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the questions about the order with their places in the whole Bundle."""
@@ -69,10 +69,10 @@ def split_bundle(resource: Any, inquiry: Inquiry) -> tuple[str, list[Entry], int
         if kind != "collection":
             _check_call(call, path, is_order[number], inquiry)
         if is_order[number]:
-            kept = [other for other in range(len(entries)) if other == number or not is_order[other]]
-            part = {"resourceType": "Bundle", "type": "collection", "entry": [entries[other][1] for other in kept]}
+            numbers = [other for other in range(len(entries)) if other == number or not is_order[other]]
+            part = {"resourceType": "Bundle", "type": "collection", "entry": [entries[other][1] for other in numbers]}
             condition = as_text(call.get("ifNoneExist"), f"{path}.request.ifNoneExist", inquiry)
-            orders.append(Entry(number, part, kept, condition))
+            orders.append(Entry(number, part, numbers, condition))
     return kind, orders, len(entries)
 
 

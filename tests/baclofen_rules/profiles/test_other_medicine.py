@@ -126,8 +126,10 @@ def test_what_does_not_fit_is_refused_with_its_place(folder: Path, change: tuple
 
 def test_a_number_of_baclofen_never_stands_in(folder: Path) -> None:
     path = folder / "tizanidine.toml"
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("rules.tenfold.")]
-    path.write_text("\n".join(kept), encoding="utf-8")
+    other_lines = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("rules.tenfold.")
+    ]
+    path.write_text("\n".join(other_lines), encoding="utf-8")
     with pytest.raises(InvalidProfile, match=r"rules.tenfold"):
         load_profile("tizanidine", folder=folder)
 

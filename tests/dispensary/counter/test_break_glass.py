@@ -66,12 +66,12 @@ def test_without_a_reason_nothing_is_opened(here: Pharmacy, patient: Patient) ->
 @pytest.mark.parametrize(("reason", "is_enough"), [("unwell now", True), ("unwell no", False), ("  look up  ", False)])
 def test_a_reason_has_ten_characters_or_more(here: Pharmacy, patient: Patient, reason: str, is_enough: bool) -> None:
     by = make.staff(here).actor()
-    wanted: dict[str, Any] = {"family_name": patient.family_name, "birth_date": patient.birth_date, "by": by}
+    search_terms: dict[str, Any] = {"family_name": patient.family_name, "birth_date": patient.birth_date, "by": by}
     if is_enough:
-        assert open_records(reason=reason, now=timezone.now(), **wanted) == [patient]
+        assert open_records(reason=reason, now=timezone.now(), **search_terms) == [patient]
     else:
         with pytest.raises(InvalidInput, match="too short"):
-            open_records(reason=reason, now=timezone.now(), **wanted)
+            open_records(reason=reason, now=timezone.now(), **search_terms)
 
 
 @pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.AUDITOR])

@@ -169,9 +169,9 @@ def test_a_supply_that_another_dose_comes_before_has_a_page_and_no_papers(
     more = desk.give(of_another(desk, 10, 10, 10), DecisionKind.CONTINUES)
     starts_on = desk.today + 3 * DAY
     desk.give(order(patient, 10, 10, 15), DecisionKind.REPLACES, starts_on)
-    shown = counter.get(reverse("counter:dispensed", args=[more.pk])).content.decode()
-    assert f"Another dose takes its place on {long_day(starts_on)}, before any of it" in shown
-    assert reverse("counter:label", args=[more.pk]) not in shown
+    page_text = counter.get(reverse("counter:dispensed", args=[more.pk])).content.decode()
+    assert f"Another dose takes its place on {long_day(starts_on)}, before any of it" in page_text
+    assert reverse("counter:label", args=[more.pk]) not in page_text
     assert more not in papers_in_hand(patient, desk.today)
     sentence = (
         f"What this supply is for is replaced by another dose on {starts_on:%d %b %Y}, before any of it would be taken"

@@ -149,8 +149,8 @@ def test_what_is_due_stands_by_its_coming_and_what_is_not_by_its_day(shop, pharm
             quantity=days * 3 // 2,
         )
         make.hand_over(orders[name], by=pharmacist.actor())
-    held = make.prescription(make.patient(shop, family_name="Held"), now=NOW - timedelta(hours=1))
-    order_states.hold(prescription=held, awaiting="stock", by=pharmacist.actor(), now=NOW)
+    order_on_hold = make.prescription(make.patient(shop, family_name="Held"), now=NOW - timedelta(hours=1))
+    order_states.hold(prescription=order_on_hold, awaiting="stock", by=pharmacist.actor(), now=NOW)
     for name in ("First", "Second"):
         make.prescription(make.patient(shop, family_name=name), now=NOW + timedelta(minutes=len(name)))
     names = [row.prescription.patient.family_name for row in waiting(at(pharmacist, NOW + timedelta(hours=1)))]
