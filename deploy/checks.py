@@ -5,9 +5,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from deploy.databases import SESSION
+from deploy.factors import is_encrypted, is_readable, list_secrets
 
 
 @register(Tags.security, deploy=True)
@@ -65,3 +66,25 @@ def _show(cursor: Any, name: str) -> str:
     cursor.execute(f"SHOW {name}")
     value: str = cursor.fetchone()[0]
     return value
+
+
+@register(Tags.database)
+def check_factors(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return E004 where the secret of a second factor cannot be read, W003 where one stands in clear."""
+    if DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    try:
+        secrets = list_secrets()
+    except DatabaseError:
+        return []  # not migrated yet
+    messages: list[CheckMessage] = []
+    encrypted = [secret for secret in secrets if is_encrypted(secret)]
+    if len(encrypted) < len(secrets):
+        text = f"Second factors whose secret stands in clear in the database: {len(secrets) - len(encrypted)}."
+        messages.append(Warning(text, hint="Run `manage.py factors encrypt` once.", id="deploy.W003"))
+    unreadable = sum(not is_readable(secret) for secret in encrypted)
+    if unreadable:
+        hint = "Put the secret that they were encrypted with last into ADDRESS_SECRETS, or into SECRET_KEY_FALLBACKS."
+        text = f"Second factors whose secret cannot be read, so that their owners cannot sign in: {unreadable}."
+        messages.append(Error(text, hint=hint, id="deploy.E004"))
+    return messages

@@ -159,6 +159,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True  # password or factor again, before som
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # a manager lets people in; who was invited by e-mail must be able to add a factor
+MFA_ADAPTER = "deploy.factors.EncryptedFactorAdapter"
 MFA_TOTP_ISSUER = "Dispensary"
 MFA_TOTP_TOLERANCE = 1  # the code before and after, too: people type slowly (RFC 6238, 5.2)
 USERSESSIONS_TRACK_ACTIVITY = True
