@@ -1,10 +1,12 @@
 """Account adapter and pages: a manager makes accounts, sign-up is closed; a locked counter opens no account."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -13,6 +15,8 @@ from django.utils.cache import patch_cache_control
 
 from dispensary.clock import read_clock
 from dispensary.idle_lock import lock_when_idle
+
+log = logging.getLogger(__name__)
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no annotations
@@ -23,6 +27,19 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave wrong passwords to axes, which counts by name and address; allauth would count by name alone."""
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell a person with an e-mail address of a change to their account. The change stands where the mail server refuses."""
+        try:
+            super().send_notification_mail(template_prefix, user, context, email)
+        except Exception as error:  # mail back ends have no common class of errors
+            log.warning("No mail about a change of account %s was sent: %s", user.pk, type(error).__name__)
 
 
 class AccountPagesMiddleware:

@@ -154,6 +154,7 @@ ACCOUNT_ADAPTER = "deploy.accounts.ClosedAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # who has an e-mail address hears of each change to their account
 ACCOUNT_SESSION_REMEMBER = False  # a counter is a shared machine
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # password or factor again, before somebody changes how they sign in
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -17,6 +17,7 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
 )
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core import mail
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -179,6 +180,53 @@ def test_a_code_is_right_for_half_a_minute_before_and_after_its_own_and_no_longe
     assert len(used_codes) == 2 and min(used_codes) > timezone.now() + timedelta(seconds=2 * TOTP_PERIOD), (
         "as long as it is right"
     )
+
+
+NEW_PASSWORD = "quite-another-phrase-7"
+
+
+def change_password(client: Client, user: AbstractBaseUser) -> bool:
+    """Sign in and choose another password. Returns whether it holds."""
+    assert sign_in(client, user.get_username())
+    typed = {"oldpassword": make.PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    client.post("/accounts/password/change/", typed, HTTP_USER_AGENT="Counter browser")
+    user.refresh_from_db()
+    return user.check_password(NEW_PASSWORD)
+
+
+def test_who_has_an_address_hears_of_a_change_to_their_account(client: Client, user: AbstractBaseUser) -> None:
+    user.email = "tess@harbour.example"
+    user.save()
+    assert change_password(client, user)
+    (letter,) = mail.outbox
+    assert letter.to == ["tess@harbour.example"]
+    for words in (
+        "Your password has been changed.",
+        "tell a manager of your pharmacy at once",
+        "127.0.0.1",
+        "Counter browser",
+    ):
+        assert words in letter.body
+    assert NEW_PASSWORD not in letter.body and user.get_username() not in letter.subject
+
+
+def test_who_has_none_changes_their_password_all_the_same(client: Client, user: AbstractBaseUser) -> None:
+    assert change_password(client, user) and mail.outbox == []
+
+
+def test_a_mail_server_that_is_away_holds_up_no_change(
+    client: Client, user: AbstractBaseUser, settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    user.email = "tess@harbour.example"
+    user.save()
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
+        "django.core.mail.backends.smtp.EmailBackend",
+        "127.0.0.1",
+        9,
+    )
+    assert change_password(client, user)
+    assert f"No mail about a change of account {user.pk} was sent: ConnectionRefusedError" in caplog.text
+    assert "tess@" not in caplog.text
 
 
 def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_adds(user: AbstractBaseUser, settings) -> None:
