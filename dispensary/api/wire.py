@@ -11,8 +11,8 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.api.strict_json import loads
 from dispensary.errors import InvalidInput, Problem
+from dispensary.strict_json import loads
 
 MAX_BODY = 256_000  # bytes; the largest prescription seen is under 30 kB
 FHIR_JSON = "application/fhir+json"

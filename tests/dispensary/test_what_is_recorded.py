@@ -53,9 +53,9 @@ from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
 from tests.dispensary.api import test_cds_hooks as hooks
 from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, proof_of, today
-from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
 from tests.dispensary.audit.signing import sign_file, trust_signers
+from tests.dispensary.fhir.orders import request as fhir_request
 from tests.site import Database
 
 pytestmark = [

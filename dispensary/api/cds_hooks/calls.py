@@ -17,9 +17,11 @@ from baclofen_rules.products import Identity, identify
 from dispensary.api.cds_hooks.fetching import NotFetched, fetch, fill_template
 from dispensary.api.cds_hooks.services import PREFETCH, RESULTS, Service
 from dispensary.api.cds_hooks.supplies import read_supplies
-from dispensary.api.fhir import Order, examine_order
-from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text
-from dispensary.api.fhir.facts import (
+from dispensary.api.problems import describe
+from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.fhir import Order, examine_order
+from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text
+from dispensary.fhir.facts import (
     Medications,
     Resources,
     is_about,
@@ -29,9 +31,7 @@ from dispensary.api.fhir.facts import (
     read_medicines,
     read_observations,
 )
-from dispensary.api.fhir.people import read_patient
-from dispensary.api.problems import describe
-from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.fhir.people import read_patient
 
 _DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
 _NOT_NEEDED: Final = ("identifier", "name")

@@ -18,9 +18,9 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from dispensary.api.strict_json import loads
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput
+from dispensary.strict_json import loads
 
 LONGEST: Final = 1_000_000
 """Bytes of one answer."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dispensary.api.fhir.facts import EGFR, LOINC, PREGNANCY, WEIGHT
+from dispensary.fhir.facts import EGFR, LOINC, PREGNANCY, WEIGHT
 
 _PATIENT: Final = "{{context.patientId}}"
 

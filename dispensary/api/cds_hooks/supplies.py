@@ -9,10 +9,10 @@ from typing import Any
 from baclofen_rules.medicines import own_medicine
 from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.products import Identity, identify
-from dispensary.api.fhir.dosage import read_dosing
-from dispensary.api.fhir.elements import Inquiry, as_amount, as_day, as_object, as_text
-from dispensary.api.fhir.facts import Medications, Resources, name_medicine
-from dispensary.api.fhir.resources import Bundle, read_medication
+from dispensary.fhir.dosage import read_dosing
+from dispensary.fhir.elements import Inquiry, as_amount, as_day, as_object, as_text
+from dispensary.fhir.facts import Medications, Resources, name_medicine
+from dispensary.fhir.resources import Bundle, read_medication
 
 
 def read_supplies(resources: Resources, medications: Medications, inquiry: Inquiry) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from baclofen_rules.therapy import SupplyType
 from dispensary.api.fhir.issue import detected_issue
-from dispensary.api.fhir.medicine import ATC
 from dispensary.api.fhir.values import (
     ACT_CODE,
     days_quantity,
@@ -18,6 +17,7 @@ from dispensary.api.fhir.values import (
     tablet_quantity,
     unit_quantity,
 )
+from dispensary.fhir.medicine import ATC
 from dispensary.models import Dispense, DispenseStatus, Finding, Override, Source
 
 KEYS = "urn:dispensary:idempotency-key"

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from dispensary.api.fhir.units import Measure
 from dispensary.api.fhir.values import days_quantity, unit_quantity
+from dispensary.fhir.units import Measure
 
 _WHEN = {"morning": "MORN", "midday": "NOON", "evening": "EVE", "bedtime": "HS"}
 _UNITS = {Measure.MG.value: ("mg", "mg"), Measure.MICROGRAM.value: ("ug", "microgram")}

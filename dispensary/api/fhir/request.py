@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from dispensary.api.fhir.instructions import render_phases
-from dispensary.api.fhir.medicine import ATC
-from dispensary.api.fhir.order import COURSES
-from dispensary.api.fhir.units import SNOMED, UCUM
 from dispensary.api.fhir.values import (
     coded,
     days_quantity,
@@ -17,6 +14,9 @@ from dispensary.api.fhir.values import (
     tablet_quantity,
     unit_quantity,
 )
+from dispensary.fhir.medicine import ATC
+from dispensary.fhir.order import COURSES
+from dispensary.fhir.units import SNOMED, UCUM
 from dispensary.models import Prescriber, Prescription, PrescriptionStatus, SenderStatus
 
 STATUS = {

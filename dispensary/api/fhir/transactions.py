@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text
 from dispensary.errors import Problem
+from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text
 
 ANSWERS: Final = {
     "batch": "batch-response",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from dispensary.api.fhir.units import DRUG_FORM, UCUM
+from dispensary.fhir.units import DRUG_FORM, UCUM
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 

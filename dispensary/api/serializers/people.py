@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.documents import PATIENT_FACTS, FactsField, SupplyField
-from dispensary.api.strict_json import jsonable
 from dispensary.assessment import facts_document
 from dispensary.models import (
     CorrectionReason,
@@ -22,6 +21,7 @@ from dispensary.models import (
     Sex,
     StaffRole,
 )
+from dispensary.strict_json import jsonable
 
 _SYSTEM = "the system of the number, as FHIR has it; the pharmacy's own where absent"
 _REGISTER = "the register of the number, as FHIR has it"

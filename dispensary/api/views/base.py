@@ -26,12 +26,12 @@ from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.api import problems
 from dispensary.api.access import Caller
-from dispensary.api.strict_json import jsonable
 from dispensary.api.throttling import SessionThrottle
 from dispensary.api.wire import StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
 from dispensary.loading import find_order
 from dispensary.models import Patient, Pharmacy, Prescription
+from dispensary.strict_json import jsonable
 
 Row = TypeVar("Row", bound=Model)
 Policy = Callable[[Actor], bool]

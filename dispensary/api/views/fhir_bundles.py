@@ -16,8 +16,6 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, Retraction, take_all
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
-from dispensary.api.fhir import read_retraction
-from dispensary.api.fhir.elements import Inquiry
 from dispensary.api.fhir.transactions import Entry, answer_entries, split_bundle, status_line
 from dispensary.api.problems import operation_outcome, problem_document
 from dispensary.api.schema import CREATES
@@ -26,6 +24,9 @@ from dispensary.api.views.fhir import JSON_KINDS, RESOURCE
 from dispensary.api.views.fhir_orders import OrderIntakeView, existing_reply
 from dispensary.api.views.orders import received_reply
 from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.fhir import read_retraction
+from dispensary.fhir.elements import Inquiry
+from dispensary.fhir.intake import read_intake
 from dispensary.models import Prescription
 
 
@@ -93,7 +94,7 @@ class BundleView(OrderIntakeView):
                 return _Order(entry, here)
             if retraction := read_retraction(entry.bundle):
                 return _Order(entry, retraction)
-            intake, absences = self.read_intake(entry.bundle)
+            intake, absences = read_intake(entry.bundle, pharmacy=self.pharmacy, on=self.pharmacy.local_day(self.now))
         except DispensaryError as error:
             error.problems = tuple(entry.place_problems(error.problems))
             raise

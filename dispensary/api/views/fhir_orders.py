@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
-from typing import Any, ClassVar
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
@@ -16,11 +16,8 @@ from baclofen_rules.text import format_amount
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.identity import find_surely
-from dispensary.actions.intake import Intake, Retraction, take_back
-from dispensary.actions.prescriptions import compare_witnesses
-from dispensary.actions.sender_status import find_by_identifiers
+from dispensary.actions.intake import Retraction, take_back
 from dispensary.actors import Actor
-from dispensary.api.fhir import Order, differing_elements, examine_order, read_retraction
 from dispensary.api.fhir.kinds import KINDS
 from dispensary.api.fhir.outcome import (
     render_note,
@@ -28,21 +25,20 @@ from dispensary.api.fhir.outcome import (
     render_review,
     render_words,
 )
-from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
-from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, reply
 from dispensary.api.views.fhir import JSON_KINDS, RESOURCE, FHIRView
 from dispensary.api.views.fhir_records import VIEWS, base_address, version_headers, versioned
-from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
+from dispensary.api.views.orders import receive_order
 from dispensary.errors import InvalidInput, Problem
+from dispensary.fhir import examine_order, read_retraction
+from dispensary.fhir.intake import read_intake
 from dispensary.models import (
     NamesakeAnswer,
     Patient,
     Prescription,
     PrescriptionStatus,
     SenderStatus,
-    Source,
 )
 
 _REQUEST = KINDS["MedicationRequest"]
@@ -79,56 +75,6 @@ class OrderIntakeView(FHIRView):
         """Return the headers that name an order's version."""
         row = _REQUEST.rows().get(pk=pk)
         return version_headers(versioned(_REQUEST, row, self.now), _REQUEST.changed_at(row))
-
-    def read_intake(self, resource: Any) -> tuple[Intake, Sequence[str]]:
-        """Read an order to take in, and what it does not say. Raises `InvalidInput` with all questions."""
-        order = self._read_order(resource)
-        replaces, unknown = self._find_replaced(order)
-        intake = Intake(
-            patient=find_patient(self, _identity_of(order.patient)),
-            prescriber=find_prescriber(self, _identity_of(order.prescriber)),
-            order=order.prescription,
-            facts=order.facts,
-            source=Source.FHIR,
-            document=(document := jsonable(resource)),
-            replaces=replaces,
-            valid_until=order.valid_until,
-            notes=[*order.notes, *unknown],
-            identifiers=order.identifiers,
-            compare=lambda stored: differing_elements(stored, document),
-        )
-        return intake, order.absences
-
-    def _read_order(self, resource: Any) -> Order:
-        """Read an order; raise `InvalidInput` with all questions, and with what its witnesses say of each other."""
-        today = self.pharmacy.local_day(self.now)
-        order = examine_order(resource, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
-        if order.problems:
-            findings = compare_witnesses(order.prescription, pharmacy=self.pharmacy, on=today)
-            contradictions = [
-                Problem(
-                    "MedicationRequest.dosageInstruction",
-                    finding.summary,
-                    "words, doses, quantity and days that agree",
-                    finding.detail,
-                )
-                for finding in findings
-            ]
-            raise InvalidInput("The order cannot be read without doubt.", *order.problems, *contradictions)
-        return order
-
-    def _find_replaced(self, order: Order) -> tuple[Prescription | None, list[str]]:
-        """Return the order that is replaced; a note where it is not known here."""
-        replaced: Prescription | None = None
-        if order.replaces is not None:
-            replaced = Prescription.objects.filter(pharmacy=self.pharmacy, pk=order.replaces).first()
-        if replaced is None and order.replaces_identifier is not None:
-            replaced = find_by_identifiers(self.pharmacy, [order.replaces_identifier])
-        if replaced is None and (order.replaces or order.replaces_identifier):
-            return None, [
-                "MedicationRequest.priorPrescription: names an order that is not known here; it replaces nothing"
-            ]
-        return replaced, []
 
     def render_retraction(self, retraction: Retraction, prescription: Prescription) -> Reply:
         """Return an OperationOutcome that names an order that was taken back, and what was handed over of it."""
@@ -187,7 +133,7 @@ class MedicationRequestView(OrderIntakeView, VIEWS["MedicationRequest"][1]):
             return self._locate(Response(existing_reply(here).body))
         if retraction := read_retraction(resource):
             return self._locate(self.answer_once(by, lambda: self._take_back_order(retraction, by)))
-        intake, absences = self.read_intake(resource)
+        intake, absences = read_intake(resource, pharmacy=self.pharmacy, on=self.pharmacy.local_day(self.now))
         return self._locate(self.answer_once(by, lambda: self.render_outcome(receive_order(self, intake), absences)))
 
     def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
@@ -252,7 +198,3 @@ class OrderReviewView(FHIRView):
         issues += [render_note(absence, "information") for absence in order.absences]
         issues = issues or [render_words("Nothing was found.")]
         return Response({"resourceType": "OperationOutcome", "issue": issues})
-
-
-def _identity_of(person: Person) -> dict[str, Any]:
-    return {"id": person.id} if person.id else dict(person.details)

@@ -27,7 +27,6 @@ from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.serializers.messages import Nothing
 from dispensary.api.signing import read_signature
-from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import (
     ARRANGE,
     DISPENSE,
@@ -55,6 +54,7 @@ from dispensary.models import (
     Source,
 )
 from dispensary.models.review import Reviewed
+from dispensary.strict_json import jsonable
 
 _FILTERS: list[ChoiceParameter | UUIDParameter] = [
     ChoiceParameter("status", PrescriptionStatus.values),

@@ -34,7 +34,7 @@ from dispensary.models import (
 )
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ISSUER, Caller, today
-from tests.dispensary.api.fhir.orders import daily, days, line, mg, request
+from tests.dispensary.fhir.orders import daily, days, line, mg, request
 
 ID = "pat-17"
 SIGN = "/cds-services/baclofen-sign"

@@ -22,7 +22,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, SNOMED, daily, days, line, mg, request
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, SNOMED, daily, days, line, mg, request
 
 FHIR = "application/fhir+json"
 ADDRESS = "fhir/MedicationRequest"

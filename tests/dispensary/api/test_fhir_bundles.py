@@ -11,8 +11,8 @@ import pytest
 from dispensary.api.fhir.transactions import MOST_ORDERS
 from dispensary.models import Patient, Prescription
 from tests.dispensary.api.conftest import Caller, today
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 from tests.dispensary.api.test_fhir import FHIR, diagnostics, outcome
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 
 PEOPLE = [PATIENT | {"id": "p"}, PRACTITIONER | {"id": "d"}]
 WEIGHT = {

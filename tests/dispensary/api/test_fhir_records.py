@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 from fhir.resources.R4B import get_fhir_model_class
 
-from dispensary.api.fhir import read_order
 from dispensary.api.fhir.kinds import KINDS
+from dispensary.fhir import read_order
 from dispensary.models import (
     AuditEntry,
     Dispense,
@@ -28,9 +28,9 @@ from dispensary.models import (
 from tests.clients import run_node
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
-from tests.dispensary.api.fhir.orders import daily, days, line, mg, request
 from tests.dispensary.api.test_emergency import ASKED, taken_until_yesterday
 from tests.dispensary.api.test_fhir import FHIR, diagnostics, new_start, outcome
+from tests.dispensary.fhir.orders import daily, days, line, mg, request
 
 BASE = "http://testserver/api/v1/fhir"
 

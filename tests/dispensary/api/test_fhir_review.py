@@ -10,8 +10,8 @@ from django.utils import timezone
 from dispensary.models import AuditEntry, Patient, Pharmacy, Prescription, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, today
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 from tests.dispensary.api.test_fhir import ADDRESS, FHIR, diagnostics, outcome
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 
 REVIEW = "fhir/MedicationRequest/$review"
 HIGH = line(mg(35), daily(3, boundsDuration=days(28)))

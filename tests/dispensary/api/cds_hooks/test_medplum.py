@@ -14,8 +14,8 @@ from tests.clients import run_node
 from tests.dispensary import make
 from tests.dispensary.api.cds_hooks.fhir_server import serving
 from tests.dispensary.api.cds_hooks.test_fetching import MORPHINE
-from tests.dispensary.api.fhir.orders import daily, days, line, mg
 from tests.dispensary.api.test_cds_hooks import ID, PATIENT, bearer, bundle, draft, no_empty_value
+from tests.dispensary.fhir.orders import daily, days, line, mg
 
 
 @pytest.fixture

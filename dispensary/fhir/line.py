@@ -11,7 +11,7 @@ from typing import Any
 
 from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, read_directions
 from baclofen_rules.products import is_intrathecal, is_oral
-from dispensary.api.fhir.elements import (
+from dispensary.fhir.elements import (
     Inquiry,
     as_object,
     as_objects,
@@ -21,8 +21,8 @@ from dispensary.api.fhir.elements import (
     read_codings,
     read_words,
 )
-from dispensary.api.fhir.timing import When, read_first_day, read_timing
-from dispensary.api.fhir.units import SNOMED, Measure, Quantity, read_quantity
+from dispensary.fhir.timing import When, read_first_day, read_timing
+from dispensary.fhir.units import SNOMED, Measure, Quantity, read_quantity
 
 _READ = ["sequence", "text", "patientInstruction", "timing", "asNeededBoolean", "asNeededCodeableConcept", "route"]
 _BESIDE = ["site", "method", "additionalInstruction"]

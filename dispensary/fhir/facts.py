@@ -14,7 +14,7 @@ from baclofen_rules.facts import FACTS, Indication
 from baclofen_rules.indications import choose_use, read_uses
 from baclofen_rules.medicines import own_medicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify
-from dispensary.api.fhir.elements import (
+from dispensary.fhir.elements import (
     Inquiry,
     as_amount,
     as_day,
@@ -24,8 +24,8 @@ from dispensary.api.fhir.elements import (
     read_codings,
     read_words,
 )
-from dispensary.api.fhir.medicine import ATC
-from dispensary.api.fhir.units import SNOMED, UCUM
+from dispensary.fhir.medicine import ATC
+from dispensary.fhir.units import SNOMED, UCUM
 
 Resources = Sequence[tuple[str, Mapping[str, Any]]]
 """Resources with their FHIRPaths."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dispensary.api.fhir import Order, read_order
 from dispensary.errors import InvalidInput
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, request
+from dispensary.fhir import Order, read_order
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, request
 
 TODAY = date(2026, 11, 22)
 ENDED = {"period": {"end": "2010-01-01"}}

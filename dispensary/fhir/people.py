@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from dispensary.api.fhir.elements import Inquiry, as_list, as_object, as_objects, as_text, check_elements
+from dispensary.fhir.elements import Inquiry, as_list, as_object, as_objects, as_text, check_elements
 
 _PATIENT_READ = [
     "identifier", "name", "birthDate", "gender", "active", "link", "deceasedBoolean", "deceasedDateTime",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.dispensary.api.fhir.orders import SNOMED, UCUM, daily, days, line, mg, request
+from tests.dispensary.fhir.orders import SNOMED, UCUM, daily, days, line, mg, request
 
 LOCAL = "urn:oid:1.2.840.114350.1.13.0.1.7.4.698712.7025"
 GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"

@@ -8,15 +8,15 @@ from datetime import UTC, date, tzinfo
 from typing import Any
 from uuid import UUID
 
-from dispensary.api.fhir.beside import note_elements_beside
-from dispensary.api.fhir.dosage import Dosing, read_dosing
-from dispensary.api.fhir.elements import Inquiry, as_day, as_object, read_codings, read_words
-from dispensary.api.fhir.facts import read_facts, read_reasons
-from dispensary.api.fhir.medicine import Medicine
-from dispensary.api.fhir.people import Person, read_identifier, read_reference
-from dispensary.api.fhir.resources import Bundle, gather_bundle, read_identifiers, read_medication, read_person
-from dispensary.api.fhir.supply import Supply, read_supply
 from dispensary.errors import InvalidInput, Problem
+from dispensary.fhir.beside import note_elements_beside
+from dispensary.fhir.dosage import Dosing, read_dosing
+from dispensary.fhir.elements import Inquiry, as_day, as_object, read_codings, read_words
+from dispensary.fhir.facts import read_facts, read_reasons
+from dispensary.fhir.medicine import Medicine
+from dispensary.fhir.people import Person, read_identifier, read_reference
+from dispensary.fhir.resources import Bundle, gather_bundle, read_identifiers, read_medication, read_person
+from dispensary.fhir.supply import Supply, read_supply
 
 COURSES = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
 _ENDS = {"continuous": False, "acute": True}

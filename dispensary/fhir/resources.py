@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements
-from dispensary.api.fhir.medicine import Medicine, read_medicine
-from dispensary.api.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
+from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements
+from dispensary.fhir.medicine import Medicine, read_medicine
+from dispensary.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
 
 _BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
 FACTS = frozenset({"AllergyIntolerance", "Condition", "MedicationStatement", "Observation"})

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements
-from dispensary.api.fhir.units import Measure, Quantity, read_quantity
+from dispensary.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements
+from dispensary.fhir.units import Measure, Quantity, read_quantity
 
 _READ = [
     "quantity", "expectedSupplyDuration", "numberOfRepeatsAllowed", "validityPeriod", "initialFill", "dispenseInterval",

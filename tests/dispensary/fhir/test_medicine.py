@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dispensary.api.fhir import read_order
-from dispensary.api.fhir.medicine import ATC, RXNORM
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, UCUM, asked, daily, line, request
+from dispensary.fhir import read_order
+from dispensary.fhir.medicine import ATC, RXNORM
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, UCUM, asked, daily, line, request
 
 
 @pytest.mark.parametrize("status", ["inactive", "entered-in-error"])

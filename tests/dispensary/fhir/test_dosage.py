@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from baclofen_rules import Case, load_profile, review
-from dispensary.api.fhir import read_order
-from dispensary.api.fhir.units import SNOMED, UCUM
 from dispensary.errors import InvalidInput
-from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phases, request
+from dispensary.fhir import read_order
+from dispensary.fhir.units import SNOMED, UCUM
+from tests.dispensary.fhir.orders import asked, daily, days, line, mg, phases, request
 
 THREE_DAYS = daily(3, boundsDuration=days(3))
 ONE = {"value": 1}

@@ -10,8 +10,8 @@ from typing import Any
 
 from baclofen_rules.medicines import own_medicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify, names_tablet, other_form, read_product_name
-from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
-from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
+from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
+from dispensary.fhir.units import SNOMED, Measure, read_quantity
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC = "http://www.whocc.no/atc"

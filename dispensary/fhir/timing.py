@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from baclofen_rules import Reading, read_directions
-from dispensary.api.fhir.elements import (
+from dispensary.fhir.elements import (
     Inquiry,
     as_amount,
     as_day,
@@ -21,7 +21,7 @@ from dispensary.api.fhir.elements import (
     check_elements,
     read_codings,
 )
-from dispensary.api.fhir.units import read_quantity
+from dispensary.fhir.units import read_quantity
 
 
 class Moment(NamedTuple):

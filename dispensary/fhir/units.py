@@ -10,7 +10,7 @@ from typing import Any
 
 from baclofen_rules.medicines import words
 from baclofen_rules.products import product_words
-from dispensary.api.fhir.elements import Inquiry, as_amount, as_text, check_elements
+from dispensary.fhir.elements import Inquiry, as_amount, as_text, check_elements
 
 SNOMED = "http://snomed.info/sct"
 UCUM = "http://unitsofmeasure.org"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.api.fhir import read_order
-from dispensary.api.fhir.timing import GTS
-from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phases, request
+from dispensary.fhir import read_order
+from dispensary.fhir.timing import GTS
+from tests.dispensary.fhir.orders import asked, daily, days, line, mg, phases, request
 
 TEN = Decimal(10)
 

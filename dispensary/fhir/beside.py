@@ -7,7 +7,7 @@ from typing import Any
 
 from baclofen_rules.directions import Question, Why, read_directions
 from baclofen_rules.medicines import find_other_medicine, own_medicine, plain_letters
-from dispensary.api.fhir.elements import Inquiry, as_object, as_text, check_elements, read_words
+from dispensary.fhir.elements import Inquiry, as_object, as_text, check_elements, read_words
 
 READ = [
     "status", "intent", "doNotPerform", "medicationCodeableConcept", "medicationReference", "subject", "authoredOn",

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.api.fhir import Order, read_order
-from dispensary.api.fhir.medicine import ATC
 from dispensary.errors import InvalidInput
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, asked, daily, days, line, mg, request
+from dispensary.fhir import Order, read_order
+from dispensary.fhir.medicine import ATC
+from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, asked, daily, days, line, mg, request
 
 OURS = "0b7e1cf0-6b0e-4f0e-9d5b-0d6f6f0d7f11"
 

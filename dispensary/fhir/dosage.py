@@ -10,12 +10,12 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from baclofen_rules.lines import drop_then
-from dispensary.api.fhir.elements import (
+from dispensary.fhir.elements import (
     Inquiry,
     as_objects,
 )
-from dispensary.api.fhir.line import Line, read_line
-from dispensary.api.fhir.units import Measure
+from dispensary.fhir.line import Line, read_line
+from dispensary.fhir.units import Measure
 
 _STOP = re.compile(r"\W*(then\s+)?stop(ped|\s+(baclofen|taking it|the tablets))?\W*$", re.IGNORECASE)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispensary.actions.intake import Retraction
-from dispensary.api.fhir.elements import Inquiry, as_object, as_text
-from dispensary.api.fhir.resources import gather_bundle, read_identifiers, read_medication, read_person
+from dispensary.fhir.elements import Inquiry, as_object, as_text
+from dispensary.fhir.resources import gather_bundle, read_identifiers, read_medication, read_person
 from dispensary.models import SenderStatus
 
 _PEOPLE = {"subject": "Patient", "requester": "Practitioner"}

@@ -4,8 +4,8 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
-from dispensary.api.fhir import Order, read_order
 from dispensary.errors import InvalidInput
+from dispensary.fhir import Order, read_order
 
 UCUM = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"

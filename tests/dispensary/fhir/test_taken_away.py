@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from baclofen_rules import Case, load_profile, review
-from dispensary.api.fhir import Order, examine_order
-from tests.dispensary.api.fhir.orders import SNOMED, daily, days, line, mg, request
-from tests.dispensary.api.fhir.systems import EPIC_AT_NIGHT, THREE_TIMES
+from dispensary.fhir import Order, examine_order
+from tests.dispensary.fhir.orders import SNOMED, daily, days, line, mg, request
+from tests.dispensary.fhir.systems import EPIC_AT_NIGHT, THREE_TIMES
 
 ON = date(2026, 11, 30)
 LIORESAL = load_profile("lioresal")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.api.strict_json import MAX_DEPTH, jsonable, loads
 from dispensary.errors import InvalidInput
+from dispensary.strict_json import MAX_DEPTH, jsonable, loads
 
 
 def refused(body: bytes) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from baclofen_rules import read_directions
-from dispensary.api.fhir import examine_order
-from tests.dispensary.api.fhir.orders import asked, daily, line, mg, request
-from tests.dispensary.api.fhir.systems import EPIC_AT_NIGHT, GTS, THREE_TIMES, supply, tablets
+from dispensary.fhir import examine_order
+from tests.dispensary.fhir.orders import asked, daily, line, mg, request
+from tests.dispensary.fhir.systems import EPIC_AT_NIGHT, GTS, THREE_TIMES, supply, tablets
 
 ON = date(2026, 11, 30)
 
