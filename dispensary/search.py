@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from uuid import UUID
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast, Right
 
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import ContactPoint, Medium, Patient, PatientSearchKey, Pharmacy, Prescriber, Prescription
 from dispensary.models.keys import SHOWN
+from dispensary.models.patient import SEARCH_CONFIG
 from dispensary.models.sealed import address_digest
 from dispensary.reminders.opt_outs import clean_address
 from dispensary.text import fold_name, number_key
@@ -51,10 +53,15 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
 
 
 def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:
-    """Return the prescribers with a number, or with all words in their name; accents, case and punctuation make no difference."""
+    """Return the prescribers with a number, or with names that begin as the words do.
+
+    Accents, case and punctuation make no difference to a name.
+    """
     names = fold_name(words[:200]).split()[:MOST_WORDS]
-    named = Q(*(Q(search_text__contains=name) for name in names)) if names else Q(pk__in=[])
-    return Prescriber.objects.filter(named | Q(identifier=words.strip()), pharmacy=pharmacy)
+    beginnings = SearchQuery(" & ".join(f"'{name}':*" for name in names), config=SEARCH_CONFIG, search_type="raw")
+    named = Q(search_words=beginnings) if names else Q(pk__in=[])
+    rows = Prescriber.objects.alias(search_words=SearchVector("search_text", config=SEARCH_CONFIG))
+    return rows.filter(named | Q(identifier=words.strip()), pharmacy=pharmacy)
 
 
 def find_labelled_orders(pharmacy: Pharmacy, words: str) -> QuerySet[Prescription]:

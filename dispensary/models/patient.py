@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
@@ -258,6 +260,10 @@ class Namesake(models.Model):
         return f"Namesake {self.pk}: {self.answer or 'open'}"
 
 
+SEARCH_CONFIG = "simple"
+"""The text search of PostgreSQL that takes words as they stand; names have no stems."""
+
+
 class Prescriber(models.Model):
     """A prescriber of orders, with their contact details."""
 
@@ -282,6 +288,7 @@ class Prescriber(models.Model):
             ),
             models.CheckConstraint(condition=~Q(name=""), name="prescriber_has_a_name"),
         ]
+        indexes = [GinIndex(SearchVector("search_text", config=SEARCH_CONFIG), name="prescriber_by_words")]
 
     def __str__(self) -> str:
         return self.name

@@ -150,6 +150,22 @@ def test_a_prescriber_is_found_in_any_spelling_and_by_number(shop: Pharmacy, wor
     assert [row.name for row in find_prescribers(shop, words.replace("c77", "C77"))] == ["Dr Jörg Müller-O’Neill"]
 
 
+@pytest.mark.parametrize("words", ["ruller", "oneill grey", "muller !& x", "' | '", "müller:*'"])
+def test_a_prescriber_is_not_found_by_other_words(shop: Pharmacy, words: str) -> None:
+    make.prescriber(shop, name="Dr Jörg Müller-O’Neill", identifier="C77")
+    make.prescriber(shop, name="Dr Grey")
+    assert [row.name for row in find_prescribers(shop, words)] == (["Dr Jörg Müller-O’Neill"] if ":" in words else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Dr. 山田太郎", "山田"), ("ডাঃ সেন", "সে"), ("Nguyễn Thị Hoa", "nguyen hoa"), ("O'Neill-Grey 2nd", "2n")],
+)
+def test_a_prescriber_of_any_script_is_found_by_beginnings(shop: Pharmacy, name: str, words: str) -> None:
+    make.prescriber(shop, name=name)
+    assert [row.name for row in find_prescribers(shop, words)] == [name]
+
+
 def test_no_word_of_a_name_finds_no_prescriber(shop: Pharmacy) -> None:
     make.prescriber(shop, name="Dr Grey")
     assert not find_prescribers(shop, "...")
