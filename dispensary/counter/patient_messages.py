@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -23,6 +23,7 @@ from dispensary.errors import DispensaryError, NotFound
 from dispensary.models import (
     Carer,
     CarerRelation,
+    Consent,
     ConsentAnswer,
     ConsentSource,
     ContactPoint,
@@ -30,7 +31,6 @@ from dispensary.models import (
     Language,
     Medium,
     Patient,
-    Suppression,
 )
 from dispensary.reminders import reach
 
@@ -101,12 +101,12 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     do = request.POST.get("do", "")
     adding = AddressForm(request.POST if do == "add" else None, prefix="new")
-    carer = CarerForm(
+    adding_carer = CarerForm(
         request.POST if do == "add-carer" else None, prefix="carer", initial={"language": patient.language}
     )
     initial = {"language": patient.language, "time_zone": patient.time_zone, "version": patient.version}
     preferences = PreferencesForm(request.POST if do == "preferences" else None, initial=initial)
-    asked = {"add": adding, "add-carer": carer, "preferences": preferences}
+    asked = {"add": adding, "add-carer": adding_carer, "preferences": preferences}
     errors: list[ErrorLine] = []
     is_landline = "new-takes_texts" in request.POST
     if request.method == "POST":
@@ -122,20 +122,25 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             errors = form_error_lines(asked[do])
     else:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
-    prefetch_related_objects([patient], "carers__contact_points")
-    usable = reach.usable(patient)
+    prefetch_related_objects([patient], "carers", Prefetch("consents", Consent.objects.select_related("event")))
+    addresses = reach.addresses_of(patient)
+    usable = [address.point for address in addresses if address.is_usable]
     readers = [point.carer.name if point.carer else "the patient" for point in usable]
     context = {
         "patient": patient,
-        "sentences": reminders.explain(patient=patient, now=visit.now),
-        "coming": reminders.coming_to(patient=patient, now=visit.now),
+        "sentences": reminders.explain(patient=patient, addresses=addresses, now=visit.now),
+        "coming": reminders.coming_to(patient=patient, addresses=addresses, now=visit.now),
         "reached": bool(usable),
         "first_reader": readers[0] if len({point.carer_id for point in usable}) > 1 else "",
-        "points": _describe_addresses(patient),
+        "addresses": [address for address in addresses if not address.point.carer_id],
         "answers": _describe_answers(patient),
         "adding": adding,
-        "carers": [row for row in patient.carers.all() if row.ended_at is None],
-        "adding_carer": carer,
+        "carers": [
+            (carer, [address for address in addresses if address.point.carer_id == carer.pk])
+            for carer in patient.carers.all()
+            if carer.ended_at is None
+        ],
+        "adding_carer": adding_carer,
         "is_landline": is_landline,
         "preferences": preferences,
         "may_change": policies.may_receive(visit.by),
@@ -284,23 +289,8 @@ def _id_in(request: HttpRequest, field: str) -> uuid.UUID | None:
         return None
 
 
-def _describe_addresses(patient: Patient) -> list[dict[str, Any]]:
-    """Return each address with the reason why it is not used, if any."""
-    points = list(patient.contact_points.filter(carer=None, retired_at__isnull=True))
-    stops = Suppression.objects.filter(address_digest__in=[point.address_digest for point in points])
-    stopped = {(stop.medium, stop.address_digest): stop.get_reason_display() for stop in stops}
-    return [
-        {
-            "point": point,
-            "detailed": point.detail_level == DetailLevel.DETAILED,
-            "trouble": point.get_fault_display() or stopped.get((point.medium, point.address_digest), ""),
-        }
-        for point in points
-    ]
-
-
 def _describe_answers(patient: Patient) -> list[dict[str, Any]]:
-    answers = {answer.medium: answer for answer in patient.consents.select_related("event")}
+    answers = {answer.medium: answer for answer in patient.consents.all()}
     tones = {ConsentAnswer.YES: "ready", ConsentAnswer.NO: "done"}
     return [
         {

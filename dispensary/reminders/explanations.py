@@ -17,7 +17,6 @@ from dispensary.models import (
     Patient,
     Reminder,
     ReminderState,
-    Suppression,
 )
 from dispensary.models.pharmacy import UsualTimes
 from dispensary.models.reminders import ReminderKind
@@ -25,7 +24,7 @@ from dispensary.reminders.compose import Reason, values_of, way_out
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.outcomes import WORDS
 from dispensary.reminders.planning import hours_of, leaves_at, manners_of
-from dispensary.reminders.reach import usable
+from dispensary.reminders.reach import Address, usable
 from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
 from dispensary.reminders.texts import language_for, write
@@ -46,9 +45,9 @@ _FAULTS = {
 }
 
 
-def explain(*, patient: Patient, now: datetime) -> list[str]:
+def explain(*, patient: Patient, addresses: list[Address], now: datetime) -> list[str]:
     """Explain which messages a patient has got or not got: one sentence a fact, no address."""
-    return [*_about_the_patient(patient), *_about_addresses(patient), *_about_plans(patient, now)]
+    return [*_about_the_patient(patient), *_about_addresses(patient, addresses), *_about_plans(patient, now)]
 
 
 def _about_the_patient(patient: Patient) -> list[str]:
@@ -59,7 +58,7 @@ def _about_the_patient(patient: Patient) -> list[str]:
     return sentences
 
 
-def _about_addresses(patient: Patient) -> list[str]:
+def _about_addresses(patient: Patient, addresses: list[Address]) -> list[str]:
     answers = {consent.medium: consent for consent in patient.consents.all()}
     sentences = []
     for medium in Medium:
@@ -75,18 +74,13 @@ def _about_addresses(patient: Patient) -> list[str]:
         for carer in patient.carers.all()
         if carer.ended_at is None
     ]
-    points = list(patient.contact_points.filter(retired_at__isnull=True))
-    for point in points:
-        stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()
-        if point.fault:
-            sentences.append(
-                f"An address for {point.get_medium_display().lower()} is unused: {point.get_fault_display().lower()}."
-            )
-        if stop:
-            sentences.append(
-                f"An address for {point.get_medium_display().lower()} is stopped: {stop.get_reason_display().lower()}."
-            )
-    if not points:
+    for address in addresses:
+        medium_name = address.point.get_medium_display().lower()
+        if address.point.fault:
+            sentences.append(f"An address for {medium_name} is unused: {address.point.get_fault_display().lower()}.")
+        if address.stop:
+            sentences.append(f"An address for {medium_name} is stopped: {address.stop.lower()}.")
+    if not addresses:
         sentences.append("No address is known.")
     return sentences
 

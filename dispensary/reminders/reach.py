@@ -7,10 +7,11 @@ not begun loses its lease and is read again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from dispensary.actors import Actor
 from dispensary.models import (
@@ -22,6 +23,7 @@ from dispensary.models import (
     Reminder,
     ReminderState,
     Suppression,
+    SuppressionReason,
     WorkKind,
 )
 from dispensary.models.reminders import NO_LEASE, OWED, ReminderKind
@@ -65,17 +67,43 @@ _ALLOWED = Q(Exists(_ANSWERS.filter(medium=OuterRef("medium"), answer=ConsentAns
 )
 """An address of the patient by a medium with a yes; a carer's with the carer's yes, where the patient has not refused all."""
 
+_STOPS = Suppression.objects.filter(medium=OuterRef("medium"), address_digest=OuterRef("address_digest"))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address in use, of the patient or of a carer, with what decides about messages to it."""
+
+    point: ContactPoint
+    is_allowed: bool
+    stop: str
+    """The reason for which nobody is written to there; "" without one."""
+    is_shared: bool
+    """A message there must say for whom it is: a carer reads it, or messages to another patient go there."""
+
+    @property
+    def is_usable(self) -> bool:
+        return self.is_allowed and not self.point.fault and not self.stop
+
+
+def addresses_of(patient: Patient) -> list[Address]:
+    """Return all addresses of the patient and of carers, by one statement; the first is tried first."""
+    points = patient.contact_points.filter(retired_at__isnull=True).select_related("carer")
+    same = ContactPoint.objects.filter(address_digest=OuterRef("address_digest"), retired_at__isnull=True)
+    rows = points.annotate(
+        is_allowed=_ALLOWED,
+        stop=Subquery(_STOPS.values("reason")[:1]),
+        is_shared=Q(carer__isnull=False) | Exists(same.exclude(patient=OuterRef("patient"))),
+    )
+    return [
+        Address(row, row.is_allowed, str(SuppressionReason(row.stop).label) if row.stop else "", row.is_shared)
+        for row in rows.order_by("preference", "added_at", "medium", "id")
+    ]
+
 
 def usable(patient: Patient) -> list[ContactPoint]:
     """Return the addresses of the patient and of carers that are allowed and take messages; the first is tried first."""
-    points = patient.contact_points.filter(_ALLOWED, retired_at__isnull=True, fault="").select_related("carer")
-    points = points.order_by("preference", "added_at", "medium", "id")
-    stopped = set(
-        Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
-            "medium", "address_digest"
-        )
-    )
-    return [point for point in points if (point.medium, point.address_digest) not in stopped]
+    return [address.point for address in addresses_of(patient) if address.is_usable]
 
 
 def media_to_ask(patient: Patient) -> list[Medium]:
@@ -86,20 +114,11 @@ def media_to_ask(patient: Patient) -> list[Medium]:
     return [medium for medium in Medium if medium in set(in_use) - set(asked)]
 
 
-def is_shared(point: ContactPoint) -> bool:
-    """Say whether a message there must say for whom it is: a carer reads it, or messages to another patient go there."""
-    if point.carer_id:
-        return True
-    same = ContactPoint.objects.filter(address_digest=point.address_digest, retired_at__isnull=True)
-    return same.exclude(patient_id=point.patient_id).exists()
-
-
 def find_unreachable(patient_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return those patients to whom nothing can leave as things stand, each with the reason as half a sentence."""
     ids = set(patient_ids)
-    stopped = Suppression.objects.filter(medium=OuterRef("medium"), address_digest=OuterRef("address_digest"))
     in_use = ContactPoint.objects.filter(patient__in=ids, retired_at__isnull=True, fault="")
-    reached = set(in_use.filter(_ALLOWED, ~Exists(stopped)).values_list("patient_id", flat=True))
+    reached = set(in_use.filter(_ALLOWED, ~Exists(_STOPS)).values_list("patient_id", flat=True))
     asked = set(Consent.objects.filter(patient__in=ids).values_list("patient_id", flat=True))
     return {
         patient_id: "no address that the patient has allowed" if patient_id in asked else "the patient was not asked"

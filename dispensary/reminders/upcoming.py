@@ -16,6 +16,7 @@ from dispensary.reminders import reach
 from dispensary.reminders.compose import values_of
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.planning import manners_of
+from dispensary.reminders.reach import Address
 from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import language_for, name_reader, write
 
@@ -67,7 +68,7 @@ def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
     """Return what the reader of messages to this contact point may see and change."""
     patient, pharmacy = contact.patient, contact.patient.pharmacy
     language = language_for(contact.language, pharmacy.language)
-    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
+    through = _first_used(reach.addresses_of(patient))
     carer = contact.carer
     if carer is None:
         said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
@@ -77,33 +78,38 @@ def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
     reachable_media = {point.medium for point in points}
     return PatientPage(
         language=language,
-        coming=tuple(_coming(contact, used[0], language, now)) if used else (),
+        coming=tuple(_coming(contact, through, language, now)) if through else (),
         media=tuple((medium, medium not in said_no) for medium in Medium if medium in reachable_media),
         names_medicine=contact.detail_level == DetailLevel.DETAILED,
     )
 
 
-def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: datetime) -> list[Coming]:
-    detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
+def _first_used(addresses: list[Address]) -> Address | None:
+    return next(
+        (address for address in addresses if address.is_usable and address.point.medium in conf().channels), None
+    )
+
+
+def _coming(contact: ContactPoint, through: Address, language: str, now: datetime) -> list[Coming]:
+    detailed = {contact.detail_level, through.point.detail_level} == {DetailLevel.DETAILED}
     return _as_they_will_read(contact.patient, through, language, detailed, now)
 
 
-def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
+def coming_to(*, patient: Patient, addresses: list[Address], now: datetime) -> list[Coming]:
     """Return upcoming messages as they will read at the address tried first; as plain texts without one."""
-    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
-    through = used[0] if used else None
-    detailed = through is not None and through.detail_level == DetailLevel.DETAILED
-    language = language_for(through.language if through else patient.language, patient.pharmacy.language)
+    through = _first_used(addresses)
+    detailed = through is not None and through.point.detail_level == DetailLevel.DETAILED
+    language = language_for(through.point.language if through else patient.language, patient.pharmacy.language)
     return _as_they_will_read(patient, through, language, detailed, now)
 
 
 def _as_they_will_read(
-    patient: Patient, through: ContactPoint | None, language: str, detailed: bool, now: datetime
+    patient: Patient, through: Address | None, language: str, detailed: bool, now: datetime
 ) -> list[Coming]:
     zone, _quiet = manners_of(patient)
-    pharmacy, medium = patient.pharmacy, Medium(through.medium) if through else Medium.SMS
+    pharmacy, medium = patient.pharmacy, Medium(through.point.medium) if through else Medium.SMS
     typewritten, sender = medium == Medium.SMS, pharmacy.name
-    if through is not None and reach.is_shared(through):
+    if through is not None and through.is_shared:
         names = SharedNames(pharmacy.shared_names)
         sender = name_reader(sender, language, patient.given_name, patient.family_name, names)
     rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)

@@ -31,6 +31,7 @@ from dispensary.models import (
     WorklistItem,
     WorkState,
 )
+from dispensary.reminders.reach import addresses_of
 
 MESSAGE: tuple[Policy, str, str] = (
     policies.may_send_reminders,
@@ -55,7 +56,7 @@ class MessagesView(BaseView):
             "contacts": patient.contact_points.filter(retired_at__isnull=True).select_related("carer"),
             "consents": answers,
             "reminders": patient.reminders.order_by("-due_at")[:100],
-            "explanation": reminders.explain(patient=patient, now=self.now),
+            "explanation": reminders.explain(patient=patient, addresses=addresses_of(patient), now=self.now),
         }
         return Response(shapes.MessagesOut(messages).data)
 

@@ -21,6 +21,7 @@ from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
 from dispensary.models.reminders import NOT_SENT_YET
+from dispensary.reminders.reach import addresses_of
 from dispensary.reminders.texts import LANGUAGES
 
 
@@ -133,7 +134,7 @@ class Command(BaseCommand):
     def _explain(self, options: dict[str, Any]) -> None:
         patient, now = self._one(Patient, options["patient"], "patient"), read_clock()
         patients.record_opening(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
-        for sentence in reminders.explain(patient=patient, now=now):
+        for sentence in reminders.explain(patient=patient, addresses=addresses_of(patient), now=now):
             self.stdout.write(sentence)
 
     def _resend(self, options: dict[str, Any]) -> None:

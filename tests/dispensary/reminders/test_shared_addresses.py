@@ -5,6 +5,7 @@ import pytest
 from dispensary import reminders
 from dispensary.models import ContactPoint, Patient, Pharmacy, Reminder
 from dispensary.reminders import coming_to
+from dispensary.reminders.reach import addresses_of
 from tests.dispensary import make
 from tests.dispensary.reminders import making
 from tests.dispensary.reminders.conftest import database_now
@@ -48,5 +49,5 @@ def test_a_phone_of_one_patient_names_nobody(children, outbox):
 def test_the_counter_shows_the_text_as_it_will_read(children, outbox):
     Reminder.objects.update(due_at=database_now())
     child = Patient.objects.get(pk=children[0].pk)
-    [coming] = coming_to(patient=child, now=database_now())
+    [coming] = coming_to(patient=child, addresses=addresses_of(child), now=database_now())
     assert coming.text.startswith("City Pharmacy for A.C.: ")
