@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 
 from dispensary import audit, policies
 from dispensary.actions import pharmacies
+from dispensary.actions.staff_alerts import open_alert
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.errors import Conflict, NotAllowed, Problem
-from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
+from dispensary.models import AlertKind, AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
 
 GUARDED = frozenset({"profile", "second_signer", "second_signer_minutes", "separate_steps"})
 """Settings that decide which limits hold and who signs."""
@@ -50,6 +51,7 @@ def change_settings(
     )  # fmt: skip
     body = {"changes": guarded, "from": {name: getattr(locked, name) for name in guarded}, "due_at": change.due_at}
     audit.record(Event.SETTINGS_ASKED, pharmacy=locked, by=by, now=now, subject=locked, body=body)
+    open_alert(kind=AlertKind.SETTINGS, pharmacy=locked, subject_id=str(change.pk), by=by, now=now)
     return change
 
 

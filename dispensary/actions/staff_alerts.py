@@ -35,6 +35,7 @@ from dispensary.models import (
     Medium,
     Pharmacy,
     SecondSignature,
+    SettingsChange,
     StaffAlert,
     StaffMember,
     StaffRole,
@@ -55,6 +56,7 @@ AGAIN_AFTER: Mapping[str, timedelta] = {
     AlertKind.VERIFICATION: timedelta(hours=4),
     AlertKind.OVERRIDE: timedelta(hours=24),
     AlertKind.UNSIGNED_DAY: timedelta(hours=24),
+    AlertKind.SETTINGS: timedelta(hours=24),
 }
 """Every manager is told again after this time [D]."""
 SIGN_DAY_BEFORE = time(18)
@@ -71,6 +73,7 @@ _WORDS: Mapping[str, str] = {
     AlertKind.VERIFICATION: "the audit log or the tables failed their check",
     AlertKind.OVERRIDE: "an override of the worst class was signed",
     AlertKind.UNSIGNED_DAY: "nobody has signed the review of a day",
+    AlertKind.SETTINGS: "a change of limits or of who signs waits",
 }
 """What a notice says of each kind. Nothing about a patient."""
 
@@ -165,9 +168,11 @@ def _sign_before(pharmacy: Pharmacy, day: date) -> datetime:
 
 
 def _answer_settled(now: datetime) -> None:
-    """Answer alerts about work that somebody has done or put off, and about days that are signed now."""
+    """Answer alerts about work that somebody has done or put off, days that are signed now, and changes that are decided."""
     waiting = StaffAlert.objects.filter(answered_at=None).select_related("pharmacy")
-    flags, days = (list(waiting.filter(kind=kind)) for kind in (AlertKind.RED_FLAG, AlertKind.UNSIGNED_DAY))
+    flags, days, changes = (
+        list(waiting.filter(kind=kind)) for kind in (AlertKind.RED_FLAG, AlertKind.UNSIGNED_DAY, AlertKind.SETTINGS)
+    )
     work = {str(item.pk): item for item in WorklistItem.objects.filter(pk__in=[alert.subject_id for alert in flags])}
     for alert in flags:
         item = work.get(alert.subject_id)
@@ -176,6 +181,11 @@ def _answer_settled(now: datetime) -> None:
     for alert in days:
         if reader.subjects_of(alert.pharmacy_id, Event.DAY_SIGNED, [alert.subject_id]):
             _store_answer(alert.pk, "The day is signed.", Actor.system("alerts", alert.pharmacy_id), now)
+    undecided = SettingsChange.objects.filter(decided_at=None, pk__in=[alert.subject_id for alert in changes])
+    open_changes = {str(key) for key in undecided.values_list("pk", flat=True)}
+    for alert in changes:
+        if alert.subject_id not in open_changes:
+            _store_answer(alert.pk, "The change is decided.", Actor.system("alerts", alert.pharmacy_id), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +287,7 @@ def _notice(alert: StaffAlert) -> str:
 def answer(*, alert_id: UUID, words: str, by: Actor, now: datetime) -> StaffAlert:
     """Answer an alert: nobody else is told of it any more.
 
-    Raises `NotAllowed` for who signed what the alert is about where somebody else could answer, `NotFound` for another pharmacy's, `Conflict` for one that is answered.
+    Raises `NotAllowed` for who signed or asked for what the alert is about where somebody else could answer, `NotFound` for another pharmacy's, `Conflict` for one that is answered.
     """
     policies.require(policies.may_answer_alerts(by), by, "answer an alert", "a pharmacist, manager or auditor")
     alert = StaffAlert.objects.select_for_update().filter(pk=alert_id, pharmacy_id=by.pharmacy_id).first()
@@ -286,16 +296,25 @@ def answer(*, alert_id: UUID, words: str, by: Actor, now: datetime) -> StaffAler
     if alert.answered_at is not None:
         raise Conflict(f"{alert.answerer_name} has answered this alert.")
     text = clean_words(words, "words", longest=500)
-    if alert.kind == AlertKind.OVERRIDE:
-        second = SecondSignature.objects.select_related("override").get(pk=alert.subject_id)
-        signers = {second.signed_by, second.override.signed_by}
-        others = {member.actor().name for member in possible_answerers(alert.pharmacy)} - signers
-        if by.name in signers and others:
+    if by.name in (authors := _authors(alert)):
+        others = {member.actor().name for member in possible_answerers(alert.pharmacy)} - authors
+        if others:
+            deed = "signed this override" if alert.kind == AlertKind.OVERRIDE else "asked for this change"
             raise NotAllowed(
-                "You signed this override. Somebody else answers the alert about it.",
-                Problem("", "a signer", "another pharmacist, manager or auditor of this pharmacy"),
+                f"You {deed}. Somebody else answers the alert about it.",
+                Problem("", "the same person", "another pharmacist, manager or auditor of this pharmacy"),
             )
     return _store_answer(alert.pk, text, by, now) or alert
+
+
+def _authors(alert: StaffAlert) -> set[str]:
+    """Return who signed the override, or asked for the change, that an alert is about."""
+    if alert.kind == AlertKind.OVERRIDE:
+        second = SecondSignature.objects.select_related("override").get(pk=alert.subject_id)
+        return {second.signed_by, second.override.signed_by}
+    if alert.kind == AlertKind.SETTINGS:
+        return {SettingsChange.objects.get(pk=alert.subject_id).asked_by}
+    return set()
 
 
 @transaction.atomic

@@ -69,6 +69,8 @@ def _page(visit: Visit, alert: StaffAlert) -> str:
         return reverse("counter:audit-checks") if reads_log else ""
     if alert.kind == AlertKind.UNSIGNED_DAY:
         return f"{reverse('counter:audit-day')}?day={alert.subject_id}" if reads_log else ""
+    if alert.kind == AlertKind.SETTINGS:
+        return reverse("counter:settings") if policies.may_change_settings(visit.by) else ""
     second = SecondSignature.objects.select_related("override").get(pk=alert.subject_id)
     page = "counter:audit-order" if reads_log else "counter:check"
     return reverse(page, args=[second.override.prescription_id])

@@ -25,6 +25,7 @@ class AlertKind(models.TextChoices):
     VERIFICATION = "verification", _("The log or the tables failed their check")
     OVERRIDE = "override", _("An override of the worst class was signed")
     UNSIGNED_DAY = "unsigned-day", _("Nobody signed the review of a day")
+    SETTINGS = "settings", _("A change of limits or of who signs waits")
 
 
 class AlertContact(models.Model):
@@ -55,7 +56,9 @@ class StaffAlert(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=16, choices=AlertKind)
-    subject_id = models.CharField(max_length=64, help_text=_("work, entry, second signature, or day"))
+    subject_id = models.CharField(
+        max_length=64, help_text=_("work, entry, second signature, day, or change of settings")
+    )
     version = models.CharField(max_length=16, blank=True, help_text=_("of a subject that may become urgent again"))
     opened_at = models.DateTimeField()
     rounds = models.PositiveSmallIntegerField(default=0, help_text=_("how often people were told"))

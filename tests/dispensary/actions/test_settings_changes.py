@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dispensary import audit
-from dispensary.actions import pharmacies, settings_changes
+from dispensary.actions import pharmacies, settings_changes, staff_alerts
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
-from dispensary.models import SettingsChange, StaffRole
+from dispensary.models import SettingsChange, StaffAlert, StaffRole
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -67,6 +67,21 @@ def test_of_two_managers_the_other_agrees_and_never_the_same(shop, mara, milo):
     assert settings_changes.approve(change=waiting, by=milo, now=NOW).profile == "uk-smpc"
     with pytest.raises(Conflict, match="decided already"):
         settings_changes.withdraw(change=waiting, by=mara, now=NOW)
+
+
+def test_a_change_that_waits_is_an_alert_that_who_asked_for_it_cannot_answer(shop, mara, milo):
+    waiting = ask(shop, mara)
+    (alert,) = StaffAlert.objects.filter(pharmacy=shop)
+    assert (alert.kind, alert.subject_id) == ("settings", str(waiting.pk))
+    with pytest.raises(NotAllowed, match=r"You asked for this change\."):
+        staff_alerts.answer(alert_id=alert.pk, words="Mine", by=mara, now=NOW)
+    staff_alerts.open_found(now=NOW)
+    alert.refresh_from_db()
+    assert alert.answered_at is None
+    settings_changes.approve(change=waiting, by=milo, now=NOW)
+    staff_alerts.open_found(now=NOW)
+    alert.refresh_from_db()
+    assert (alert.words, alert.answered_by) == ("The change is decided.", "system:alerts")
 
 
 @pytest.mark.parametrize("way", ["let in", "made a manager", "let in again"])
