@@ -32,6 +32,7 @@ from dispensary.models import (
     Medium,
     Patient,
 )
+from dispensary.models.contacts import GUARDIANS
 from dispensary.reminders import reach
 
 CARER_TARGETS = {
@@ -125,13 +126,14 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     prefetch_related_objects([patient], "carers", Prefetch("consents", Consent.objects.select_related("event")))
     addresses = reach.addresses_of(patient)
     usable = [address.point for address in addresses if address.is_usable]
-    readers = [point.carer.name if point.carer else "the patient" for point in usable]
+    each_message = usable[:1] + [point for point in usable[1:] if point.carer and point.carer.relation in GUARDIANS]
+    readers = list(dict.fromkeys(point.carer.name if point.carer else "the patient" for point in each_message))
     context = {
         "patient": patient,
         "sentences": reminders.explain(patient=patient, addresses=addresses, now=visit.now),
         "coming": reminders.coming_to(patient=patient, addresses=addresses, now=visit.now),
         "reached": bool(usable),
-        "first_reader": readers[0] if len({point.carer_id for point in usable}) > 1 else "",
+        "first_readers": readers if len({point.carer_id for point in usable}) > 1 else [],
         "addresses": [address for address in addresses if not address.point.carer_id],
         "answers": _describe_answers(patient),
         "adding": adding,

@@ -66,7 +66,9 @@ TONES = {
 def list_reminders(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List reminders of the pharmacy in one group of states."""
     group = _group(request.GET.get("show", ""))
-    rows = Reminder.objects.filter(pharmacy=visit.pharmacy, state__in=GROUPS[group][1]).select_related("patient")
+    rows = Reminder.objects.filter(pharmacy=visit.pharmacy, state__in=GROUPS[group][1]).select_related(
+        "patient", "reader"
+    )
     if group == "sent":
         rows = rows.annotate(left_at=Max("deliveries__started_at"))
     rows = rows.order_by("due_at" if group == "owed" else "-due_at")[: MOST + 1]

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from dispensary.models.contacts import ContactPoint, Medium
+from dispensary.models.contacts import Carer, ContactPoint, Medium
 from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
@@ -182,6 +182,15 @@ class Reminder(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_owner = models.CharField(max_length=64, blank=True)
+    reader = models.ForeignKey(
+        Carer,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        help_text=_("the guardian of a copy; empty for the first reader, whoever that is when it leaves"),
+    )
     # No index names it, so that setting it moves the row in no index: of all that is written for a message, it is the one
     # mark that every other session must see before the provider is called.
     sending_since = models.DateTimeField(
@@ -190,7 +199,12 @@ class Reminder(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["plan", "kind", "local_date"], name="reminder_owed_once_a_day"),
+            models.UniqueConstraint(
+                fields=["plan", "kind", "local_date", "reader"],
+                nulls_distinct=False,
+                opclasses=["uuid_ops", "text_ops", "date_ops", "uuid_ops"],  # makes it an index, built concurrently
+                name="reminder_owed_once_a_reader",
+            ),
             models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
             models.CheckConstraint(condition=Q(kind__in=ReminderKind.values), name="reminder_kind_known"),
             models.CheckConstraint(condition=Q(state__range=RANGE_OF_STATES), name="reminder_state_known"),
@@ -209,6 +223,7 @@ class Reminder(models.Model):
             models.Index(fields=["lease_until"], condition=Q(state=ReminderState.LEASED), name="reminder_held"),
             models.Index(fields=["patient", "due_at"], name="reminder_of_patient"),
             models.Index(fields=["pharmacy", "due_at"], name="reminder_of_pharmacy"),
+            models.Index(fields=["reader"], condition=Q(reader__isnull=False), name="reminder_of_reader"),
         ]
 
     def __str__(self) -> str:

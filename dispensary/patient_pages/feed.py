@@ -41,7 +41,7 @@ def render_feed(patient: Patient, pharmacy: Pharmacy, language: str, page_url: s
     calendar.add("X-WR-CALNAME", vText(pharmacy.name))
     calendar.add("REFRESH-INTERVAL", vDuration(REFRESH), parameters={"VALUE": "DURATION"})
     calendar.add("X-PUBLISHED-TTL", vDuration(REFRESH))
-    rows = Reminder.objects.filter(patient=patient, kind__in=_TITLES, local_date__gte=today - SINCE)
+    rows = Reminder.objects.filter(patient=patient, reader=None, kind__in=_TITLES, local_date__gte=today - SINCE)
     for row in rows.select_related("plan").order_by("local_date", "id"):
         calendar.add_component(_event(row, words, pharmacy, page_url))
     content: bytes = calendar.to_ical()

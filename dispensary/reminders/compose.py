@@ -102,6 +102,10 @@ class Row:
     was_in_doubt: bool
     """An attempt may have gone: what is repeated keeps its own key, by which a provider knows it."""
     now: datetime
+    reader_id: uuid.UUID | None
+    """The guardian to whom alone this copy goes."""
+    further_readers: Sequence[uuid.UUID] | None
+    """Guardians who said yes and have no copy of it yet."""
 
     @property
     def manners(self) -> tuple[ZoneInfo, QuietHours]:
@@ -137,12 +141,17 @@ class Never:
 
 
 def read(lease: queue.Lease, channels: Mapping[str, Channel], habits: Habits) -> list[Ready | Later | Never]:
-    """Decide about every row of a claimed batch, with one query."""
-    rows = (
-        Row(*columns)
-        for columns in queue.run_prepared(queue.SQL["read_batch"], [list(channels), list(lease.ids), lease.token])
-    )
-    return [decide(row, channels, habits) for row in rows]
+    """Decide about every row of a claimed batch, with one query.
+
+    What goes to one guardian is copied for the others who said yes before anything leaves.
+    """
+    parameters = {"media": list(channels), "ids": list(lease.ids), "token": lease.token}
+    rows = (Row(*columns) for columns in queue.run_prepared(queue.SQL["read_batch"], parameters))
+    decisions = [decide(row, channels, habits) for row in rows]
+    for decision in decisions:
+        if decision.row.further_readers and not isinstance(decision, Never):
+            queue.copy_for_readers(lease, decision.row.id, decision.row.further_readers)
+    return decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,9 @@ def end_unsent(lease: queue.Lease, decision: Later | Never) -> None:
     if isinstance(decision, Later):
         queue.mark(row.id, lease.token, State.SCHEDULED, error=decision.reason, due_at=decision.due_at)
         return
+    if row.reader_id and decision.reason is Reason.NO_ADDRESS:  # the guardian gets messages no more; the others do
+        queue.mark(row.id, lease.token, State.WITHDRAWN, error=decision.reason)
+        return
     state, work = _ENDINGS[decision.reason]
     with transaction.atomic():
         if queue.mark(row.id, lease.token, state, error=decision.reason):
@@ -209,7 +212,7 @@ def record_failure(reminder: Reminder | Row, code: str, work: WorkKind, now: dat
             work,
             pharmacy_id=reminder.pharmacy_id,
             patient_id=reminder.patient_id,
-            reason=f"{kind.label.capitalize()}. {sentence}",
+            reason=f"{kind.label.capitalize()}{', to another guardian' if reminder.reader_id else ''}. {sentence}",
             by=by,
             now=now,
             reminder_id=reminder.id,

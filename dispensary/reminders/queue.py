@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from django.db import IntegrityError, connection, transaction
 
+from dispensary.models.keys import uuid7
 from dispensary.models.reminders import ReminderState as State
 from dispensary.statements import load_statements
 
@@ -139,6 +140,21 @@ def claim(*, owner: str, count: int, lease: timedelta) -> Lease:
     if len(ids) == count:  # otherwise all that is due is here, or another worker's
         ids += [row[0] for row in run(SQL["claim_together"], [token, owner, until, ids, count])]
     return Lease(token, tuple(ids), until)
+
+
+def copy_for_readers(lease: Lease, reminder: int, readers: Sequence[uuid.UUID]) -> None:
+    """Owe a reminder of the lease to further readers, each by a copy of its own; twice is once."""
+    with transaction.atomic():
+        lock_patient(reminder)
+        run(
+            SQL["copy_for_readers"],
+            {
+                "reminder": reminder,
+                "token": lease.token,
+                "public_ids": [uuid7() for _reader in readers],
+                "readers": list(readers),
+            },
+        )
 
 
 def release(lease: Lease, ids: Sequence[int]) -> None:

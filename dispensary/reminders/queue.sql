@@ -86,12 +86,13 @@ RETURNING reminder_id, id, attempt, extract(epoch FROM started_at)::float8
 UPDATE dispensary_delivery SET sent_with_id = %s WHERE id = ANY(%s)
 
 -- read_batch --
--- Read all that decides about claimed reminders, with the first address that may be used. media, ids, token
+-- Read all that decides about claimed reminders, with the first address that may be used. Named: media, ids, token.
 -- OFFSET 0 holds the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of
 -- tables not counted yet it walks all patients, or all deliveries once for every row. The kinds named are those held
 -- back by the limits of a day and a week; only for them is looked up what was sent before. A carer's address needs the
 -- carer's yes, and no patient who refuses every medium. An address with a delivery refused,
--- undelivered or bounced is not tried again for the same reminder in the same round.
+-- undelivered or bounced is not tried again for the same reminder in the same round. A copy goes to its reader alone, the
+-- others to no reader of a copy. The last column lists the guardians who said yes and have no copy yet.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, coalesce(c.carer_language, p.language), ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names, ph.usual_times,
@@ -108,7 +109,21 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                   AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)),
        EXISTS (SELECT 1 FROM dispensary_delivery d
                 WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = 34 /* repeated */),
-       clock_timestamp()
+       clock_timestamp(), r.reader_id,
+       CASE WHEN r.reader_id IS NULL AND c.id IS NOT NULL THEN ARRAY(
+            SELECT guardian.id
+              FROM dispensary_carer guardian
+             WHERE guardian.patient_id = r.patient_id AND guardian.ended_at IS NULL
+               AND guardian.relation IN ('parent', 'guardian') AND guardian.answer = 'yes'
+               AND guardian.id IS DISTINCT FROM c.carer_id
+               AND EXISTS (SELECT 1 FROM dispensary_contactpoint own
+                            WHERE own.carer_id = guardian.id AND own.retired_at IS NULL AND own.fault = ''
+                              AND own.medium = ANY(%(media)s)
+                              AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
+                                               WHERE s.medium = own.medium AND s.address_digest = own.address_digest))
+               AND NOT EXISTS (SELECT 1 FROM dispensary_reminder copy
+                                WHERE copy.plan_id = r.plan_id AND copy.kind = r.kind AND copy.local_date = r.local_date
+                                  AND copy.reader_id = guardian.id)) END
   FROM dispensary_reminder r
   JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true
   JOIN dispensary_pharmacy ph ON ph.id = r.pharmacy_id
@@ -117,7 +132,8 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
               bool_or(due_at <= now() AND state IN (0 /* scheduled */, 1 /* leased */)
                       AND (kind NOT IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') OR id < r.id)) AS go_first
          FROM dispensary_reminder
-        WHERE r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') AND patient_id = r.patient_id AND id <> r.id) others ON true
+        WHERE r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') AND patient_id = r.patient_id AND id <> r.id
+          AND reader_id IS NOT DISTINCT FROM r.reader_id) others ON true
   LEFT JOIN LATERAL (
        SELECT point.*, carer.language AS carer_language,
               point.carer_id IS NOT NULL OR EXISTS (
@@ -135,7 +151,13 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                    ELSE carer.answer = 'yes' AND carer.ended_at IS NULL AND coalesce(
                         (SELECT bool_or(said.answer = 'yes') FROM dispensary_consent said WHERE said.patient_id = r.patient_id), true)
               END
-          AND point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)
+          AND point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%(media)s)
+          AND CASE WHEN r.reader_id IS NOT NULL THEN r.reader_id = point.carer_id
+                   ELSE point.carer_id IS NULL OR NOT EXISTS (
+                        SELECT 1 FROM dispensary_reminder copy
+                         WHERE copy.plan_id = r.plan_id AND copy.kind = r.kind AND copy.local_date = r.local_date
+                           AND copy.reader_id = point.carer_id)
+              END
           AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
                            WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
           AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
@@ -143,8 +165,20 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                              AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)
                              AND d.contact_id = point.id)
         ORDER BY point.preference, point.added_at, point.medium, point.id LIMIT 1) c ON true
- WHERE r.id = ANY(%s) AND r.lease_token = %s
+ WHERE r.id = ANY(%(ids)s) AND r.lease_token = %(token)s
  ORDER BY r.due_at, r.id
+
+-- copy_for_readers --
+-- Owe a leased reminder to further readers, too. Named: reminder, token; public ids and readers, arrays of equal length.
+INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date, local_time,
+       due_at, useful_until, params, tz_name, tzdb_version, state, round, attempts, lost_workers, despite_quiet,
+       last_error, lease_owner, reader_id)
+SELECT copy.public_id, r.plan_id, r.pharmacy_id, r.patient_id, r.kind, r.occurrence, r.local_date, r.local_time,
+       r.due_at, r.useful_until, r.params, r.tz_name, r.tzdb_version, 0 /* scheduled */, 1, 0, 0, r.despite_quiet,
+       '', '', copy.reader
+  FROM dispensary_reminder r, unnest(%(public_ids)s::uuid[], %(readers)s::uuid[]) AS copy (public_id, reader)
+ WHERE r.id = %(reminder)s AND r.lease_token = %(token)s
+    ON CONFLICT DO NOTHING
 
 -- move_reminder --
 -- Move a leased reminder to a state and end its lease. state, error, due_at or NULL, id, token

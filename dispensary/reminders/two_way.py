@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
@@ -55,7 +56,7 @@ def find_question(patient: Patient, answer: Answer, now: datetime) -> Reminder |
         plan__ended_at=None,
         due_at__range=(now - OPEN_FOR, now),
     )
-    return asked.order_by("-due_at", "-id").first()
+    return asked.order_by("-local_date", "-local_time", F("reader").asc(nulls_first=True), "-id").first()
 
 
 def find_questions(points: list[ContactPoint], answer: Answer, letter: str, now: datetime) -> dict[str, Reminder]:
@@ -147,14 +148,19 @@ def open_unanswered(*, now: datetime) -> int:
     """
     if not conf().public_url and not any(channel.takes_replies for channel in channels_in_use().values()):
         return 0
+    same = {"plan": OuterRef("plan"), "kind": OuterRef("kind"), "local_date": OuterRef("local_date")}
+    copies = Reminder.objects.filter(**same)
     asked = Reminder.objects.filter(
         pharmacy__in=list(Pharmacy.objects.values_list("pk", flat=True)),
         due_at__range=(now - ANSWERED_WITHIN - OPEN_FOR, now - ANSWERED_WITHIN),
         kind__in=CHECKS,
         state__in=_LEFT,
         plan__ended_at=None,
-        answers=None,
-    ).exclude(work__kind=WorkKind.NO_ANSWER)
+    ).exclude(
+        Exists(copies.filter(answers__isnull=False))
+        | Exists(copies.filter(work__kind=WorkKind.NO_ANSWER))
+        | Exists(copies.filter(pk__lt=OuterRef("pk"), state__in=_LEFT))
+    )
     opened = 0
     for reminder in asked.select_related("plan")[:200]:
         with transaction.atomic():

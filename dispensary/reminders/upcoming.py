@@ -112,7 +112,9 @@ def _as_they_will_read(
     if through is not None and through.is_shared:
         names = SharedNames(pharmacy.shared_names)
         sender = name_reader(sender, language, patient.given_name, patient.family_name, names)
-    rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
+    rows = Reminder.objects.filter(
+        OWED, patient=patient, reader=None, plan__ended_at__isnull=True, useful_until__gt=now
+    )
     messages = []
     for row in rows.order_by("due_at", "id")[:MOST]:
         values = values_of(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from dispensary import reminders
 from dispensary.actions import carers, consent
 from dispensary.errors import InvalidInput, NotAllowed
 from dispensary.models import (
+    Answer,
+    AnswerSource,
     CarerRelation,
     ConsentAnswer,
     ConsentSource,
@@ -18,10 +21,11 @@ from dispensary.models import (
     Language,
     Medium,
     Pharmacy,
+    Reminder,
     ReminderState,
     WorklistItem,
 )
-from dispensary.reminders import opt_outs
+from dispensary.reminders import opt_outs, plans, queue, two_way
 from dispensary.reminders.carers import follow_ages
 from dispensary.reminders.reach import find_unreachable, media_to_ask, usable
 from tests.dispensary.reminders import making
@@ -194,3 +198,101 @@ def test_the_patients_yes_lifts_no_stop_of_a_carer(awake_pharmacy):
         now=database_now(),
     )  # fmt: skip
     assert addresses(patient) == []
+
+
+@pytest.fixture
+def guardians(due, awake_pharmacy):  # noqa: F811  (a fixture)
+    """A child with a message that is due and two guardians who said yes, in two languages."""
+    child = making.patient(awake_pharmacy, birth_date=born(8))
+    row = due("run_out", person=child, reach=())
+    both = [
+        add(child, CarerRelation.PARENT),
+        add(child, CarerRelation.GUARDIAN, "Jo Canary", "+447700900124", Language.FRENCH),
+    ]
+    for guardian in both:
+        say(guardian, YES)
+    return row, both
+
+
+def states_by_reader():
+    return {row.reader_id: row.get_state_display() for row in Reminder.objects.order_by("pk")}
+
+
+def test_both_guardians_who_said_yes_are_written_to_each_in_their_language(guardians, outbox):  # noqa: F811  (a fixture)
+    _row, (first, second) = guardians
+    assert reminders.drain().sent == 2
+    assert {message["to"]: message["text"][:26] for message in outbox.sent} == {
+        PHONE: "City Pharmacy para A.C.: c",
+        "+447700900124": "City Pharmacy pour A.C. : ",
+    }
+    assert states_by_reader() == {None: "Sent", second.pk: "Sent"}
+    reminders.drain()
+    assert len(outbox.sent) == 2 and first.contact_points.get() != second.contact_points.get()
+
+
+def test_the_failing_address_of_one_guardian_is_work_and_the_other_is_written_to_once(guardians, outbox):  # noqa: F811  (a fixture)
+    row, (first, second) = guardians
+    reminders.drain()
+    ContactPoint.objects.filter(carer=first).update(fault="refused", fault_at=database_now())
+    Reminder.objects.filter(pk=row.pk).update(state=ReminderState.SCHEDULED)
+    reminders.drain()
+    assert len(outbox.sent) == 2 and states_by_reader()[second.pk] == "Sent"
+    assert WorklistItem.objects.filter(kind="unreachable", reminder=row).exists()
+
+
+def test_a_guardian_who_says_no_before_the_copy_leaves_gets_nothing_and_makes_no_work(guardians, outbox, monkeypatch):  # noqa: F811  (a fixture)
+    _row, (_first, second) = guardians
+    copy = queue.copy_for_readers
+
+    def copy_and_refuse(*parameters):
+        copy(*parameters)
+        say(second, NO)
+
+    monkeypatch.setattr(queue, "copy_for_readers", copy_and_refuse)
+    reminders.drain()
+    reminders.drain()
+    assert [message["to"] for message in outbox.sent] == [PHONE]
+    assert states_by_reader()[second.pk] == "Withdrawn"
+    assert not WorklistItem.objects.exclude(state="resolved").exists()
+
+
+def test_each_of_two_guardians_gets_as_many_nudges_a_day_as_a_patient(guardians, due, outbox, settings):  # noqa: F811  (fixtures)
+    row, (_first, second) = guardians
+    Reminder.objects.filter(pk=row.pk).update(kind="refill_due")
+    reminders.drain()
+    due("start_day", person=row.patient, reach=())
+    reminders.drain()
+    assert len(outbox.sent) == 2
+    assert [row.last_error for row in Reminder.objects.filter(kind="start_day")] == ["daily-limit"] * 2
+    assert {row.reader_id for row in Reminder.objects.filter(kind="start_day")} == {None, second.pk}
+
+
+def test_a_plan_that_ends_withdraws_the_copies_too(guardians, due, outbox, settings):  # noqa: F811  (fixtures)
+    row, _both = guardians
+    queue.claim(owner="w", count=10, lease=timedelta(seconds=60))
+    row.refresh_from_db()
+    lease = queue.Lease(row.lease_token, (row.pk,))
+    readers = [guardian.pk for guardian in _both[1:]]
+    queue.copy_for_readers(lease, row.pk, readers)
+    queue.copy_for_readers(lease, row.pk, readers)
+    assert list(states_by_reader().values()) == ["Taken by a worker", "Owed"]
+    plans.end(plan_id=row.plan_id, new=None, carried=[], reason="by-hand", by="t", now=database_now())
+    assert list(states_by_reader().values()) == ["Withdrawn"] * 2
+    queue.copy_for_readers(lease, row.pk, readers)
+    assert Reminder.objects.count() == 2
+
+
+def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbox, settings):  # noqa: F811  (fixtures)
+    row, _both = guardians
+    Reminder.objects.filter(pk=row.pk).update(kind="step_check")
+    reminders.drain()
+    Reminder.objects.update(due_at=database_now() - timedelta(days=2))
+    question = two_way.find_question(row.patient, Answer.WELL, database_now())
+    assert question.pk == row.pk and two_way.open_unanswered(now=database_now()) == 1
+    assert two_way.open_unanswered(now=database_now()) == 0
+    WorklistItem.objects.all().delete()
+    with transaction.atomic():
+        two_way.record_answer(
+            patient=row.patient, answer=Answer.WELL, reminder=question, source=AnswerSource.REPLY, now=database_now()
+        )
+    assert two_way.open_unanswered(now=database_now()) == 0

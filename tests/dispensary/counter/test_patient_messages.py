@@ -231,13 +231,11 @@ def test_a_carer_is_recorded_asked_and_ended(counter: Client, patient: Patient) 
     }
 
 
-def test_of_two_guardians_who_say_yes_the_page_names_the_one_who_is_written_to(
-    counter: Client, patient: Patient
-) -> None:
+def test_of_two_guardians_who_say_yes_the_page_names_both_as_written_to(counter: Client, patient: Patient) -> None:
     today = timezone.localdate()
     make.change_past_actions(Patient.objects.filter(pk=patient.pk), birth_date=today - timedelta(days=8 * 365))
     press(counter, patient, do="retire", contact=patient.contact_points.get().pk)
-    notice = "Each message goes to one reader: to Maria Hill."
+    notice = "Each message goes to Maria Hill and to Jo Hill."
     for name, number in (("Maria Hill", "+44 7700 900777"), ("Jo Hill", "+44 7700 900778")):
         press(counter, patient, **CARER | {"carer-relation": "parent", "carer-name": name, "carer-address": number})
         carer = patient.carers.get(name=name)

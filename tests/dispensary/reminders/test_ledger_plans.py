@@ -41,7 +41,8 @@ def test_writing_a_batch_reads_only_its_own_patients_ledger_however_much_has_bee
         owner.execute(LEDGER_ROWS)
     with connection.cursor() as cursor:
         cursor.execute(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queue.SQL["read_batch"], [["email"], [nudge.pk], token]
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queue.SQL["read_batch"],
+            {"media": ["email"], "ids": [nudge.pk], "token": token},
         )
         [answer] = cursor.fetchone()
     [explained] = json.loads(answer) if isinstance(answer, str) else answer
