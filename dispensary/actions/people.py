@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,11 +12,11 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions import pharmacies
+from dispensary.actions.accounts import find_account, make_account
 from dispensary.actors import Actor
 from dispensary.audit import SITE, Event, Subject
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Pharmacy, StaffMember, StaffRole
-from dispensary.text import clean_line
 
 NEW_LINK = "a new link to choose a password"
 CHOSEN = "the password, by a link"
@@ -31,12 +30,11 @@ def open_first_account(*, username: str, by_task: str = "shell", now: datetime) 
 
     Raises `Conflict` for somebody who works at a pharmacy already.
     """
-    users = get_user_model()._default_manager
-    user = users.filter(username__iexact=username).first()
+    user = find_account(username)
     if user is not None and StaffMember.objects.filter(user=user, active=True).exists():
         problem = Problem("username", username[:64], "somebody new", "A manager of theirs gives them a new link.")
         raise Conflict("This account works at a pharmacy already.", problem)
-    user = user or _new_user(username, "")
+    user = user or make_account(username)
     user.user_permissions.add(Permission.objects.get(content_type__app_label="dispensary", codename=MAY_OPEN))
     _record(Event.ACCOUNT_OPENED, user, Actor.system(by_task, SITE), {"may": MAY_OPEN}, now)
     return user
@@ -76,7 +74,7 @@ def invite(
 ) -> StaffMember:
     """Open an account without a password and give it a role. Its owner chooses a password by a link."""
     policies.require(policies.may_change_settings(by), by, "invite people", "a manager")
-    user = _new_user(username, email)
+    user = make_account(username, email)
     member = pharmacies.grant_access(
         user=user, pharmacy=pharmacy, role=role, display_name=display_name, registration=registration, by=by, now=now
     )
@@ -129,15 +127,6 @@ def record_own_change(*, user: User, what: str, now: datetime) -> None:
     actors = [member.actor() for member in members] or [Actor.system("accounts", SITE)]
     for actor in actors:
         _record(Event.SIGN_IN_CHANGED, user, actor, {"what": what}, now)
-
-
-def _new_user(username: str, email: str) -> User:
-    users = get_user_model()._default_manager
-    name = clean_line(username, "username", longest=150)
-    if users.filter(username__iexact=name).exists():
-        raise Conflict("There is an account of that name.", Problem("username", name, "a name that nobody has"))
-    user: User = users.create_user(username=name, email=email)
-    return user
 
 
 def _record(event: Event, user: User, by: Actor, body: dict[str, object], now: datetime) -> None:

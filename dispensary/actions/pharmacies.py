@@ -7,13 +7,13 @@ from copy import copy
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from baclofen_rules import list_profiles
 from dispensary import audit, policies
+from dispensary.actions.accounts import make_account
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.conf import conf
@@ -185,11 +185,7 @@ def open_service(
 ) -> StaffMember:
     """Open an account without a password for a program, which comes with tokens only."""
     policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
-    users = get_user_model()._default_manager
-    name = clean_line(username, "username", longest=150)
-    if users.filter(**{f"{get_user_model().USERNAME_FIELD}__iexact": name}).exists():
-        raise Conflict("There is an account of that name.", Problem("username", name, "a name that nobody has"))
-    user = users.create_user(name)
+    user = make_account(username)
     return grant_access(
         user=user, pharmacy=pharmacy, role=role, display_name=display_name, is_service=True, by=by, now=now
     )

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import connection, transaction
 
 from dispensary import audit, policies
 from dispensary.actors import Actor, Role, Scope
@@ -36,7 +36,7 @@ _USE = """
         RETURNING *)
     SELECT clock_timestamp(),
            ARRAY(SELECT ROW({dispensary.AccessToken t}) FROM used t),
-           ARRAY(SELECT ROW({auth.User u}) FROM auth_user u JOIN used ON used.user_id = u.id),
+           ARRAY(SELECT ROW({auth.User u}) FROM {users} u JOIN used ON used.user_id = u.{key}),
            ARRAY(SELECT ROW({dispensary.StaffMember m}) FROM dispensary_staffmember m
                    JOIN used ON used.user_id = m.user_id JOIN dispensary_pharmacy f ON f.id = m.pharmacy_id
                   WHERE m.active ORDER BY f.name, m.display_name),
@@ -91,8 +91,15 @@ def issue(
 
 def use(secret: str) -> AccessToken | None:
     """Count one use of a token and return it with its owner and their memberships; None for one that is unknown, expired or revoked."""
-    users = get_user_model()
-    statement = _USE.replace("auth.User", users._meta.label).replace("auth_user", users._meta.db_table)
+    users, quote = get_user_model(), connection.ops.quote_name
+    names = {
+        "{users}": quote(users._meta.db_table),
+        "{key}": quote(users._meta.pk.column),
+        "auth.User": users._meta.label,
+    }
+    statement = _USE
+    for name, value in names.items():
+        statement = statement.replace(name, value)
     ((moment, tokens, owners, members, pharmacies),) = run(statement, {"digest": _digest(secret)})
     if not tokens:
         return None

@@ -1,0 +1,38 @@
+"""Accounts in the site's own user model, whatever its fields are called. Called by other actions, which write the log."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+
+from dispensary.errors import Conflict, Problem
+from dispensary.text import clean_line
+
+
+def find_account(name: str) -> User | None:
+    """Return the account that signs in with a name, in capitals or not; None where there is none."""
+    model = get_user_model()
+    user: User | None = model._default_manager.filter(**{f"{model.USERNAME_FIELD}__iexact": name}).first()
+    return user
+
+
+def make_account(name: str, email: str = "") -> User:
+    """Make an account without a password.
+
+    Raises `InvalidInput` for a name that is none, `Conflict` where it is taken or where the site's accounts need more.
+    """
+    model = get_user_model()
+    field = model._meta.get_field(model.USERNAME_FIELD)
+    email_field = model.get_email_field_name()
+    cleaned = clean_line(name, "username", longest=field.max_length or 150)
+    if further := sorted({*model.REQUIRED_FIELDS} - {email_field}):
+        problem = Problem("username", cleaned, "an account that exists", "Make it first, then give it a role here.")
+        raise Conflict(f"An account of this site also needs {', '.join(further)}.", problem)
+    if find_account(cleaned) is not None:
+        raise Conflict("There is an account of that name.", Problem("username", cleaned, "a name that nobody has"))
+    user: User = model(**{model.USERNAME_FIELD: model.normalize_username(cleaned)})
+    if email and email_field != model.USERNAME_FIELD and any(part.name == email_field for part in model._meta.fields):
+        setattr(user, email_field, model._default_manager.normalize_email(email))
+    user.set_unusable_password()
+    user.save()
+    return user
