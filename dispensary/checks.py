@@ -11,9 +11,11 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
+from rest_framework.authentication import BasicAuthentication
 
 from baclofen_rules import InvalidProfile, list_profiles
 from dispensary.actions.retention import KINDS
+from dispensary.api.authentication import site_authentication
 from dispensary.api.cds_hooks.site_settings import find_faults
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
@@ -107,6 +109,26 @@ def cds_settings(**_: Any) -> list[CheckMessage]:
             id="dispensary.E010",
         )
         for name, text in find_faults()
+    ]
+
+
+@register()
+def api_authentication(**_: Any) -> list[CheckMessage]:
+    """Return E011 for a way to sign in to the API that there is not, or that lets passwords be guessed."""
+    try:
+        classes = site_authentication()
+    except ImportError as error:
+        return [
+            Error(f"DISPENSARY['api_authentication'] cannot be used: {error}", id="dispensary.E011"),
+        ]
+    return [
+        Error(
+            "DISPENSARY['api_authentication'] has Basic authentication, which locks nobody out after wrong passwords.",
+            hint="Programs use the tokens of `manage.py api_token`, people a session.",
+            id="dispensary.E011",
+        )
+        for kind in classes
+        if issubclass(kind, BasicAuthentication)
     ]
 
 

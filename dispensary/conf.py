@@ -34,6 +34,10 @@ class Conf:
     person_proof: str = "dispensary.proof.PasswordProof"  # how a signer proves to be there, see `proof.py`
     factor_grace_days: int = 14  # who signs, manages or audits adds a second factor within so many days of the role [D]
     idle_minutes: int = 15  # an idle counter locks after this; it says so two minutes before [D]
+    api_authentication: tuple[str, ...] = (
+        "dispensary.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    )  # who may sign in to the API, as classes of Django REST framework; its own settings are not asked
     token_requests_a_minute: int = 6_000  # of one API token [D]; more is a program gone wild, and a 429
     session_requests_a_minute: int = 3_000  # of one signed-in person, in each web process [D]; more is a 429, too
     cds_clients: Mapping[str, Mapping[str, Any]] = field(

@@ -1,9 +1,10 @@
-"""Sign-in of a program by its API token: `Authorization: Token …`."""
+"""Sign-in to the API: the ways that the site allows, and the one of a program by its API token, `Authorization: Token …`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.utils.module_loading import import_string
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, Throttled
@@ -15,6 +16,11 @@ from dispensary.models import AccessToken
 from dispensary.request_limit import MINUTE
 
 SCHEME = "Token"
+
+
+def site_authentication() -> list[type[BaseAuthentication]]:
+    """Return the ways to sign in to the API that the site allows. Raises ImportError for a name that is none."""
+    return [import_string(name) for name in conf().api_authentication]
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from dispensary.checks import reminder_engine, site_profiles
+from dispensary.checks import api_authentication, reminder_engine, site_profiles
 from dispensary.errors import InvalidInput
 from dispensary.models import EngineCounter
 from dispensary.profiles import profile_named
@@ -46,6 +46,23 @@ def test_a_database_that_is_not_migrated_has_no_reminders_to_speak_of() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL search_path TO pg_catalog")
     assert messages() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rest_framework.authentication.BasicAuthentication", "locks nobody out"),
+        ("theirs.Token", "cannot be used: No module named 'theirs'"),
+    ],
+)
+def test_a_way_to_sign_in_without_a_lock_out_is_an_error_and_so_is_one_that_is_not_there(
+    name: str, words: str, settings: Any
+) -> None:
+    assert api_authentication() == []
+    settings.DISPENSARY = {**settings.DISPENSARY, "api_authentication": [name]}
+    (error,) = api_authentication()
+    assert error.id == "dispensary.E011"
+    assert words in error.msg
 
 
 def test_a_profile_of_another_medicine_is_refused(tmp_path: Path, settings: Any) -> None:

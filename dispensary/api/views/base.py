@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.utils.cache import patch_cache_control
 from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
@@ -26,6 +27,7 @@ from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.api import problems
 from dispensary.api.access import Caller
+from dispensary.api.authentication import site_authentication
 from dispensary.api.throttling import SessionThrottle
 from dispensary.api.wire import StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
@@ -56,7 +58,7 @@ class Page(CursorPagination):
 class BaseView(APIView):
     """The base of every view. `may` names a policy for each method; the default is `may_see_patients`."""
 
-    authentication_classes = APIView.authentication_classes
+    authentication_classes: ClassVar[Sequence[type[BaseAuthentication]] | None] = None
     permission_classes: ClassVar = [IsAuthenticated]
     parser_classes: ClassVar = [StrictJSONParser]
     throttle_classes: ClassVar = [SessionThrottle]
@@ -66,6 +68,11 @@ class BaseView(APIView):
     schema = AutoSchema()
     actor: Actor | None = None
     """The actor of the request, set by `authorize`."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Return those of the setting `api_authentication`, but for a view that names its own; the host's for REST framework are not asked."""
+        classes = self.authentication_classes
+        return [make() for make in (site_authentication() if classes is None else classes)]
 
     def get_exception_handler(self) -> Callable[..., Response]:
         """Return the handler that answers with problem documents, whatever the host's settings say."""
