@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from dispensary.audit.log.database import owner_alias, raw_connection, sealer_alias
 
 READABLE = ("log", "head", "entry", "link", "checkpoint", "cosignature", "delivery", "erasure", "line")
 APPEND = "audit.append(uuid, text, text, text, text, text, timestamptz, text, text, text, text, text, text, text, text, text, text[], bytea, text, bigint)"
 ERASE = "audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz, text)"
+_OWNER = """
+    SELECT coalesce((SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = to_regclass('audit.entry')), current_user::text)"""
 PURE = (
     "audit.time_text(timestamptz)",
     "audit.header(audit.entry, bigint, bytea)",
@@ -25,7 +29,7 @@ PURE = (
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Names of login roles that exist already."""
+    """Names of login roles."""
 
     owner: str = "dispensary_owner"
     app: str = "dispensary_app"
@@ -33,6 +37,28 @@ class Roles:
     auditor: str = "dispensary_auditor"
     eraser: str = ""
     """May call `audit.erase`; without one only the owner may."""
+
+    @classmethod
+    def of_site(cls, **names: str) -> Roles:
+        """Return the roles of this site's database aliases, but for those that `names` names.
+
+        The owner is who owns the tables. Where the application still works as the owner, it gets a role of its own; so do the others.
+        """
+        connection = raw_connection(owner_alias())
+        ((owner,),) = connection.execute(_OWNER).fetchall()
+        taken = {owner}
+        for kind, alias in (("app", DEFAULT_DB_ALIAS), ("sealer", sealer_alias())):
+            user = connections[alias].settings_dict["USER"]
+            if user and user not in taken:
+                names.setdefault(kind, user)
+            taken.add(user)
+        return cls(**({"owner": owner} | names))
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the names that no role of the database server has yet."""
+        rows = raw_connection(owner_alias()).execute("SELECT rolname FROM pg_roles").fetchall()
+        names = (self.app, self.sealer, self.auditor, self.eraser)
+        return tuple(name for name in dict.fromkeys(names) if name and (name,) not in rows)
 
 
 def quote_name(name: str) -> str:

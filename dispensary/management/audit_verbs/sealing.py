@@ -20,7 +20,7 @@ from psycopg import OperationalError
 from dispensary.audit.checks.requests import CheckRunner
 from dispensary.audit.evidence.publication import Publisher
 from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
-from dispensary.audit.log.roles import Roles, apply_roles, grant_statements
+from dispensary.audit.log.roles import Roles, apply_roles, grant_statements, quote_name
 from dispensary.audit.sealing import anchors, cosigning
 from dispensary.audit.sealing.cosigning import WitnessSilent
 from dispensary.audit.sealing.keys import (
@@ -49,18 +49,32 @@ def _add_roles_arguments(parser: ArgumentParser) -> None:
     what.add_argument("--sql", action="store_true", help="print the statements")
     what.add_argument("--apply", action="store_true", help="run them over the database alias 'owner'")
     for name in ("owner", "app", "sealer", "auditor"):
-        parser.add_argument(f"--{name}", default=f"dispensary_{name}", help=f"login role of the {name}")
+        parser.add_argument(
+            f"--{name}", help=f"login role of the {name} (default: that of the settings, else dispensary_{name})"
+        )
     parser.add_argument("--eraser", default="", help="login role that may call audit.erase (default: the owner only)")
 
 
 def _roles(command: BaseCommand, options: Options) -> int:
-    roles = Roles(*(options[name] for name in ("owner", "app", "sealer", "auditor", "eraser")))
+    names = ("owner", "app", "sealer", "auditor", "eraser")
+    roles = Roles.of_site(**{name: options[name] for name in names if options[name]})
+    missing = roles.missing()
     if options["sql"]:
+        if missing:
+            command.stdout.write(
+                "-- As an administrator of the server, then in psql a password for each: \\password NAME"
+            )
+            command.stdout.write("".join(f"CREATE ROLE {quote_name(name)} LOGIN;\n" for name in missing))
+        command.stdout.write(f"-- As {roles.owner}, who owns the tables:")
         command.stdout.write("".join(f"{statement};\n" for statement in grant_statements(roles)))
         return 0
     if "owner" not in connections:
         raise CommandError(
             "There is no database alias 'owner': set DATABASE_OWNER_URL, or print with --sql and run it yourself."
+        )
+    if missing:
+        raise CommandError(
+            f"There is no role {', '.join(missing)}: an administrator makes it with what --sql prints first."
         )
     apply_roles(roles, using="owner")
     command.stdout.write(f"The application's role {roles.app} can now write to the log only through audit.append().")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connections
 from psycopg import errors
 
+from dispensary.audit.log.roles import Roles
 from dispensary.models import Pharmacy
 from tests.site import Database
 
@@ -213,6 +216,7 @@ def test_every_partition_carries_its_guards(database: Database, pharmacy: Pharma
         assert triggers == expected, name
 
 
+@pytest.mark.django_db(databases=["default", "owner"], transaction=True)
 def test_the_split_can_be_printed_and_applied_again(
     django_db_setup: None, database: Database, capsys: pytest.CaptureFixture[str], pharmacy: Pharmacy
 ) -> None:
@@ -220,9 +224,37 @@ def test_the_split_can_be_printed_and_applied_again(
     call_command("audit", "roles", "--sql", **names)
     printed = capsys.readouterr().out
     assert "GRANT EXECUTE ON FUNCTION audit.append" in printed
+    assert "CREATE ROLE" not in printed
     with database.connect("owner", autocommit=False) as owner:
         for statement in printed.split(";\n"):
-            if statement:
+            if statement.strip():
                 owner.execute(statement)
     with database.connect("app") as app:
         app.execute(APPEND.format(pharmacy=pharmacy.pk))
+
+
+@pytest.mark.django_db(databases=["default", "owner"], transaction=True)
+def test_the_split_names_the_roles_of_the_settings_and_makes_those_that_nobody_made(
+    django_db_setup: None, database: Database, capsys: pytest.CaptureFixture[str], transactional_db: None
+) -> None:
+    call_command("audit", "roles", "--sql", "--auditor", "inspector of nobody")
+    printed = capsys.readouterr().out
+    assert 'CREATE ROLE "inspector of nobody" LOGIN;' in printed
+    assert printed.count("CREATE ROLE") == 1
+    assert set(re.findall(r'"([^"]+)"', printed)) == {
+        *(getattr(database.roles, kind).name for kind in ("owner", "app", "sealer")),
+        "inspector of nobody",
+    }
+    with pytest.raises(CommandError, match="no role inspector of nobody: an administrator makes it"):
+        call_command("audit", "roles", "--apply", "--auditor", "inspector of nobody")
+
+
+@pytest.mark.django_db(databases=["default", "owner"], transaction=True)
+def test_an_application_that_owns_its_tables_gets_a_role_of_its_own(
+    django_db_setup: None, database: Database, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = database.roles.owner.name
+    for alias in ("default", "sealer"):
+        monkeypatch.setitem(connections[alias].settings_dict, "USER", owner)
+    roles = Roles.of_site()
+    assert (roles.owner, roles.app, roles.sealer) == (owner, "dispensary_app", "dispensary_sealer")
