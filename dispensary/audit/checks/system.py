@@ -20,6 +20,8 @@ from dispensary.audit.sealing.anchors import anchor_ages
 from dispensary.audit.sealing.cosigning import remote_witness
 from dispensary.conf import conf
 
+_ALIASES = frozenset({"default", "owner", "sealer", "eraser"})
+"""The databases that this app uses. A site may have others, of any kind."""
 _OWNERSHIP = """
     SELECT r.rolsuper, coalesce(bool_or(pg_has_role(r.oid, c.relowner, 'MEMBER')), false)
     FROM pg_roles r LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('audit') AND c.relkind IN ('r', 'p')
@@ -40,7 +42,8 @@ def check_settings() -> list[CheckMessage]:
     """Check the settings: PostgreSQL (E002), isolation level (E001), the witness (E009)."""
     messages: list[CheckMessage] = []
     databases: dict[str, dict[str, Any]] = settings.DATABASES
-    for alias, database in databases.items():
+    for alias in sorted(_ALIASES & databases.keys()):
+        database = databases[alias]
         if "postgresql" not in database["ENGINE"] and "postgis" not in database["ENGINE"]:
             messages.append(
                 Error(
@@ -72,8 +75,8 @@ def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMess
 
     Run by `check --database default` and after every `migrate`.
     """
-    if "default" not in databases:
-        return []
+    if "default" not in databases or connections["default"].vendor != "postgresql":
+        return []  # of another kind of database E002 says so
     try:
         return [
             *_check_privileges(),

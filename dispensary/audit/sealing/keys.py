@@ -25,7 +25,7 @@ def key_file() -> Path:
     path = conf().audit_key_file
     if path is None:
         raise KeyTrouble(
-            "No signing key is set: give AUDIT_KEY_FILE a path outside the database that only the sealer can read."
+            "No signing key is set: give DISPENSARY['audit_key_file'] (AUDIT_KEY_FILE) a path outside the database that only the sealer can read."
         )
     return Path(path)
 

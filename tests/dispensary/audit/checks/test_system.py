@@ -54,6 +54,14 @@ def test_another_database_is_an_error(settings: Any) -> None:
     assert with_database(settings, ENGINE="django.db.backends.sqlite3") == ["dispensary.E002"]
 
 
+def test_a_database_beside_ours_may_be_of_any_kind(settings: Any) -> None:
+    beside = {"ENGINE": "django.db.backends.sqlite3"}
+    settings.DATABASES = {**settings.DATABASES, "reports": beside}
+    assert ids(system.check_settings()) == []
+    settings.DATABASES = {**settings.DATABASES, "sealer": beside}
+    assert ids(system.check_settings()) == ["dispensary.E002"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
