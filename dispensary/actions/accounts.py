@@ -22,9 +22,9 @@ def make_account(name: str, email: str = "") -> User:
     Raises `InvalidInput` for a name that is none, `Conflict` where it is taken or where the site's accounts need more.
     """
     model = get_user_model()
-    field = model._meta.get_field(model.USERNAME_FIELD)
+    longest = getattr(model._meta.get_field(model.USERNAME_FIELD), "max_length", None) or 150
     email_field = model.get_email_field_name()
-    cleaned = clean_line(name, "username", longest=field.max_length or 150)
+    cleaned = clean_line(name, "username", longest=longest)
     if further := sorted({*model.REQUIRED_FIELDS} - {email_field}):
         problem = Problem("username", cleaned, "an account that exists", "Make it first, then give it a role here.")
         raise Conflict(f"An account of this site also needs {', '.join(further)}.", problem)

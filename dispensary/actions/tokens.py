@@ -94,7 +94,7 @@ def use(secret: str) -> AccessToken | None:
     users, quote = get_user_model(), connection.ops.quote_name
     names = {
         "{users}": quote(users._meta.db_table),
-        "{key}": quote(users._meta.pk.column),
+        "{key}": quote(str(users._meta.pk.column)),
         "auth.User": users._meta.label,
     }
     statement = _USE

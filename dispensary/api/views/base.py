@@ -58,7 +58,7 @@ class Page(CursorPagination):
 class BaseView(APIView):
     """The base of every view. `may` names a policy for each method; the default is `may_see_patients`."""
 
-    authentication_classes: ClassVar[Sequence[type[BaseAuthentication]] | None] = None
+    authentication_classes: ClassVar[Sequence[type[BaseAuthentication]] | None] = None  # type: ignore[assignment]  # None: those of the site
     permission_classes: ClassVar = [IsAuthenticated]
     parser_classes: ClassVar = [StrictJSONParser]
     throttle_classes: ClassVar = [SessionThrottle]
