@@ -1,7 +1,7 @@
 """Another record may be of the same patient.
 
-Finds: information while another record of the pharmacy has the patient's name and birth date and no person has said whether it
-is of the same patient.
+Finds: information while another record of the pharmacy has the patient's name and birth date, or number written otherwise, and
+no person has said whether it is of the same patient.
 Errs: on the side of handing over: the question stands on the page, but a namesake delays nobody's tablets. What the other record
 holds, supplies and facts, is not counted.
 Source: design.
@@ -18,11 +18,11 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(count: int) -> Words:
-    records = "Another record has" if count == 1 else f"{count} other records have"
+    records, have = ("Another record", "has") if count == 1 else (f"{count} other records", "have")
     return Words(
-        f"{records} the same name and birth date; is it the same patient?",
-        f"{records} this name and birth date under another number. Supplies, medicines and facts recorded there are not "
-        "counted here. Say for each whether it is the same patient or another one.",
+        f"{records} may be of the same patient.",
+        f"{records} {have} this name and birth date, or this number written otherwise. Supplies, medicines and facts recorded "
+        "there are not counted here. Say for each whether it is the same patient or another one.",
         observed={"records": str(count)},
         limit={"records": "0"},
         dur=Dur.MISSING_INFORMATION,

@@ -68,6 +68,11 @@ def lock_birth_date(pharmacy_id: UUID, born_on: date) -> None:
     _lock_text(f"born {pharmacy_id} {born_on}")
 
 
+def lock_number(pharmacy_id: UUID, key: str) -> None:
+    """Lock a patient's number as it is searched for until the transaction ends, so that two ways to write it cannot miss each other."""
+    _lock_text(f"number {pharmacy_id} {key}")
+
+
 def lock_identifiers(pharmacy_id: UUID, identifiers: Iterable[tuple[str, str]]) -> None:
     """Lock business identifiers of orders, known here or not, until the transaction ends: one message about each at a time."""
     for system, value in sorted(set(identifiers)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from copy import copy
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.decisions import ALL_COURSES
 from dispensary.actions.identity import save_former_identity, write_search_keys
-from dispensary.actions.locks import lock_birth_date, lock_patient
+from dispensary.actions.locks import lock_birth_date, lock_number, lock_patient
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import facts_document
@@ -40,13 +40,13 @@ from dispensary.models import (
 )
 from dispensary.reminders.opt_outs import record_consent
 from dispensary.reminders.work import close_patient_work
-from dispensary.text import clean_line, fold_name
+from dispensary.text import clean_line, fold_name, number_key
 
 
 def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, now: datetime) -> dict[str, Any]:
-    """Open a question for each other record with the patient's name and birth date, in the caller's transaction.
+    """Open a question for each other record with the patient's name and birth date, or number written otherwise.
 
-    Open questions that no longer hold are dropped. Returns what the caller's audit entry says about it: nothing, or the ids
+    In the caller's transaction. Open questions that no longer hold are dropped. Returns what the caller's audit entry says about it: nothing, or the ids
     of the records that were noticed. `other_than` are records of which a person says that they are of somebody else.
     """
     same = {record.pk: record for record in _find_namesakes(patient)}
@@ -116,16 +116,41 @@ def answer_namesake(
 
 
 def _find_namesakes(patient: Patient) -> list[Patient]:
-    """Return the other records in use with the patient's birth date and one of the patient's names, present or former."""
-    if patient.birth_date is None:
+    """Return the other records in use that may be of the patient.
+
+    They have the patient's birth date and one of the patient's names, present or former, or a number that differs in capitals,
+    blanks or punctuation alone.
+    """
+    same_name = [] if patient.birth_date is None else _find_same_name(patient, patient.birth_date)
+    alike = [record for record in _find_like_numbers(patient) if record not in same_name]
+    return same_name + alike
+
+
+def _find_like_numbers(patient: Patient) -> list[Patient]:
+    key = number_key(patient.identifier)
+    if key == number_key(""):
         return []
-    lock_birth_date(patient.pharmacy_id, patient.birth_date)
+    lock_number(patient.pharmacy_id, key)
+    others = Patient.objects.filter(pharmacy_id=patient.pharmacy_id, joined_to__isnull=True, search_keys__key=key)
+    return [
+        other
+        for other in others.exclude(identifier=patient.identifier)
+        if number_key(other.identifier) == key
+        and (
+            other.identifier_system == patient.identifier_system
+            or not (other.identifier_system and patient.identifier_system)
+        )
+    ]
+
+
+def _find_same_name(patient: Patient, born_on: date) -> list[Patient]:
+    lock_birth_date(patient.pharmacy_id, born_on)
     # A namesake has a search key that begins with each of the patient's words: few are compared, however common the date.
     begins = Q()
     for record in patient.identities():
         begins |= Q(search_keys__key__startswith=fold_name(record.family_name).partition(" ")[0])
     others = Patient.objects.filter(
-        begins, pharmacy_id=patient.pharmacy_id, birth_date=patient.birth_date, joined_to__isnull=True
+        begins, pharmacy_id=patient.pharmacy_id, birth_date=born_on, joined_to__isnull=True
     ).exclude(pk=patient.pk)
     return [
         other

@@ -50,7 +50,7 @@ def register(
     """Make a patient known to the pharmacy, with the facts known so far.
 
     `facts` are the patient facts of the case format; what is absent is unknown. `identifier_system` is the system of the
-    number, "" for the pharmacy's own. `other_than` are ids of records of the same name and birth date that are of other
+    number, "" for the pharmacy's own. `other_than` are ids of records that may seem to be of this person and are of other
     people; about every other such record a question is opened. Raises `Conflict` when the number is taken, also by a person
     recorded with it under another system who does not differ; `InvalidInput` when a fact cannot be read.
     """

@@ -74,7 +74,7 @@ class IdentityForm(StyledForm):
 
 
 def group_namesakes(patient: Patient) -> dict[str, list[Patient]]:
-    """Return the other records of the patient's name and birth date: those asked about, and those of other people."""
+    """Return the other records that may be of the patient: those asked about, and those of other people."""
     records = patient.namesakes
     return {
         "asked": [record.patient for record in records if record.is_open],

@@ -101,8 +101,11 @@ def read_name(words: str) -> dict[str, str]:
 
 
 def find_namesakes(visit: Visit, person: dict[str, Any]) -> list[Patient]:
-    """Return recorded people of the same name and birth date."""
-    return list(find_patients(visit.pharmacy, f"{person['family_name']} {person['given_name']} {person['birth_date']}"))
+    """Return recorded people of the same name and birth date, or the same number."""
+    texts = [f"{person['family_name']} {person['given_name']} {person['birth_date']}", person["identifier"]]
+    return list(
+        {record.pk: record for text in texts if text for record in find_patients(visit.pharmacy, text)}.values()
+    )
 
 
 def register(visit: Visit, person: dict[str, Any]) -> Patient:

@@ -59,7 +59,7 @@ HAS_NAMESAKE = Exists(
         answer=NamesakeAnswer.SAME
     )
 )
-"""Of an order of whose patient's name and birth date there is another record."""
+"""Of an order of whose patient there may be another record."""
 MOST_NEWEST = 5
 MOST_DONE = 15
 IS_READY = Q(prescription__preparations__stage__in=CHECKED_STAGES)

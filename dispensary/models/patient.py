@@ -44,7 +44,7 @@ class Patient(models.Model):
     """A person known to one pharmacy."""
 
     namesake_rows: list[Namesake] | None = None
-    """Set by `loading.read_record`: the questions about records of the same name and birth date, but for those that are one person."""
+    """Set by `loading.read_record`: the questions about records that may be of the patient, but for those that are one person."""
     checks: Collection[tuple[UUID, datetime]] | None = None
     """Set by `loading.read_record`: the orders whose bag was checked at the moment of a decision about them, with that moment."""
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -140,7 +140,7 @@ class Patient(models.Model):
 
     @property
     def namesakes(self) -> list[NamesakeRecord]:
-        """The other records in use of the patient's name and birth date, each with the answer to whether they are one person."""
+        """The other records in use that may be of the patient, each with the answer to whether they are one person."""
         if self.namesake_rows == []:
             return []
         rows = Namesake.objects.filter(Q(patient=self) | Q(other=self)).exclude(answer=NamesakeAnswer.SAME)
@@ -217,7 +217,7 @@ class NamesakeAnswer(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class NamesakeRecord:
-    """Another record of a patient's name and birth date, as seen from the patient."""
+    """Another record that may be of a patient, as seen from the patient."""
 
     patient: Patient
     answer: str

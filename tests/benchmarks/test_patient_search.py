@@ -24,11 +24,11 @@ MOST_MS = 5
 
 _PATIENTS = """
 INSERT INTO dispensary_patient (id, pharmacy_id, identifier, identifier_system, family_name, given_name, birth_date, sex,
-                                language, time_zone, version, indication, recorded_on)
+                                language, time_zone, version, indication, recorded_on, printed_name)
 SELECT gen_random_uuid(), %(pharmacy)s, 'N' || n, '',
        (%(families)s::text[])[1 + floor(power(random(), 2) * array_length(%(families)s::text[], 1))],
        (%(given)s::text[])[1 + floor(power(random(), 2) * array_length(%(given)s::text[], 1))],
-       date '1930-01-01' + (random() * 34000)::int, 'female', 'en', '', 1, '', '{}'
+       date '1930-01-01' + (random() * 34000)::int, 'female', 'en', '', 1, '', '{}', ''
   FROM generate_series(1, %(rows)s) n"""
 _KEYS = """
 INSERT INTO dispensary_patientsearchkey (pharmacy_id, patient_id, key)

@@ -105,7 +105,11 @@ def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime | 
 def patient(at: Pharmacy, by: Actor | None = None, now: datetime | None = None, **changes: Any) -> Patient:
     """A patient about whom everything is known; name what should differ. A fact given as None is unknown."""
     who = {"family_name": "Okafor", "given_name": "Ada", "identifier": f"P{next(_numbers):05}"}
-    who |= {name: changes.pop(name) for name in list(changes) if name in {*who, "language", "time_zone"}}
+    who |= {
+        name: changes.pop(name)
+        for name in list(changes)
+        if name in {*who, "identifier_system", "language", "time_zone"}
+    }
     by = by or Actor.system("setup", at.pk)
     return patients.register(pharmacy=at, **who, facts=KNOWN_FACTS | changes, by=by, now=now or moment())
 

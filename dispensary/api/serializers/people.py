@@ -25,7 +25,7 @@ from dispensary.strict_json import jsonable
 
 _SYSTEM = "the system of the number, as FHIR has it; the pharmacy's own where absent"
 _REGISTER = "the register of the number, as FHIR has it"
-_OTHERS = "records of the same name and birth date that are of other people"
+_OTHERS = "records that may seem to be of this person and are of other people"
 
 
 class PatientIdentity(Body):
@@ -178,7 +178,7 @@ class PatientShort(serializers.ModelSerializer[Any]):
 
 
 class NamesakeOut(serializers.Serializer[Any]):
-    """Another record of the same name and birth date, with the answer to whether it is of the same person."""
+    """Another record that may be of the patient, with the answer to whether it is of the same person."""
 
     patient = PatientShort()
     answer = serializers.ChoiceField(NamesakeAnswer.choices, help_text="empty until a person has answered")

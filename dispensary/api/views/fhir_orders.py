@@ -97,7 +97,7 @@ class OrderIntakeView(FHIRView):
             issues.append(render_words(ended, "warning"))
         issues += [
             render_words(
-                f"Patient/{namesake['patient']['id']} has the same name and birth date under another number. Same person?",
+                f"Patient/{namesake['patient']['id']} has the same name and birth date, or the same number written otherwise. Same person?",
                 "warning",
             )
             for namesake in prescription["patient"]["namesakes"]

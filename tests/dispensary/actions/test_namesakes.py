@@ -116,6 +116,46 @@ def test_a_second_record_of_one_name_and_birth_date_is_a_question(
     assert audit.history(other, pharmacy=shop)[0].body["namesakes"] == [str(ann.pk)]
 
 
+OTHER_PERSON = {"family_name": "Grey", "given_name": "Olu", "birth_date": "1990-01-02"}
+
+
+@pytest.mark.parametrize("number", ["i580", "I-580", "I 580", "\uff29580"])
+@pytest.mark.parametrize("systems", [("urn:a", "urn:a"), ("", ""), ("urn:a", ""), ("", "urn:a")])
+def test_a_number_written_otherwise_is_a_question(shop: Pharmacy, number: str, systems: tuple[str, str]) -> None:
+    first = make.patient(shop, identifier="I580", identifier_system=systems[0], **ANN)
+    other = make.patient(shop, identifier=number, identifier_system=systems[1], **OTHER_PERSON)
+    question = Namesake.objects.get()
+    assert (question.patient, question.other, question.answer) == (other, first, NamesakeAnswer.OPEN)
+
+
+def test_a_corrected_number_that_is_like_another_is_a_question_once(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    other = make.patient(shop, identifier="B7", **OTHER_PERSON)
+    correct_identity(
+        patient=other,
+        changes={"identifier": "a1"},
+        words="the card",
+        version=other.version,
+        by=technician,
+        now=NOW,
+    )
+    assert Namesake.objects.count() == 1
+    answer(other, ann, NamesakeAnswer.OTHER, technician)
+    assert patients.update_facts(patient=other, changes={"birth_date": "1990-01-03"}, by=technician, now=NOW)
+    assert [row.answer for row in Namesake.objects.all()] == [NamesakeAnswer.OTHER]
+
+
+@pytest.mark.parametrize(
+    ("number", "system"), [("I580", "urn:b"), ("i580", "urn:b"), ("I581", "urn:a"), ("--", "urn:a")], ids=str
+)
+def test_another_number_is_no_question(shop: Pharmacy, number: str, system: str) -> None:
+    make.patient(shop, identifier="I580", identifier_system="urn:a", **ANN)
+    make.patient(shop, identifier="...", identifier_system="urn:a", family_name="Marsh", birth_date="1950-05-05")
+    make.patient(shop, identifier=number, identifier_system=system, **OTHER_PERSON)
+    assert not Namesake.objects.exists()
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -115,15 +115,18 @@ def test_a_namesake_is_asked_about_on_order_and_record_until_it_is_answered(
     address = reverse("counter:answer-namesake", args=[other.pk, misspelt.pk])
     for page in (check, reverse("counter:patient", args=[other.pk])):
         html = counter.get(page).content.decode()
-        assert "Is it the same person?" in html
+        assert "Another record may be of the same person" in html
         assert address in html
         assert "777" in html
-    assert "Is it the same person?" in counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    assert (
+        "Another record may be of the same person"
+        in counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    )
     done = counter.post(address, {"answer": "other", "order": str(order.pk)})
     assert (done.status_code, done["Location"]) == (302, check)
     html = counter.get(check).content.decode()
-    assert "Is it the same person?" not in html
-    assert "Another person here has the same name" in html
+    assert "Another record may be of the same person" not in html
+    assert "Another person here has this name" in html
 
 
 def test_two_records_of_one_person_become_one(counter: Client, shop: Pharmacy, misspelt: Patient) -> None:

@@ -163,7 +163,10 @@ def test_a_namesake_is_asked_about_before_somebody_is_registered(counter: Client
         pharmacist.pharmacy, family_name="Paper", given_name="Pia", birth_date="1980-04-05", now=timezone.now()
     )
     page = register(counter).content.decode()
-    assert "Is it the same person?" in page and reverse("counter:new-order", args=[recorded.pk]) in page
+    assert (
+        "Somebody with this name and date of birth, or this number, is recorded" in page
+        and reverse("counter:new-order", args=[recorded.pk]) in page
+    )
     assert Patient.objects.filter(family_name="Paper").count() == 1
     register(counter, other="1")
     other = Patient.objects.filter(family_name="Paper").exclude(pk=recorded.pk).get()
