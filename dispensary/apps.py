@@ -12,7 +12,7 @@ class DispensaryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from dispensary import checks, signals  # noqa: F401  (importing registers checks and receivers)
+        from dispensary import checks, sign_ins  # noqa: F401  (importing registers checks and receivers)
 
         _register_metrics()
         _connect_mail_events()

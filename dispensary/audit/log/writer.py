@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
 
+from dispensary import signals
 from dispensary.actors import Actor
 from dispensary.audit.log.canonical import canonical, plain
 from dispensary.audit.log.events import Event, Outcome
@@ -128,6 +130,7 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
         cursor.execute(_APPEND, entry.values)
         entry_id: UUID = cursor.fetchone()[0]
     count_commit(using)
+    _send_signals([(entry_id, entry)], using)
     return entry_id
 
 
@@ -144,7 +147,8 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
     Raises as `record` does.
     """
     connection = connections[using]
-    rows = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in entries]
+    written = list(entries)
+    rows = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in written]
     if not connection.in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
@@ -154,7 +158,43 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
         entry_ids: list[UUID] = cursor.fetchone()[0]
     count_commit(using)
+    _send_signals(zip(entry_ids, written, strict=True), using)
     return entry_ids
+
+
+_SIGNALS = {
+    Event.PRESCRIPTION_RECEIVED.value: signals.prescription_received,
+    Event.REVIEW_RECORDED.value: signals.review_completed,
+    Event.OVERRIDE_SIGNED.value: signals.override_recorded,
+    Event.DISPENSED.value: signals.dispensed,
+    Event.DISPENSED_LATE.value: signals.dispensed,
+    Event.DISPENSE_CANCELLED.value: signals.taken_back,
+    Event.DISPENSE_RETURNED.value: signals.taken_back,
+    Event.REMINDER_SENT.value: signals.reminder_sent,
+    Event.REMINDER_FAILED.value: signals.reminder_failed,
+}
+
+
+def _send_signals(entries: Iterable[tuple[UUID, Prepared]], using: str) -> None:
+    """Send the signals of entries to the site's receivers, if it has any, once these entries are committed."""
+    for entry_id, entry in entries:
+        fields = dict(zip(_COLUMNS, entry.values, strict=True))
+        signal = _SIGNALS.get(fields["action"])
+        if signal is None or not signal.receivers:
+            continue
+        send = functools.partial(
+            signal.send_robust,
+            sender=apps.get_model("dispensary", fields["subject_type"]),
+            event=fields["action"],
+            id=fields["subject_id"],
+            pharmacy=fields["pharmacy"],
+            patient=fields["patient_ref"],
+            at=fields["occurred_at"],
+            reason=fields["reason_code"],
+            rules=tuple(fields["rule_codes"] or ()),
+            entry=entry_id,
+        )
+        transaction.on_commit(send, using=using)
 
 
 def _postgres_text(value: Any) -> str:
