@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,9 @@ bench-dispense: install-bench ## receive, look and dispense beside a bare view a
 
 bench-cds: install-bench ## a call of CDS Hooks beside a bare view, and 16 clients of one call a second
 	@$(BIN)/python -m tests.benchmarks.cds_calls
+
+bench-imports: install-bench ## imports of orders and supplies: lines a second, and the memory as the file goes on (LINES=20000)
+	@$(BIN)/python -m tests.benchmarks.imports $(if $(LINES),--lines $(LINES))
 
 bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000 PARTS="compare search")
 	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000) $(if $(PARTS),--parts $(PARTS)) $(if $(STATE),--state $(STATE))

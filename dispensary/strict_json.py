@@ -1,4 +1,4 @@
-"""A JSON parser for request bodies that keeps amounts exact and refuses ambiguous documents.
+"""A JSON parser for request bodies and files that keeps amounts exact and refuses ambiguous documents.
 
 Python's own parser takes `NaN`, keeps the last of two equal keys and turns `0.1` into a binary fraction: each can change a dose.
 """
@@ -58,21 +58,22 @@ def _check_depth(text: str) -> None:
             raise _Refused(f"more than {MAX_DEPTH} levels", f"at most {MAX_DEPTH} levels of lists and objects")
 
 
-def _check_text(value: Any, path: str) -> None:
+def check_text(value: Any, path: str) -> None:
+    """Raise `InvalidInput` for a character that cannot be shown, anywhere in a value."""
     match value:
         case str():
             if unprintable := _UNPRINTABLE.search(value):
                 character_name = f"the character U+{ord(unprintable.group()):04X}"
                 raise InvalidInput(
-                    "The body holds a character that cannot be shown.", Problem(path, character_name, "printable text")
+                    "The text holds a character that cannot be shown.", Problem(path, character_name, "printable text")
                 )
         case dict():
             for key, item in value.items():
-                _check_text(key, path)
-                _check_text(item, f"{path}.{key}" if path else key)
+                check_text(key, path)
+                check_text(item, f"{path}.{key}" if path else key)
         case list():
             for number, item in enumerate(value):
-                _check_text(item, f"{path}[{number}]")
+                check_text(item, f"{path}[{number}]")
 
 
 def _unclear(value_kind: str, expected: str) -> InvalidInput:
@@ -99,7 +100,7 @@ def loads(body: bytes) -> Any:
         raise InvalidInput(
             "The body is not JSON.", Problem("", f"something else at {where}", "one JSON document")
         ) from None
-    _check_text(value, "")
+    check_text(value, "")
     return value
 
 

@@ -11,7 +11,8 @@ from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text, ch
 from dispensary.fhir.medicine import Medicine, read_medicine
 from dispensary.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
 
-_BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
+BESIDE = frozenset({"Patient", "Practitioner", "PractitionerRole", "Medication"})
+"""Resources that an order refers to."""
 FACTS = frozenset({"AllergyIntolerance", "Condition", "MedicationStatement", "Observation"})
 """Resources that say something about the patient."""
 _UNREAD = {
@@ -73,7 +74,7 @@ def _collect_resources(resource: Any, inquiry: Inquiry) -> Bundle:
             bundle.facts.append((f"{where}.resource", thing))
         elif kind in _UNREAD:
             inquiry.note(where, f"{kind} was not read")
-        elif kind not in _BESIDE:
+        elif kind not in BESIDE:
             expected = "only the order, its patient, prescriber and medicine, and facts about the patient"
             inquiry.ask(
                 f"{where}.resource",

@@ -16,7 +16,6 @@ from baclofen_rules.medicines import names_own_medicine, own_medicine
 from baclofen_rules.products import Identity, identify
 from dispensary.api.cds_hooks.fetching import NotFetched, fetch, fill_template
 from dispensary.api.cds_hooks.services import PREFETCH, RESULTS, Service
-from dispensary.api.cds_hooks.supplies import read_supplies
 from dispensary.api.problems import describe
 from dispensary.errors import DispensaryError, InvalidInput, Problem
 from dispensary.fhir import Order, examine_order
@@ -32,6 +31,7 @@ from dispensary.fhir.facts import (
     read_observations,
 )
 from dispensary.fhir.people import read_patient
+from dispensary.fhir.supplies import read_supplies
 
 _DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
 _NOT_NEEDED: Final = ("identifier", "name")
