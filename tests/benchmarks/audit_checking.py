@@ -23,6 +23,7 @@ from dispensary.audit.log.database import LogRow, all_logs, open_logs
 from dispensary.audit.sealing.sealer import Sealer
 from dispensary.audit.sealing.service import seal_round
 from dispensary.audit.sealing.state import StateFolder
+from dispensary.models.audit import AuditLog
 from tests.benchmarks.audit_bars import Bar, as_part, at_least, at_most, cpu_of, pgbench
 from tests.benchmarks.audit_writing import APPEND_SQL
 from tests.dispensary.audit.logs import SIGNER
@@ -63,7 +64,7 @@ def checking(database: Database, folder: Path, entries: int, seconds: float) -> 
         log, path = export.find_log(row.log_id), folder / "bundle"
         with export.snapshot(log):
             bundle.write_to_folder(export.make_bundle(log, export.Scope(row.log_id), now=timezone.now()), path)
-        return [*bars, *verifying(connection, row, keys, path), idling(database, connection, folder)]
+        return [*bars, *verifying(connection, row, log, keys, path), idling(database, connection, folder)]
 
 
 def idling(database: Database, connection: psycopg.Connection, folder: Path) -> Bar:
@@ -120,10 +121,15 @@ def sealing(
     ]  # fmt: skip
 
 
-def verifying(connection: psycopg.Connection, row: LogRow, keys: list[verify.Key], path: Path) -> list[Bar]:
+def verifying(
+    connection: psycopg.Connection, row: LogRow, log: AuditLog, keys: list[verify.Key], path: Path
+) -> list[Bar]:
     """A bundle beside the least that any verifier must do (hash each header, grow the tree), and the tables beside a bundle."""
-    with (path / "entries.jsonl").open("rb") as lines:
-        headers = [(verify._parse_entry(line)[2] or "").encode() for line in lines]
+    with export.snapshot(log):
+        headers = [
+            (entry.header or "").encode()
+            for entry in export.lines(log, *export.resolve_range(export.Scope(row.log_id)))
+        ]
     entries = len(headers)
 
     def bound() -> None:

@@ -125,7 +125,7 @@ def _feed_entries(
                 # After a gap the value of `prev` is unknown; any value leads to the one finding there.
                 header = row.header(check.prev or bytes(32))
             except NotCanonical:
-                header = ""  # columns that no header can hold: the hash will not fit, and that is the finding
+                header = b""  # columns that no header can hold: the hash will not fit, and that is the finding
         check.feed(row.seq, row.leaf, header, row.salt, row.body)
         if check.good and check.good[-1].size == row.seq and check.whole:
             verified = Verified(row.seq, row.leaf.hex(), tuple(piece.hex() for piece in check.edge.hashes))

@@ -7,7 +7,7 @@ where an interrupted export stopped.
 import datetime as dt
 import hashlib
 import io
-import json
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,17 @@ from uuid import UUID
 
 from dispensary.audit.log.canonical import canonical
 
-FORMAT = "dispensary-audit-bundle/1"
-ENTRIES = "entries.jsonl"
+FORMAT = "dispensary-audit-bundle/2"
+ENTRIES = "entries.bin"
 MANIFEST = "manifest.json"
 MAX_CHECKPOINTS = 1000
 _CHUNK = 1 << 16
+_HEAD = struct.Struct(">QII32s32s")
+"""The head of a record: number, lengths of header and body, leaf, salt (zeros without a body)."""
 _VERIFIER = Path(__file__).with_name("verify.py")
 _READ_ME = """This is an export of an audit log.
 
-  entries.jsonl   one entry a line: number, leaf, header text, salt and body
+  entries.bin     one entry after the other: number, lengths, leaf, salt, then header and body as text
   checkpoints/    what the log signed about itself: how many entries, and the root of their tree
   vkeys.txt       the key it claims to be signed with. Do NOT check against this one: use the key in your own records
   manifest.json   what this bundle holds; not signed, everything in it is compared
@@ -41,7 +43,7 @@ It answers in sentences. Exit status 0: verified; 1: tampered; 2: unreadable; 3:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the bundle.
+    """One entry of the bundle.
 
     ``header`` is None where the entry is gone, ``salt`` and ``body`` where it was erased.
     """
@@ -52,14 +54,21 @@ class Entry:
     salt: bytes | None = None
     body: str | None = None
 
-    def line(self) -> bytes:
-        """Return the line: canonical JSON and a newline."""
+    def record(self) -> bytes:
+        """Return the record of a bundle: head, header, body, newline."""
+        header = b"" if self.header is None else self.header.encode()
+        salt, body = (b"", b"") if self.salt is None or self.body is None else (self.salt, self.body.encode())
+        head = _HEAD.pack(self.seq, len(header), len(body), self.leaf, salt)
+        return b"".join((head, header, body, b"\n"))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that stands in a proof."""
         document: dict[str, Any] = {"leaf": self.leaf.hex(), "seq": self.seq}
         if self.header is not None:
             document["header"] = self.header
         if self.salt is not None and self.body is not None:
             document |= {"salt": self.salt.hex(), "body": self.body}
-        return canonical(document).encode() + b"\n"
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ class Bundle:
         yield "vkeys.txt", ["".join(f"{vkey}\n" for vkey in self.vkeys).encode()]
         for size, note in self.checkpoints:
             yield f"checkpoints/{size:012d}.note", [note.encode()]
-        yield ENTRIES, (entry.line() for entry in self.entries)
+        yield ENTRIES, (entry.record() for entry in self.entries)
 
     def manifest(self) -> bytes:
         """Return the manifest; all files must have been written and counted."""
@@ -129,18 +138,19 @@ class Bundle:
 
 
 class _Counted:
-    """A counter of bytes and their SHA-256 that passes them on."""
+    """A counter of bytes and their SHA-256 that passes them on; of the entries, which are hashed one by one, of bytes."""
 
-    def __init__(self) -> None:
-        self.bytes, self.digest = 0, hashlib.sha256()
+    def __init__(self, name: str) -> None:
+        self.bytes, self.digest = 0, None if name == ENTRIES else hashlib.sha256()
 
     def __call__(self, chunk: bytes) -> bytes:
         self.bytes += len(chunk)
-        self.digest.update(chunk)
+        if self.digest:
+            self.digest.update(chunk)
         return chunk
 
     def as_json(self) -> dict[str, Any]:
-        return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
+        return {"bytes": self.bytes, **({"sha256": self.digest.hexdigest()} if self.digest else {})}
 
 
 def zip_bundle(bundle: Bundle) -> Iterator[bytes]:
@@ -148,7 +158,7 @@ def zip_bundle(bundle: Bundle) -> Iterator[bytes]:
     drain = _Drain()
     with zipfile.ZipFile(drain, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in bundle.parts():
-            counted = _Counted()
+            counted = _Counted(name)
             with archive.open(_member(name, bundle.made_at), "w", force_zip64=name == ENTRIES) as member:
                 for piece in content:
                     member.write(counted(piece))
@@ -167,12 +177,10 @@ def write_to_folder(bundle: Bundle, folder: Path) -> None:
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     for name, content in bundle.parts():
-        counted = _Counted()
+        counted = _Counted(name)
         path = folder / name
         if name == ENTRIES and path.exists():
-            with path.open("rb") as before:
-                for chunk in iter(lambda: before.read(_CHUNK), b""):
-                    counted(chunk)
+            counted.bytes = path.stat().st_size
         with path.open("ab" if name == ENTRIES else "wb") as file:
             for piece in content:
                 file.write(counted(piece))
@@ -181,28 +189,25 @@ def write_to_folder(bundle: Bundle, folder: Path) -> None:
 
 
 def resume_after(folder: Path) -> int:
-    """Cut off a half-written line of an interrupted export.
+    """Cut off a half-written record of an interrupted export.
 
     Return the number of its last entry, 0 for none.
     """
     path = folder / ENTRIES
     if not path.exists():
         return 0
+    reached = end = 0
     with path.open("rb+") as file:
-        file.seek(0, io.SEEK_END)
-        end = file.tell()
-        tail = b""
-        while end and tail.count(b"\n") < 2:
-            step = min(end, _CHUNK)
-            end -= step
+        length = file.seek(0, io.SEEK_END)
+        while end + _HEAD.size < length:
             file.seek(end)
-            tail = file.read(step) + tail
-        whole, _, _ = tail.rpartition(b"\n")
-        if b"\n" not in tail:
-            file.truncate(0)
-            return 0
-        file.truncate(end + len(whole) + 1)
-    return int(json.loads(whole.rpartition(b"\n")[2])["seq"])
+            seq, header_length, body_length, *_ = _HEAD.unpack(file.read(_HEAD.size))
+            stop = end + _HEAD.size + header_length + body_length + 1
+            if stop > length:
+                break
+            reached, end = seq, stop
+        file.truncate(end)
+    return reached
 
 
 def thin_sizes(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:

@@ -5,7 +5,6 @@ A file of a few kilobytes that `verify.py` checks without the rest of the log (f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import closing
 
@@ -56,7 +55,7 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
             path = inclusion_path(leaves, seq - 1, size)
         document = {
             "checkpoint": _read_note(log, size, using),
-            "entry": json.loads(entry.line()),
+            "entry": entry.as_json(),
             "format": FORMAT,
             "log": str(log.log_id),
             "origin": log.origin,

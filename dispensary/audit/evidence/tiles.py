@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from psycopg import Connection
 
 from dispensary.audit.evidence import verify
-from dispensary.audit.log.canonical import NotCanonical, leaf
+from dispensary.audit.log.canonical import NotCanonical
 from dispensary.audit.log.database import LogRow
 from dispensary.audit.log.links import linked_entries
 from dispensary.audit.sealing import notes
-from dispensary.audit.sealing.merkle import root
+from dispensary.audit.sealing.merkle import leaf_hash, root
 from dispensary.errors import Conflict
 
 WIDTH = 256
@@ -123,12 +123,12 @@ def _read_bundles(
         for row in batch:
             try:
                 header = (
-                    row.header(prev) if row.is_in_log is not None else ""
+                    row.header(prev) if row.is_in_log is not None else b""
                 )  # one that was retired is known by its leaf only
             except NotCanonical as error:
                 raise Conflict(f"{log.origin}: entry {row.seq} is not as it was written ({error}).") from error
-            prev = leaf(header) if header else row.leaf
-            bundle.append((header.encode(), prev))
+            prev = leaf_hash(header) if header else row.leaf
+            bundle.append((header, prev))
         yield bundle
 
 

@@ -32,6 +32,7 @@ import csv
 import datetime as dt
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -51,7 +52,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
 VERSION = "1"
-BUNDLE_FORMAT = "dispensary-audit-bundle/1"
+BUNDLE_FORMAT = "dispensary-audit-bundle/"
 PROOF_FORMAT = "dispensary-audit-proof/1"
 CONSISTENCY_FORMAT = "dispensary-audit-consistency/1"
 OK, TAMPERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
@@ -646,6 +647,7 @@ class Check:
         self.granted_to_others: list[Grant] = []
         self.ids = _Ids() if strict else None
         self.recorded = self.opened = ""
+        self.is_plain = self.ids is None and self.heartbeat is None
         self.entries = self.checkpoints = self.receipts_checked = self.unreadable = self.doubtful = 0
         ahead = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=CLOCK_TOLERANCE)
         self.latest = ahead.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -689,9 +691,16 @@ class Check:
     # The entries.
 
     def feed(
-        self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
+        self, seq: int, leaf: bytes, header: bytes | None = None, salt: bytes | None = None, body: bytes | None = None
     ) -> None:
         """Check the next entry; ``header``, ``salt`` and ``body`` may be gone."""
+        if (
+            header is not None
+            and salt is not None
+            and body is not None
+            and self._take_usual(seq, leaf, header, salt, body)
+        ):
+            return
         if self.doubtful and self.expected - self.doubtful <= seq < self.expected:
             self.expected = seq  # what could not be read before it was no entry
         if seq != self.expected and not self._is_in_place(seq):
@@ -708,6 +717,49 @@ class Check:
             self._check_receipts(seq, leaf)
         if seq in self.targets:
             self._check_roots(seq, self.targets[seq])
+
+    def _take_usual(self, seq: int, leaf: bytes, header: bytes, salt: bytes, body: bytes) -> bool:
+        """Check in one go an entry in which all is as expected; False: nothing was done, and `feed` finds out why."""
+        if (
+            seq != self.expected
+            or not self.is_plain
+            or not self.whole
+            or self.prev is None
+            or self.other_prev is not None
+            or self.alternative is not None
+            or self.doubtful
+            or len(salt) != 32
+            or len(header) > MAX_HEADER
+            or hashlib.sha256(b"\x00" + header).digest() != leaf
+            or header.translate(None, _ORDINARY)
+        ):
+            return False
+        try:
+            usual = _USUAL_HEADER.fullmatch(header.decode())
+            if usual is None:
+                return False
+            action, committed, log, prev, recorded, number = usual.groups()
+            dt.datetime.fromisoformat(recorded[:-1])
+        except ValueError:
+            return False
+        if (
+            int(number) != seq
+            or prev != self.prev.hex()
+            or log != self.log
+            or hashlib.sha256(b"\x02" + salt + body).hexdigest() != committed
+            or action in (ERASED, RETIRED)
+            or not self.recorded <= recorded <= self.latest
+        ):
+            return False
+        self.expected, self.prev, self.recorded = seq + 1, leaf, recorded
+        self.opened = self.opened or recorded
+        self.entries += 1
+        self.edge.append(leaf)
+        if seq in self.receipts:
+            self._check_receipts(seq, leaf)
+        if seq in self.targets:
+            self._check_roots(seq, self.targets[seq])
+        return True
 
     def skip_unreadable(self, detail: str) -> None:
         """Record that an entry cannot be read.
@@ -753,15 +805,10 @@ class Check:
             self.edge.append(leaf)
         self.prev = leaf
 
-    def _check_entry(self, seq: int, leaf: bytes, header: str, salt: bytes | None, body: str | None) -> bytes:
+    def _check_entry(self, seq: int, leaf: bytes, header: bytes, salt: bytes | None, body: bytes | None) -> bytes:
         """Check one entry; return the leaf that the header gives."""
-        try:
-            raw = header.encode()
-        except UnicodeEncodeError:
-            self.findings.add("NOT_CANONICAL", seq)
-            return leaf
-        recomputed = hashlib.sha256(b"\x00" + raw).digest()
-        fields = self._fields(header, raw) if len(raw) <= MAX_HEADER else None
+        recomputed = hashlib.sha256(b"\x00" + header).digest()
+        fields = self._fields(header) if len(header) <= MAX_HEADER else None
         intact = recomputed == leaf
         if not intact:
             if self._only_prev_differs(header, leaf):
@@ -782,16 +829,12 @@ class Check:
         return recomputed
 
     @staticmethod
-    def _fields(header: str, raw: bytes) -> dict[str, Any] | None:
+    def _fields(header: bytes) -> dict[str, Any] | None:
         """Return the header's fields, None when it is not a header in canonical form."""
         try:
-            usual = None if raw.translate(None, _ORDINARY) else _USUAL_HEADER.fullmatch(header)
-            if usual is not None:
-                action, body, log, prev, recorded, seq = usual.groups()
-                dt.datetime.fromisoformat(recorded[:-1])
-                return {"action": action, "body": body, "log": log, "prev": prev, "recorded": recorded, "seq": int(seq)}
-            fields = _parse(header)
-            if not _is_plainly_canonical(header, fields) and not _is_canonical_header(header):
+            text = header.decode()
+            fields = _parse(text)
+            if not _is_plainly_canonical(text, fields) and not _is_canonical_header(text):
                 return None
             texts = (fields["log"], fields["prev"], fields["body"], fields["action"])
             if not all(isinstance(text, str) for text in texts) or not _TIME.fullmatch(fields["recorded"]):
@@ -801,7 +844,7 @@ class Check:
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             return None
 
-    def _only_prev_differs(self, header: str, leaf: bytes) -> bool:
+    def _only_prev_differs(self, header: bytes, leaf: bytes) -> bool:
         """Return whether the entry is intact and only the leaf before it differs."""
         if self.prev is None:
             missing = self.findings.get("GAP") or self.findings.get("MALFORMED")
@@ -810,15 +853,17 @@ class Check:
             return missing is not None
         if self.other_prev is None:
             return False
-        written = header.replace(f'"prev":"{self.prev.hex()}"', f'"prev":"{self.other_prev.hex()}"', 1)
-        return hashlib.sha256(b"\x00" + written.encode()).digest() == leaf
+        written = header.replace(
+            b'"prev":"%s"' % self.prev.hex().encode(), b'"prev":"%s"' % self.other_prev.hex().encode(), 1
+        )
+        return hashlib.sha256(b"\x00" + written).digest() == leaf
 
     def _report_modified(self, seq: int, fields: dict[str, Any] | None) -> None:
         finding = self.findings.add("ENTRY_MODIFIED", seq, when=fields["recorded"] if fields else "")
         if finding.count == 1 and fields and fields["seq"] == seq:
             finding.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
 
-    def _check_place(self, seq: int, fields: dict[str, Any], header: str) -> None:
+    def _check_place(self, seq: int, fields: dict[str, Any], header: bytes) -> None:
         if self.ids is not None:
             self.ids.add(header, seq)
         if fields["log"] != self.log:
@@ -848,19 +893,15 @@ class Check:
             self.opened = self.opened or recorded
             self.recorded = recorded
 
-    def _check_body(self, seq: int, fields: dict[str, Any], salt: bytes, body: str, *, intact: bool) -> None:
-        try:
-            committed = hashlib.sha256(b"\x02" + salt + body.encode()).hexdigest() == fields["body"]
-        except UnicodeEncodeError:
-            committed = False
-        if not committed or len(salt) != 32:
+    def _check_body(self, seq: int, fields: dict[str, Any], salt: bytes, body: bytes, *, intact: bool) -> None:
+        if hashlib.sha256(b"\x02" + salt + body).hexdigest() != fields["body"] or len(salt) != 32:
             finding = self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
             if finding.count == 1 and intact:
                 finding.details = [f"those of {fields['action']}, recorded {fields['recorded']}"]
         elif self.strict or fields["action"] in (ERASED, RETIRED):
             try:
-                statement = read_canonical(body)
-            except Malformed:
+                statement = read_canonical(body.decode())
+            except (Malformed, UnicodeDecodeError):
                 self.findings.add("NOT_CANONICAL", seq, when=fields["recorded"])
                 return
             if intact and fields["action"] in (ERASED, RETIRED):
@@ -991,7 +1032,10 @@ class Check:
 
     def _settle_roots(self, last: int) -> None:
         for size in sorted(self.targets):
-            if size > last:
+            if size > last and self.doubtful:  # the file ends with what cannot be read: nothing is known of its end
+                follows = self.findings["MALFORMED"].follows
+                follows["TRUNCATED"] = follows.get("TRUNCATED", 0) + 1
+            elif size > last:
                 detail = f"{self.targets[size][0].source} covers {size:,} entries, the log ends at {last:,}"
                 beyond = self.findings.get("TRUNCATED")
                 start = beyond.last + 1 if beyond else last + 1
@@ -1148,14 +1192,14 @@ class _Ids:
     def __init__(self) -> None:
         self.shelves = [(array.array("Q"), array.array("Q"), array.array("Q")) for _ in range(256)]
 
-    def add(self, header: str, seq: int) -> None:
+    def add(self, header: bytes, seq: int) -> None:
         """Keep the id of an intact header.
 
         A quote inside a text is escaped, so the key is found nowhere else.
         """
-        at = header.find(',"id":"') + 7
+        at = header.find(b',"id":"') + 7
         try:
-            number = int(header[at : at + 36].replace("-", ""), 16)
+            number = int(header[at : at + 36].replace(b"-", b""), 16)
         except ValueError:
             return  # no id as this log writes them; its form is checked elsewhere
         high, low, seqs = self.shelves[number & 255]
@@ -1359,14 +1403,17 @@ class Manifest:
     start_leaf: bytes | None
     start_hashes: list[bytes]
     files: dict[str, tuple[int, str]]
+    entries: str
+    """Name of the file with the entries, which its format decides."""
 
     @classmethod
     def read(cls, bundle: Bundle) -> Manifest:
         raw = bundle.read("manifest.json", MAX_MANIFEST)
         try:
             document = read_canonical(raw.decode().rstrip("\n"))
-            if not isinstance(document, dict) or document["format"] != BUNDLE_FORMAT:
-                raise Malformed(f"manifest.json does not say format {BUNDLE_FORMAT}")
+            entries = {BUNDLE_FORMAT + "1": LINES, BUNDLE_FORMAT + "2": RECORDS}.get(document["format"])
+            if entries is None:
+                raise Malformed(f"manifest.json does not say format {BUNDLE_FORMAT}1 or 2")
             first, last, start = document["first"], document["last"], document.get("start")
             if type(first) is not int or type(last) is not int or not 1 <= first <= last + 1:
                 raise Malformed("manifest.json: first and last are not a range")
@@ -1377,38 +1424,112 @@ class Manifest:
                 raise Malformed("manifest.json: origin, log and predecessor are text")
             leaf = _hex(start["leaf"], 32) if start else None
             hashes = [_hex(subtree, 32) for subtree in start["hashes"]] if start else []
-            files = {str(name): (int(file["bytes"]), str(file["sha256"])) for name, file in document["files"].items()}
-            return cls(texts[0], texts[1], first, last, texts[2], leaf, hashes, files)
+            files = {
+                str(name): (int(file["bytes"]), str(file.get("sha256", ""))) for name, file in document["files"].items()
+            }
+            return cls(texts[0], texts[1], first, last, texts[2], leaf, hashes, files, entries)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise Malformed(f"manifest.json lacks or misspells {error}") from error
 
 
-def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] | None = None) -> tuple[int, str]:
-    """Stream entries.jsonl into the check; return the file's length and SHA-256."""
-    digest, length, number = hashlib.sha256(), 0, 0
-    with bundle.open("entries.jsonl") as source:
-        while True:
-            line = source.readline(MAX_LINE + 1)
-            if not line:
-                return length, digest.hexdigest()
-            digest.update(line)
-            length += len(line)
-            number += 1
-            if len(line) > MAX_LINE:
-                raise Malformed(f"entries.jsonl: line {number:,} is longer than {MAX_LINE:,} bytes")
-            try:
-                entry = _parse_entry(line)
-            except Malformed as error:
-                check.skip_unreadable(f"entries.jsonl, line {number:,}: {error}")
-                if check.unreadable > 1000:
-                    raise Malformed("entries.jsonl: more than a thousand lines cannot be read") from error
+LINES, RECORDS = "entries.jsonl", "entries.bin"
+"""The file of entries in format 1 and in format 2 of the bundle."""
+
+
+def feed_entries(
+    bundle: Bundle, name: str, check: Check, progress: Callable[[int], None] | None = None
+) -> tuple[int, str]:
+    """Stream the file of entries into the check; return its length and SHA-256.
+
+    Of records there is no SHA-256: each of their bytes is checked on its own.
+    """
+    digest, length, due = hashlib.sha256(), 0, 50_000
+    with bundle.open(name) as source:
+        for part in (_feed_lines if name == LINES else _feed_records)(source, check):
+            if name == LINES:
+                digest.update(part)
+            length += len(part)
+            if progress and check.entries >= due:
+                progress(check.entries)
+                due += 50_000
+    return length, digest.hexdigest() if name == LINES else ""
+
+
+def _feed_lines(source: BinaryIO, check: Check) -> Iterator[bytes]:
+    """Feed entries.jsonl, yielding the bytes that were read."""
+    for number in itertools.count(1):
+        line = source.readline(MAX_LINE + 1)
+        if not line:
+            return
+        yield line
+        if len(line) > MAX_LINE:
+            raise Malformed(f"{LINES}: line {number:,} is longer than {MAX_LINE:,} bytes")
+        try:
+            entry = _parse_entry(line)
+        except Malformed as error:
+            _skip(check, f"{LINES}, line {number:,}: {error}")
+            continue
+        check.feed(*entry)
+
+
+def _skip(check: Check, detail: str) -> None:
+    check.skip_unreadable(detail)
+    if check.unreadable > 1000:
+        raise Malformed("more than a thousand entries cannot be read")
+
+
+def _feed_records(source: BinaryIO, check: Check) -> Iterator[bytes]:
+    """Feed entries.bin, yielding the bytes that were read.
+
+    After a record that cannot be read it goes on at the next newline that the number of the entry after it follows.
+    """
+    feed, waiting, start, at, is_lost = check.feed, b"", 0, 0, False
+    part = b"\n"
+    while part:
+        part = source.read(READ_BYTES)
+        yield part
+        waiting, start, at = waiting[at:] + part, start + at, 0
+        end = len(waiting)
+        while end - at >= _RECORD.size:
+            if is_lost:
+                at = waiting.find(b"\n" + check.expected.to_bytes(8, "big"), at) + 1
+                if at == 0:
+                    at = end - 8
+                    break
+                is_lost = False
                 continue
-            check.feed(*entry)
-            if progress and number % 50_000 == 0:
-                progress(number)
+            seq, header_length, body_length, leaf, salt = _RECORD.unpack_from(waiting, at)
+            first = at + _RECORD.size
+            middle = first + header_length
+            stop = middle + body_length
+            if not 0 < seq <= MAX_INTEGER or stop - at > MAX_LINE:
+                trouble = f"not a record, or one longer than {MAX_LINE:,} bytes"
+            elif stop >= end and part:
+                break
+            elif stop >= end:
+                trouble = "the record is cut off"
+            elif waiting[stop] != 10:
+                trouble = "the record does not end where its lengths say: damaged or converted on the way"
+            else:
+                header = waiting[first:middle] if header_length else None
+                if body_length or any(salt):
+                    feed(seq, leaf, header, salt, waiting[middle:stop])
+                else:
+                    feed(seq, leaf, header)
+                at = stop + 1
+                continue
+            _skip(check, f"{RECORDS}, byte {start + at:,}: {trouble}")
+            is_lost, at = True, at + 1
+    if at < len(waiting) and not is_lost:
+        _skip(check, f"{RECORDS}: the last record is cut off")
 
 
-def _parse_entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | None]:
+_RECORD = struct.Struct(">QII32s32s")
+"""The head of a record: number, lengths of header and body, leaf, salt."""
+READ_BYTES = 1 << 20
+
+
+def _parse_entry(line: bytes) -> tuple[int, bytes, bytes | None, bytes | None, bytes | None]:
     try:
         quick = _parse_whole_entry(line)
         if quick is not None:
@@ -1433,14 +1554,18 @@ def _parse_entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str
         raise Malformed("header and body are text")
     if (salt is None) != (body is None):
         raise Malformed("salt and body belong together")
-    return seq, _hex(leaf, 32), header, None if salt is None else _hex(salt, 32), body
+    try:
+        texts = [None if text is None else text.encode() for text in (header, body)]
+    except UnicodeEncodeError as error:
+        raise Malformed("text that is not Unicode") from error
+    return seq, _hex(leaf, 32), texts[0], None if salt is None else _hex(salt, 32), texts[1]
 
 
 _BEFORE, _BETWEEN, _LEAF, _SALT = b'{"body":"', b'","header":"', b'","leaf":"', b'","salt":"'
 _NUMBER = re.compile(rb'","seq":([1-9][0-9]{0,14})\}\n')
 
 
-def _parse_whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
+def _parse_whole_entry(line: bytes) -> tuple[int, bytes, bytes, bytes, bytes] | None:
     """Read a complete entry in canonical form by its parts.
 
     None for any other line, which is read slowly.
@@ -1454,7 +1579,7 @@ def _parse_whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None
     body, header = _unescape(line[9:middle]), _unescape(line[middle + 12 : end])
     if body is None or header is None:
         return None
-    return int(number[1]), binascii.unhexlify(leaf), header.decode(), binascii.unhexlify(salt), body.decode()
+    return int(number[1]), binascii.unhexlify(leaf), header, binascii.unhexlify(salt), body
 
 
 def _unescape(text: bytes) -> bytes | None:
@@ -1542,14 +1667,14 @@ def _check_bundle(
     for seq, prefix in _read_receipts(receipts) if receipts else ():
         check.add_receipt(seq, prefix)
     _add_stored(bundle, manifest, check)
-    contents = {"entries.jsonl": feed_entries(bundle, check, progress)}
+    contents = {manifest.entries: feed_entries(bundle, manifest.entries, check, progress)}
     last = check.expected - 1
     if not check.entries and not check.good:
         check.findings.add(
             "UNCHECKED", detail="the bundle holds no entry and no checkpoint: nothing signed was checked"
         )
     if last != manifest.last:
-        detail = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
+        detail = f"manifest.json promises entries up to {manifest.last:,}, {manifest.entries} ends at {last:,}"
         check.findings.add("MALFORMED", last, detail=detail)
     _compare_files(bundle, manifest, check, contents)
     return check
@@ -1571,14 +1696,14 @@ def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
 
 
 def _compare_files(bundle: Bundle, manifest: Manifest, check: Check, contents: dict[str, tuple[int, str]]) -> None:
-    if "entries.jsonl" not in manifest.files:
-        raise Malformed("manifest.json does not list entries.jsonl")
+    if manifest.entries not in manifest.files:
+        raise Malformed(f"manifest.json does not list {manifest.entries}")
     for name, promised in sorted(manifest.files.items()):
         if name not in contents:
             raw = bundle.read(name, MAX_MANIFEST)
             contents[name] = len(raw), hashlib.sha256(raw).hexdigest()
         if contents[name] != promised:
-            detail = f"{name} is not the file that was exported (its SHA-256 is not the one in manifest.json)"
+            detail = f"{name} is not the file that was exported (its length or SHA-256 is not the one in manifest.json)"
             check.findings.add("MALFORMED", detail=detail)
 
 
@@ -1655,13 +1780,13 @@ def verify_proof(
         check.findings.add("UNWITNESSED" if check.good else "UNSEALED", seq)
     report = ProofReport(check, seq, seq if covered else seq - 1, [])
     report.size = size
-    report.summary = _describe_header(header or "")
+    report.summary = _describe_header(header or b"")
     return report
 
 
-def _describe_header(header: str) -> str:
+def _describe_header(header: bytes) -> str:
     try:
-        fields = _parse(header)
+        fields = _parse(header.decode())
         return f"{fields['action']}, {fields['outcome']}, by {fields['actor']} ({fields['actor_role']}), recorded {fields['recorded']}"
     except (ValueError, RecursionError, KeyError, TypeError):
         return ""
@@ -1738,7 +1863,7 @@ def is_consistency(path: Path) -> bool:
         return False
 
 
-def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | None, bytes | None, str | None]]:
+def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, bytes | None, bytes | None, bytes | None]]:
     try:
         with path.open("rb") as source:
             raw = source.read(MAX_LINE + 1)

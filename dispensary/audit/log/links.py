@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection, Cursor
+from psycopg.types.string import ByteaBinaryLoader
 
 from dispensary.audit.log import canonical
 
@@ -75,23 +76,23 @@ class LinkedEntry(NamedTuple):
     leaf: bytes
     is_in_log: bool | None
     """Whether the entry says that it is in this log; None when there is no entry."""
-    before: str
-    after: str
-    """The header's text around `prev`."""
+    before: bytes
+    after: bytes
+    """The header's text (UTF-8) around `prev`."""
     salt: bytes | None
-    body: str | None
+    body: bytes | None
 
-    def header(self, prev: bytes) -> str:
-        """The header text recomputed from the columns.
+    def header(self, prev: bytes) -> bytes:
+        """The header's text (UTF-8) recomputed from the columns.
 
         Raises NotCanonical without an entry, or when it is too long.
         """
         if self.is_in_log is None:
             raise canonical.NotCanonical("$", None, "an entry")
-        text = f'{{{self.before},"prev":"{prev.hex()}"{self.after}}}'
-        if len(text.encode()) > canonical.MAX_HEADER_BYTES:
-            raise canonical.NotCanonical("$", text[:80], f"a header of at most {canonical.MAX_HEADER_BYTES} bytes")
-        return text
+        header = b'{%b,"prev":"%b"%b}' % (self.before, prev.hex().encode(), self.after)
+        if len(header) > canonical.MAX_HEADER_BYTES:
+            raise canonical.NotCanonical("$", header[:80], f"a header of at most {canonical.MAX_HEADER_BYTES} bytes")
+        return header
 
 
 def linked_entries(
@@ -100,6 +101,7 @@ def linked_entries(
     """Yield the linked entries of a log with a number above `after`, in order. Nothing is left open between two of them."""
     question = _PAGE if bodies else _BARE_PAGE
     with Cursor(connection) as cursor:  # not Django's kind, which knows no binary results
+        cursor.adapters.register_loader("text", ByteaBinaryLoader)  # what is hashed need not be decoded
         rows = cursor.execute(question, {"log": log_id, "after": after, "limit": page}, binary=True).fetchall()
         while rows:
             yield from map(LinkedEntry._make, rows)

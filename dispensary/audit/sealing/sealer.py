@@ -15,10 +15,10 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from dispensary.audit.log.canonical import NotCanonical, leaf
+from dispensary.audit.log.canonical import NotCanonical
 from dispensary.audit.log.database import LogRow
 from dispensary.audit.log.links import leaves, linked_entries
-from dispensary.audit.sealing.merkle import CompactRange
+from dispensary.audit.sealing.merkle import CompactRange, leaf_hash
 from dispensary.audit.sealing.notes import BadNote, Checkpoint, SignerKey, open_checkpoint, sign_checkpoint
 from dispensary.audit.sealing.state import State, StateFolder, StateTrouble
 
@@ -189,7 +189,7 @@ class Sealer:
             if not row.is_in_log:
                 raise SealRefused(log.origin, "WRONG_LOG", seq, "the entry belongs to another log")
             try:
-                computed = leaf(row.header(prev))
+                computed = leaf_hash(row.header(prev))
             except NotCanonical as error:
                 raise SealRefused(log.origin, "NOT_CANONICAL", seq, str(error)) from error
             if computed != row.leaf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -144,8 +145,12 @@ class Log:
         return bundle.Bundle(span, lines, sorted(self.notes.items()), MADE, "test", vkeys)
 
     def export(self, path: Path, entries: list[bundle.Entry] | None = None, *, first: int = 1) -> Path:
-        """Write the bundle: a zip file if the name ends so, else a folder."""
+        """Write the bundle: a zip file if the name ends so, else a folder; "lines" in the name is one of format 1."""
         made = self.bundle(entries, first=first)
+        if "lines" in path.name:
+            bundle.write_to_folder(made, path)
+            turn_into_lines(path, self.entries(first) if entries is None else entries)
+            return path
         if path.suffix == ".zip":
             path.write_bytes(b"".join(bundle.zip_bundle(made)))
         else:
@@ -153,12 +158,28 @@ class Log:
         return path
 
 
+def line_of(entry: bundle.Entry) -> bytes:
+    """An entry as a line of format 1 of the bundle, which is read for ever and not written any more."""
+    return canonical.canonical(entry.as_json()).encode() + b"\n"
+
+
+def turn_into_lines(folder: Path, entries: list[bundle.Entry]) -> None:
+    """Turn a folder into a bundle of format 1."""
+    (folder / "entries.bin").unlink()
+    (folder / "entries.jsonl").write_bytes(b"".join(map(line_of, entries)))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["format"] = "dispensary-audit-bundle/1"
+    manifest["files"]["entries.jsonl"] = manifest["files"].pop("entries.bin")
+    (folder / "manifest.json").write_bytes(canonical.canonical(manifest).encode() + b"\n")
+    seal_again(folder)
+
+
 def seal_again(folder: Path) -> None:
     """Bring the manifest of a changed folder up to date, as an attacker would."""
-    import json
-
     manifest = json.loads((folder / "manifest.json").read_text())
     for name in manifest["files"]:
         raw = (folder / name).read_bytes()
-        manifest["files"][name] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        manifest["files"][name] = {"bytes": len(raw)}
+        if name != bundle.ENTRIES:
+            manifest["files"][name]["sha256"] = hashlib.sha256(raw).hexdigest()
     (folder / "manifest.json").write_bytes(canonical.canonical(manifest).encode() + b"\n")

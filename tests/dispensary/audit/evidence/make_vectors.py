@@ -7,13 +7,14 @@ import copy
 import datetime as dt
 import json
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dispensary.audit.evidence import bundle
 from dispensary.audit.log import canonical
 from dispensary.audit.sealing import merkle, notes
-from tests.dispensary.audit.logs import BEGAN, LOG_ID, SIGNER, WITNESSES, Log
+from tests.dispensary.audit.logs import BEGAN, LOG_ID, SIGNER, WITNESSES, Log, line_of
 from tests.dispensary.audit.signing import SIGNERS, statement
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -73,8 +74,9 @@ OPTIONAL = ("corrects_seq", "drug_code", "engine", "patient_ref", "reason_code",
 
 def vectors() -> dict[str, Any]:
     """File name -> content."""
-    made = {"canonical": _canonical(), "entry": _entry(), "tree": _tree(), "note": _note(), "bundle": _bundle()}
-    return {**made, "proof": _proof()}
+    made = {"canonical": _canonical(), "entry": _entry(), "tree": _tree(), "note": _note()}
+    bundles = {"bundle": _bundle(line_of), "bundle-2": _bundle(bundle.Entry.record)}
+    return {**made, **bundles, "proof": _proof()}
 
 
 def _canonical() -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _note() -> dict[str, Any]:
     }
 
 
-def _bundle() -> dict[str, Any]:
+def _bundle(write_entry: Callable[[bundle.Entry], bytes]) -> dict[str, Any]:
     """A whole small bundle, and what a verifier says of it after each change."""
     log = Log.of(8, every=4)
     log.rows[2].body = log.rows[2].salt = None
@@ -179,12 +181,15 @@ def _bundle() -> dict[str, Any]:
     ):
         broken = copy.deepcopy(log)
         change(broken)
-        made = [entry.line().decode() for entry in broken.entries()]
-        changes.append({"name": name, "exit": exit_status, "findings": findings, "entries.jsonl": "".join(made)})
+        made = b"".join(write_entry(entry) for entry in broken.entries())
+        by_format = {"entries.bin": made.hex(), "last": len(broken.rows)}
+        content = {"entries.jsonl": made.decode()} if write_entry is line_of else by_format
+        changes.append({"name": name, "exit": exit_status, "findings": findings, **content})
     notes = {f"checkpoints/{size:012d}.note": text for size, text in log.notes.items()}
     described = bundle.Bundle(log.bundle().range, [], sorted(log.notes.items()), BEGAN, "test vectors")
     manifest = json.loads(described.manifest())
     del manifest["files"]
+    manifest["format"] = "dispensary-audit-bundle/1" if write_entry is line_of else bundle.FORMAT
     retention = [str(signer.verifier) for signer in SIGNERS]
     return {
         "vkey": str(SIGNER.verifier), "retention_vkeys": retention, "manifest": manifest, "notes": notes, "cases": changes,
@@ -196,7 +201,7 @@ def proof_of(log: Log, seq: int, size: int) -> dict[str, Any]:
     leaves = [row.leaf for row in log.rows[:size]]
     return {
         "checkpoint": log.notes[size],
-        "entry": json.loads(log.entries()[seq - 1].line()),
+        "entry": log.entries()[seq - 1].as_json(),
         "format": "dispensary-audit-proof/1",
         "log": str(log.log_id),
         "origin": log.origin,

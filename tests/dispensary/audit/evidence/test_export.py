@@ -100,7 +100,7 @@ def test_zip_and_folder_hold_the_same_evidence(filled, tmp_path):
     for name in ("log.zip", "log"):
         call_command("audit", "export", str(tmp_path / name), log=filled.log.origin, last=12)
     with zipfile.ZipFile(tmp_path / "log.zip") as archive:
-        assert archive.read("entries.jsonl") == (tmp_path / "log" / "entries.jsonl").read_bytes()
+        assert archive.read("entries.bin") == (tmp_path / "log" / "entries.bin").read_bytes()
     assert filled.verify(tmp_path / "log").exit == 0
 
 
@@ -274,8 +274,8 @@ def test_an_interrupted_export_goes_on_and_ends_the_same(filled, tmp_path, monke
 def evidence(path: Path) -> bytes:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
-            return archive.read("entries.jsonl")
-    return (path / "entries.jsonl").read_bytes() if path.is_dir() else path.read_bytes()
+            return archive.read("entries.bin")
+    return (path / "entries.bin").read_bytes() if path.is_dir() else path.read_bytes()
 
 
 def test_a_finished_export_is_not_overwritten(filled, tmp_path):

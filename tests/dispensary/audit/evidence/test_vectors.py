@@ -14,6 +14,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log import canonical
 from dispensary.audit.sealing import merkle, notes
 from tests.dispensary.audit.evidence import make_vectors
+from tests.dispensary.audit.logs import seal_again
 
 
 def read(name: str) -> Any:
@@ -24,7 +25,7 @@ def named(cases: list[dict[str, Any]]) -> list[Any]:
     return [pytest.param(case, id=case["name"]) for case in cases]
 
 
-@pytest.mark.parametrize("name", ["canonical", "entry", "tree", "note", "bundle", "proof"])
+@pytest.mark.parametrize("name", ["canonical", "entry", "tree", "note", "bundle", "bundle-2", "proof"])
 def test_the_program_still_makes_the_vectors_that_were_published(name):
     made = make_vectors.text_of(make_vectors.vectors()[name])
     assert (make_vectors.FOLDER / f"{name}.json").read_text(encoding="ascii") == made
@@ -105,20 +106,22 @@ def test_note_vectors():
     assert opened.witnesses == ((witness_key.name, vectors["witness_time"]),)
 
 
-@pytest.mark.parametrize("case", named(read("bundle")["cases"]))
-def test_bundle_vectors(case, tmp_path: Path):
-    vectors = read("bundle")
-    lines = case["entries.jsonl"]
-    files = {"entries.jsonl": lines, **vectors["notes"]}
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8", newline="\n")
-    listed = {
-        name: {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-        for name, text in files.items()
-    }
-    manifest = {**vectors["manifest"], "files": listed, "last": lines.count("\n")}
+@pytest.mark.parametrize("form", ["bundle", "bundle-2"])
+@pytest.mark.parametrize("name", [case["name"] for case in read("bundle")["cases"]])
+def test_bundle_vectors(name, form, tmp_path: Path):
+    vectors = read(form)
+    (case,) = (case for case in vectors["cases"] if case["name"] == name)
+    if form == "bundle":
+        entries, last = {"entries.jsonl": case["entries.jsonl"].encode()}, case["entries.jsonl"].count("\n")
+    else:
+        entries, last = {"entries.bin": bytes.fromhex(case["entries.bin"])}, case["last"]
+    files = {**entries, **{name: text.encode() for name, text in vectors["notes"].items()}}
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    manifest = {**vectors["manifest"], "files": {path: {} for path in files}, "last": last}
     (tmp_path / "manifest.json").write_text(canonical.canonical(manifest), encoding="utf-8")
+    seal_again(tmp_path)
     keys = [verify.Key.parse(vectors["vkey"])]
     retention = [verify.Key.parse(vkey) for vkey in vectors["retention_vkeys"]]
     report = verify.verify_bundle(tmp_path, keys=keys, retention=retention)

@@ -31,14 +31,35 @@ AROUND = MUTATIONS // 5 if LONG else MUTATIONS
 MODULE = Path(verify.__file__)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_bundle(path: Path) -> Path:
+    """Write a log of ten entries with an erasure; "lines" in the name is a bundle of format 1."""
     log = Log.of(9, every=4)
     log.rows[2].body = log.rows[2].salt = None
     signed = {"authority": statement("audit.erased", log.log_id, [[3, 3]]), "ranges": [[3, 3]], "basis": "x"}
     log.write({**signed, "note": 'é \U0001f48a \\ " \x07'}, action="audit.erased")
     log.seal()
-    return log.export(tmp_path_factory.mktemp("robust") / "bundle")
+    return log.export(path)
+
+
+@pytest.fixture(scope="module", params=["records", "lines"])
+def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("robust") / request.param)
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "lines")
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "records")
+
+
+def entries_file(folder: Path) -> Path:
+    """The file of a bundle that holds the entries."""
+    (path,) = folder.glob("entries.*")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +97,7 @@ def evidence(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.name == "entries.jsonl" or path.suffix == ".note"
+        if path.stem == "entries" or path.suffix == ".note"
     }
 
 
@@ -137,7 +158,7 @@ def test_no_changed_byte_of_evidence_verifies(folder, tmp_path, resealed):
     copy = shutil.copytree(folder, tmp_path / "copy")
     manifest = (folder / "manifest.json").read_bytes()
     for number in range(MUTATIONS):
-        name = dice.choice([*original, "entries.jsonl", "entries.jsonl"])
+        name = dice.choice([*original, entries_file(folder).name, entries_file(folder).name])
         raw = bytearray(original[name])
         for _ in range(dice.choice((1, 1, 1, 2, 5))):
             if raw:
@@ -165,7 +186,8 @@ def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
             now = json.loads(raw)
             same = {key: now[key] for key in ("format", "origin", "log", "first", "last")}
             assert same == {key: manifest[key] for key in same}
-            assert now["files"]["entries.jsonl"] == manifest["files"]["entries.jsonl"]
+            name = entries_file(folder).name
+            assert manifest["files"][name].items() <= now["files"][name].items()
 
 
 @pytest.mark.faults
@@ -194,24 +216,60 @@ def test_a_mutated_zip_verifies_only_when_it_still_holds_the_same_evidence(folde
     ],
     ids=["CRLF", "no final newline", "an empty line", "half an entry", "a byte order mark", "a key twice"],
 )
-def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(folder, tmp_path, change, message):
-    copy = shutil.copytree(folder, tmp_path / "copy")
-    (copy / "entries.jsonl").write_bytes(change((copy / "entries.jsonl").read_bytes()))
-    seal_again(copy)
-    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
+def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(lines, change, message):
+    (lines / "entries.jsonl").write_bytes(change((lines / "entries.jsonl").read_bytes()))
+    seal_again(lines)
+    report = verify.verify_bundle(lines, keys=KEYS, retention=RETENTION)
     assert report.exit == verify.UNREADABLE
     assert message in " ".join(report.lines())
 
 
-def test_entries_that_cannot_be_read_do_not_hide_tampering(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / "copy")
-    lines = (copy / "entries.jsonl").read_bytes().split(b"\n")
-    lines[1] = b"?"
-    lines[6] = lines[6].replace(b"pharmacist", b"technician")
-    (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
-    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda raw: raw.replace(b"\n", b"\r\n"), "converted on the way"),
+        (lambda raw: raw[:-1], "cut off"),
+        (lambda raw: raw + b"\n", "cut off"),
+        (lambda raw: raw + raw[:50], "cut off"),
+        (lambda raw: b"\xef\xbb\xbf" + raw, "not a record"),
+        (lambda raw: raw[:11] + b"\xff" + raw[12:], "converted on the way"),
+        (lambda raw: raw[:8] + b"\xff" + raw[9:], "longer than"),
+        (lambda raw: raw[:13] + b"\x70" + raw[14:], "cut off"),
+    ],
+    ids=["CRLF", "no end", "a line", "half a head", "a byte order mark", "a length", "a length of 4 GB", "of 7 MB"],
+)
+def test_records_that_were_converted_on_the_way_are_unreadable_not_tampered(records, change, message):
+    (records / "entries.bin").write_bytes(change((records / "entries.bin").read_bytes()))
+    seal_again(records)
+    report = verify.verify_bundle(records, keys=KEYS, retention=RETENTION)
+    assert report.exit == verify.UNREADABLE
+    assert message in " ".join(report.lines())
+
+
+def test_entries_that_cannot_be_read_do_not_hide_tampering(lines):
+    raw = (lines / "entries.jsonl").read_bytes().split(b"\n")
+    raw[1] = b"?"
+    raw[6] = raw[6].replace(b"pharmacist", b"technician")
+    (lines / "entries.jsonl").write_bytes(b"\n".join(raw))
+    report = verify.verify_bundle(lines, keys=KEYS, retention=RETENTION)
     assert report.exit == verify.TAMPERED
     assert {finding.kind: finding.first for finding in report.findings}["ENTRY_MODIFIED"] == 7
+
+
+@pytest.mark.parametrize("length", [bytes(4), b"\x00\x00\x01\x00", b"\x00\x70\x00\x00", b"\xff" * 4])
+@pytest.mark.parametrize("read_bytes", [100, 1 << 20])
+def test_a_length_that_was_changed_does_not_hide_tampering_behind_it(records, monkeypatch, length, read_bytes):
+    monkeypatch.setattr(verify, "READ_BYTES", read_bytes)
+    raw = (records / "entries.bin").read_bytes()
+    second = raw.index(b"\n" + (2).to_bytes(8, "big")) + 1
+    changed = raw[: second + 12] + length + raw[second + 16 :]
+    place = changed.index(b"\n" + (7).to_bytes(8, "big"))
+    changed = changed[:place] + changed[place:].replace(b"pharmacist", b"technician", 1)
+    (records / "entries.bin").write_bytes(changed)
+    report = verify.verify_bundle(records, keys=KEYS, retention=RETENTION)
+    found_at = {finding.kind: finding.position for finding in report.findings}
+    assert report.exit == verify.TAMPERED
+    assert (found_at["MALFORMED"], found_at["ENTRY_MODIFIED"]) == ("2", "7")
 
 
 # Bombs and lies.
@@ -235,8 +293,9 @@ def vkey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["entries.jsonl", "manifest.json", "checkpoints/000000000004.note"])
-def test_a_zip_bomb_is_refused_in_little_memory(packed, tmp_path, vkey, name):
+@pytest.mark.parametrize("name", ["entries", "manifest.json", "checkpoints/000000000004.note"])
+def test_a_zip_bomb_is_refused_in_little_memory(folder, packed, tmp_path, vkey, name):
+    name = entries_file(folder).name if name == "entries" else name
     bomb = shutil.copy(packed, tmp_path / "bomb.zip")
     with zipfile.ZipFile(packed) as archive:
         content = {member_name: archive.read(member_name) for member_name in archive.namelist() if member_name != name}
@@ -251,11 +310,10 @@ def test_a_zip_bomb_is_refused_in_little_memory(packed, tmp_path, vkey, name):
     assert "zip bomb" in done.stderr
 
 
-def test_a_line_of_a_gigabyte_is_refused_in_little_memory(folder, tmp_path, vkey):
-    copy = shutil.copytree(folder, tmp_path / "copy")
-    with (copy / "entries.jsonl").open("ab") as file:
+def test_a_line_of_a_gigabyte_is_refused_in_little_memory(lines, vkey):
+    with (lines / "entries.jsonl").open("ab") as file:
         file.truncate(1 << 30)
-    done = run(copy, "--vkey", vkey, memory_mb=300)
+    done = run(lines, "--vkey", vkey, memory_mb=300)
     assert done.returncode == 2
     assert "longer than" in done.stderr
 
@@ -272,20 +330,21 @@ def test_no_file_outside_the_bundle_is_read(folder, tmp_path, name):
 
 def test_links_and_pipes_are_not_followed(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
-    (copy / "entries.jsonl").unlink()
-    (copy / "entries.jsonl").symlink_to(folder / "entries.jsonl")
+    path = entries_file(copy)
+    path.unlink()
+    path.symlink_to(entries_file(folder))
     with pytest.raises(verify.Malformed, match="not a plain file"):
         verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
-    (copy / "entries.jsonl").unlink()
-    os.mkfifo(copy / "entries.jsonl")
+    path.unlink()
+    os.mkfifo(path)
     with pytest.raises(verify.Malformed, match="not a plain file"):
         verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
 
 
-def test_one_name_twice_in_a_zip_is_refused(packed, tmp_path):
+def test_one_name_twice_in_a_zip_is_refused(folder, packed, tmp_path):
     path = shutil.copy(packed, tmp_path / "twice.zip")
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("entries.jsonl", b"")
+        archive.writestr(entries_file(folder).name, b"")
     with pytest.raises(verify.Malformed, match="one name twice"):
         verify.verify_bundle(path, keys=KEYS, retention=RETENTION)
 
@@ -318,8 +377,8 @@ def test_the_copy_inside_the_bundle_is_this_file(folder):
 
 def test_json_and_exit_status_agree(folder, tmp_path, vkey):
     copy = shutil.copytree(folder, tmp_path / "copy")
-    raw = (copy / "entries.jsonl").read_bytes()
-    (copy / "entries.jsonl").write_bytes(raw.replace(b"counter 2", b"counter 3", 1))
+    raw = entries_file(copy).read_bytes()
+    entries_file(copy).write_bytes(raw.replace(b"counter 2", b"counter 3", 1))
     done = run(copy, "--vkey", vkey, "--json")
     report = json.loads(done.stdout)
     assert done.returncode == report["exit"] == 1
@@ -423,13 +482,12 @@ def test_memory_does_not_grow_with_the_log(tmp_path, vkey):
 
 @pytest.mark.parametrize("at", [0, 4, 9])
 @pytest.mark.parametrize("garbage", [b"", b"?", b"\xff\xfe"])
-def test_a_line_that_is_no_entry_is_unreadable_not_a_moved_entry(folder, tmp_path, at, garbage):
-    copy = shutil.copytree(folder, tmp_path / "copy")
-    lines = (copy / "entries.jsonl").read_bytes().split(b"\n")
-    lines.insert(at, garbage)
-    (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
-    seal_again(copy)
-    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
+def test_a_line_that_is_no_entry_is_unreadable_not_a_moved_entry(lines, at, garbage):
+    raw = (lines / "entries.jsonl").read_bytes().split(b"\n")
+    raw.insert(at, garbage)
+    (lines / "entries.jsonl").write_bytes(b"\n".join(raw))
+    seal_again(lines)
+    report = verify.verify_bundle(lines, keys=KEYS, retention=RETENTION)
     assert (report.exit, [finding.kind for finding in report.findings if finding.status == 1]) == (
         verify.UNREADABLE,
         [],
