@@ -195,6 +195,26 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
         expect(page.locator("#id_quantity")).to_have_value("294")
 
 
+@pytest.mark.parametrize(("sign", "stops_after"), [("]d2", 1), ("]d2", 8), ("", 11)])
+def test_a_scan_that_comes_in_parts_is_one(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    sign: str,
+    stops_after: int,
+) -> None:
+    code = f"{sign}01{make.TEN_MG}1728113010LOT7"
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        page.locator("#id_lot").focus()
+        send_fast(window, [*code[:stops_after], "wait", *code[stops_after:], "Enter"])
+        expect(page.locator("#id_lot")).to_have_value("LOT7")
+        expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
+
+
 @pytest.mark.parametrize(
     ("code", "lot", "words"),
     [

@@ -6,7 +6,7 @@
 (() => {
   const SEPARATOR = "\u241d";
   const FAST = 60; // milliseconds between two characters; slower is a hand
-  const PAUSE = 300; // milliseconds after which a scan has ended
+  const PAUSE = 300; // milliseconds after which a scan has ended; until then a code goes on, as a wireless scanner or a busy machine sends it in parts
   // Codes begin with a symbology sign, two digits or a web address; also as a keyboard of another country types them.
   const A_CODE = /^([\]+$*][dDcCqQeE][0-9&é"'(\-è_çà]|[0-9&é"'(\-è_çà]{2}|https?[:/.]).{6,}$/;
   let caught = "";
@@ -52,7 +52,7 @@
     } else if (event.ctrlKey || event.altKey || event.metaKey) {
       return;
     } else {
-      if (now - last > FAST) {
+      if (now - last > (caught.startsWith("]") || A_CODE.test(caught) ? PAUSE : FAST)) {
         caught = "";
         leak = takesText(event.target) && !inField ? { input: event.target, value: event.target.value } : null;
       }
