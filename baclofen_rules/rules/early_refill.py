@@ -83,8 +83,8 @@ def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal)
 def _much_left(t: Terms, supplied: int, most: Decimal) -> Words:
     left = t.left_days
     return Words(
-        f"{left} days of the last supply are left; a refill is due with {format_amount(most)} days left or fewer",
-        f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {left} days left.",
+        f"{count_days(left)} of the last supply {'is' if left == 1 else 'are'} left; a refill is due with {format_amount(most)} days left or fewer",
+        f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {count_days(left)} left.",
         observed={"days_left": str(left), "days_supply": str(supplied)},
         limit={"days_left": format_amount(most)},
         dur=Dur.OVERUSE,
@@ -97,7 +97,7 @@ def explain(t: Terms, limits: Limits) -> str:
         return f"No supply is running: {t.standing or 'not known'}."
     if t.first_mg != t.previous_mg:
         return f"The daily dose changes from {format_amount(t.previous_mg)} to {format_amount(t.first_mg)} mg: no refill of the same."
-    return f"{t.left_days} days are left of the last supply."
+    return f"{count_days(t.left_days)} {'is' if t.left_days == 1 else 'are'} left of the last supply."
 
 
 def clears_on(observed: Facts, limit: Facts, on: date) -> date:

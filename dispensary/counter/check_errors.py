@@ -62,6 +62,8 @@ def needed_words(problem: Problem, question: Question, by: Actor) -> str:
         return "A pharmacist has to acknowledge this."
     if question.severity == "acknowledge":
         return "Tick that you have seen it."
+    if question.severity == "stop":
+        return "No reason lifts this: correct the prescription, the pack or the patient's record."
     return f"{capitalize(problem.expected)} is needed."
 
 
