@@ -14,6 +14,8 @@ from django_structlog.middlewares import RequestMiddleware
 from structlog.typing import EventDict, WrappedLogger
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-|$)")
+_PRODUCT = re.compile(r"(?<!\S)[A-Za-z][A-Za-z-]{0,30}/[0-9.]{1,16}(?!\S)")
+"""A product and its version (RFC 9110, 10.1.5), as browsers and libraries name themselves."""
 
 
 class RouteLogMiddleware(RequestMiddleware):
@@ -50,12 +52,20 @@ def exception_without_message(_logger: WrappedLogger, _name: str, event: EventDi
     return event
 
 
+def shorten_user_agent(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Keep of `user_agent` the first three products with their versions: the rest is whatever a client writes there."""
+    if "user_agent" in event:
+        event["user_agent"] = " ".join(_PRODUCT.findall(str(event["user_agent"] or "")[:400])[:3])
+    return event
+
+
 SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     exception_without_message,
+    shorten_user_agent,
 ]
 
 

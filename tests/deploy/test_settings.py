@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from deploy.celery import app
 from deploy.environment import ROOT
-from deploy.logs import logging_config
+from deploy.logs import logging_config, shorten_user_agent
 from dispensary.tasks import tick_reminders
 
 pytestmark = pytest.mark.slow
@@ -152,6 +152,21 @@ def test_log_line_has_the_route_and_not_the_address(client: Client) -> None:
     finished = [line for line in captured if line["event"] == "request_finished"]
     assert finished
     assert "Okafor" not in json.dumps(finished, default=str)
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36", "Mozilla/5.0 AppleWebKit/537.36 Chrome/126.0"),
+        ("python-requests/2.32.3", "python-requests/2.32.3"),
+        ("Ada Okafor, born 1981-05-02", ""),
+        ("Okafor/born-1981 curl/8.5", "curl/8.5"),
+        ("x" * 5000, ""),
+    ],
+)  # fmt: skip
+def test_of_the_client_of_a_request_the_log_has_its_products_alone(sent: str, logged: str) -> None:
+    event = shorten_user_agent(logging.getLogger(), "info", {"event": "request_started", "user_agent": sent})
+    assert event["user_agent"] == logged
 
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
