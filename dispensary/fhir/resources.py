@@ -11,6 +11,8 @@ from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text, ch
 from dispensary.fhir.medicine import Medicine, read_medicine
 from dispensary.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
 
+MOST_ORDERS = 50
+"""Orders of one message [D]; each is reviewed, which takes milliseconds."""
 BESIDE = frozenset({"Patient", "Practitioner", "PractitionerRole", "Medication"})
 """Resources that an order refers to."""
 FACTS = frozenset({"AllergyIntolerance", "Condition", "MedicationStatement", "Observation"})

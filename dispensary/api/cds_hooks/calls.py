@@ -31,14 +31,13 @@ from dispensary.fhir.facts import (
     read_observations,
 )
 from dispensary.fhir.people import read_patient
+from dispensary.fhir.resources import MOST_ORDERS
 from dispensary.fhir.supplies import read_supplies
 
 _DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
 _NOT_NEEDED: Final = ("identifier", "name")
 """Elements of the patient that intake needs and a review does not."""
 _NOBODY: Final = uuid4()
-MOST_ORDERS: Final = 50
-"""Orders of one call [D]; each is reviewed, which takes milliseconds."""
 
 
 class MissingPrefetch(DispensaryError):
@@ -92,10 +91,10 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
     resources = {
         key: [
             (path, thing)
-            for path, thing in _list_resources(value, f"prefetch.{key}", inquiry)
+            for path, thing in listed
             if is_about(thing, path, inquiry, lambda reference: reference.rpartition("/")[2] == patient_id)
         ]
-        for key, value in supplied.items()
+        for key, listed in supplied.items()
     }
     patients = [pair for pair in resources.get("patient", ()) if pair[1].get("resourceType") == "Patient"]
     if len(patients) != 1:
@@ -154,28 +153,34 @@ def _fetch_missing(
     return fetched
 
 
-def _select_usable(prefetch: Mapping[str, Any], inquiry: Inquiry) -> dict[str, Any]:
-    """Return the values of a prefetch that answer their query; any other is noted, and as unknown as one that is absent."""
-    usable: dict[str, Any] = {}
+def _select_usable(prefetch: Mapping[str, Any], inquiry: Inquiry) -> dict[str, Resources]:
+    """Return the resources of the values of a prefetch that answer their query; any other is noted, and as unknown as one that is absent."""
+    usable: dict[str, Resources] = {}
     for key, value in prefetch.items():
         path = f"prefetch.{key}"[:80]
-        if value is None or key not in PREFETCH:
-            usable[key] = value
-        elif reason := _find_fault(value, RESULTS[key], path):
+        own = Inquiry(inquiry.on, inquiry.zone)
+        listed = _list_resources(value, path, own)
+        kinds = RESULTS.get(key)
+        if value is not None and kinds is not None and (reason := _find_fault(value, listed, kinds)):
             inquiry.note(path, f"{reason}; what it would say is not known")
-        else:
-            usable[key] = value
-            links = as_objects(value.get("link"), f"{path}.link", inquiry)
-            if "_count" not in PREFETCH[key] and any(link.get("relation") == "next" for _, link in links):
-                inquiry.ask(path, "the first page of a longer list", "the whole list", "Send the further pages along.")
+            continue
+        usable[key] = listed
+        inquiry.problems += own.problems
+        links = as_objects(value.get("link"), f"{path}.link", inquiry) if value is not None and kinds else []
+        if (
+            key in PREFETCH
+            and "_count" not in PREFETCH[key]
+            and any(link.get("relation") == "next" for _, link in links)
+        ):
+            inquiry.ask(path, "the first page of a longer list", "the whole list", "Send the further pages along.")
     return usable
 
 
-def _find_fault(value: Any, kinds: frozenset[str], path: str) -> str:
-    """Return why a value is no result of a query for resources of these kinds; empty where it is one."""
+def _find_fault(value: Any, listed: Resources, kinds: frozenset[str]) -> str:
+    """Return why a value with these resources is no result of a query for resources of these kinds; empty where it is one."""
     if not isinstance(value, Mapping) or value.get("resourceType") not in {*kinds, "Bundle", "OperationOutcome"}:
         return f"is neither {' nor '.join(sorted(kinds))} nor a Bundle"
-    things = [thing for _, thing in _list_resources(value, path, Inquiry())]
+    things = [thing for _, thing in listed]
     outcomes = [thing for thing in things if thing.get("resourceType") == "OperationOutcome"]
     if value in outcomes or any(_is_failure(outcome) for outcome in outcomes):
         return "is the failure of its query"
