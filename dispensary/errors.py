@@ -38,6 +38,8 @@ class DispensaryError(Exception):
     title = "This could not be done"
     status = 500
     retry_after: int | None = None
+    position: int | None = None
+    """The position of what is to blame, where several things are done together."""
 
     def __init__(self, detail: str, *problems: Problem) -> None:
         super().__init__(detail)

@@ -18,7 +18,7 @@ from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.matching import match_patient
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
-from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.errors import Conflict, DispensaryError, InvalidInput, NotFound, Problem
 from dispensary.models import (
     Patient,
     Pharmacy,
@@ -108,13 +108,21 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
 def take_all(
     items: Sequence[Intake | Retraction], *, pharmacy: Pharmacy, by: Actor, now: datetime
 ) -> list[Received | Prescription]:
-    """Take several orders in or back, all or none, in their sequence. Raises what `take_in` and `take_back` raise."""
-    return [
-        take_in(item, pharmacy=pharmacy, by=by, now=now)
-        if isinstance(item, Intake)
-        else take_back(item, pharmacy=pharmacy, by=by, now=now)
-        for item in items
-    ]
+    """Take several orders in or back, all or none, in their sequence.
+
+    Raises what `take_in` and `take_back` raise, with the `position` of the item.
+    """
+    results: list[Received | Prescription] = []
+    for position, item in enumerate(items):
+        try:
+            if isinstance(item, Intake):
+                results.append(take_in(item, pharmacy=pharmacy, by=by, now=now))
+            else:
+                results.append(take_back(item, pharmacy=pharmacy, by=by, now=now))
+        except DispensaryError as error:
+            error.position = position
+            raise
+    return results
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dispensary.errors import Problem
 from dispensary.fhir.elements import Inquiry, as_object, as_objects, as_text
+from dispensary.fhir.resources import MOST_ORDERS
 
 ANSWERS: Final = {
     "batch": "batch-response",
@@ -17,7 +18,6 @@ ANSWERS: Final = {
     "collection": "transaction-response",
 }
 """The type of the answer to each type of Bundle. A collection is taken in as a transaction is: whole, or not at all."""
-MOST_ORDERS: Final = 50
 _PLACE: Final = re.compile(r"^Bundle\.entry\[(\d+)\]")
 _BESIDE: Final = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational",
                   "diagnostics": "Read with the orders of the Bundle; it is no resource of its own here."}]}  # fmt: skip
@@ -41,8 +41,14 @@ class Entry:
         return _PLACE.sub(lambda match: f"Bundle.entry[{self.numbers[int(match[1])]}]", path)
 
     def place_problems(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Return the questions about the order with their places in the whole Bundle."""
-        return [replace(problem, field=self.place(problem.field)) for problem in problems]
+        """Return the questions about the order with their places in the whole Bundle; one of no place with that of the order."""
+        placed = []
+        for problem in problems:
+            field, expected = self.place(problem.field), problem.expected
+            if not field.startswith("Bundle.entry"):
+                field, expected = f"Bundle.entry[{self.number}].resource", f"{field}: {expected}".removeprefix(": ")
+            placed.append(replace(problem, field=field, expected=expected))
+        return placed
 
 
 def split_bundle(resource: Any, inquiry: Inquiry) -> tuple[str, list[Entry], int]:

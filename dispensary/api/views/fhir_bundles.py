@@ -102,8 +102,16 @@ class BundleView(OrderIntakeView):
         return _Order(entry, replace(intake, notes=notes), [entry.place(words) for words in absences])
 
     def _take(self, orders: Sequence[_Order], by: Actor) -> list[Reply]:
-        tasks = [order.task for order in orders if not isinstance(order.task, Prescription)]
-        results = iter(take_all(tasks, pharmacy=self.pharmacy, by=by, now=self.now))
+        waiting = [order for order in orders if not isinstance(order.task, Prescription)]
+        tasks = [order.task for order in waiting if not isinstance(order.task, Prescription)]
+        try:
+            results = iter(take_all(tasks, pharmacy=self.pharmacy, by=by, now=self.now))
+        except DispensaryError as error:
+            if error.position is not None:
+                entry = waiting[error.position].entry
+                problems = error.problems or [Problem("", "an order that cannot be taken in", error.detail)]
+                error.problems = tuple(entry.place_problems(problems))
+            raise
         replies = []
         for order in orders:
             if isinstance(order.task, Prescription):

@@ -100,8 +100,21 @@ def test_a_transaction_with_one_order_that_cannot_be_read_takes_in_none_and_says
 def test_a_transaction_that_is_refused_while_it_is_taken_in_leaves_nothing(technician: Caller) -> None:
     post(technician, bundle("transaction", order("1")))
     again = bundle("transaction", order("2"), order("1", dispenseRequest={"quantity": {"value": 7, "unit": "tablets"}}))
-    outcome(technician.post("fhir", again, content_type=FHIR), 409)
+    issues = outcome(technician.post("fhir", again, content_type=FHIR), 409)["issue"]
+    assert [issue["expression"] for issue in issues] == [["Bundle.entry[3].resource.identifier"]]
     assert Prescription.objects.count() == 1
+
+
+def test_a_refusal_about_the_patient_of_one_order_names_the_entry_of_that_order(technician: Caller) -> None:
+    earlier = bundle("transaction", order("1"))
+    earlier["entry"][0]["resource"] = earlier["entry"][0]["resource"] | {"birthDate": "1979-01-01"}
+    post(technician, earlier)
+    for kind in ("transaction", "batch"):
+        response = technician.post("fhir", bundle(kind, order("2")), content_type=FHIR)
+        refused = response.json()["entry"][2]["response"]["outcome"] if kind == "batch" else outcome(response, 409)
+        (issue,) = refused["issue"]
+        assert issue["expression"] == ["Bundle.entry[2].resource"]
+        assert "patient.birth_date" in issue["diagnostics"]
 
 
 def test_a_batch_takes_in_what_it_can_and_answers_the_rest(technician: Caller) -> None:
