@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import product
 from pathlib import Path
 
 from rapidfuzz.distance import OSA
@@ -19,6 +20,8 @@ from dispensary.reminders.replies import fold
 
 _MOST_BETWEEN = 2
 """Other words between two words of a phrase."""
+_SPAN = 10
+"""Words of a message within which the concepts of a combination stand, in any order."""
 _ONE_SLIP, _TWO_SLIPS = 6, 9
 """Letters from which a word may be misspelt by a letter (one more, one less, another, two exchanged), and by two; shorter
 words only by two letters exchanged, and the beginning of a word from one letter more on."""
@@ -76,6 +79,8 @@ class _Vocabulary:
 
     symptoms: tuple[_Phrase, ...]
     urgent: tuple[_Phrase, ...]
+    combinations: tuple[_Phrase, ...]
+    """Concepts that are urgent together: each a place with the words of all languages."""
     ordinary: tuple[_Phrase, ...]
     numbers: frozenset[str]
     """Number words from `_LEAST_NUMBER` on."""
@@ -94,6 +99,9 @@ def find_red_flag(message: str) -> str | None:
             left[place[0] : place[1]] = [frozenset()] * (place[1] - place[0])
     for phrase in vocabulary.urgent:
         if place := _find(phrase, left):
+            return " ".join(words[place[0] : place[1]])
+    for combination in vocabulary.combinations:
+        if (place := _find_together(combination, left)) and not _is_denied(words[: place[0]], vocabulary):
             return " ".join(words[place[0] : place[1]])
     for phrase in vocabulary.symptoms:
         start = 0
@@ -138,7 +146,7 @@ def _vocabulary_words_of(word: str) -> frozenset[_Word]:
 @cache
 def _all_words() -> frozenset[_Word]:
     vocabulary = _vocabulary()
-    phrases = (*vocabulary.symptoms, *vocabulary.urgent, *vocabulary.ordinary)
+    phrases = (*vocabulary.symptoms, *vocabulary.urgent, *vocabulary.combinations, *vocabulary.ordinary)
     return frozenset(word for phrase in phrases for place in phrase for word in place)
 
 
@@ -146,6 +154,8 @@ def _all_words() -> frozenset[_Word]:
 def _vocabulary() -> _Vocabulary:
     content = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     denials = content.pop("denials")
+    concepts = {name: _read_phrase(words)[0] for name, words in content.pop("concepts").items()}
+    combinations = content.pop("combinations")["rows"]
     numbers = frozenset(_plain(content.pop("numbers")["words"]).split("|"))
 
     def phrases(kind: str) -> tuple[_Phrase, ...]:
@@ -154,6 +164,7 @@ def _vocabulary() -> _Vocabulary:
     return _Vocabulary(
         phrases("symptoms"),
         phrases("urgent"),
+        tuple(tuple(concepts[name] for name in row.split()) for row in combinations),
         phrases("ordinary"),
         numbers,
         frozenset(_plain(denials["words"]).split("|")),
@@ -181,6 +192,18 @@ def _find(
             end = _follow(phrase[1:], words, first + 1, barriers)
             if end is not None:
                 return first, end
+    return None
+
+
+def _find_together(combination: _Phrase, words: _Message) -> tuple[int, int] | None:
+    """Return the first span in which each concept of a combination has a word of its own, in any order; None without one."""
+    places = [[at for at, word in enumerate(words) if not concept.isdisjoint(word)] for concept in combination]
+    if not all(places):
+        return None
+    for choice in product(*places):
+        first, last = min(choice), max(choice)
+        if len(set(choice)) == len(choice) and last - first < _SPAN:
+            return first, last + 1
     return None
 
 

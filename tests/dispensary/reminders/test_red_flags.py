@@ -50,6 +50,10 @@ def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
         ("وقفت الباكلوفين", "وقفت الباكلوفين"),
         ("I have not run out yet, see you on Friday", None),
         ("", None),
+        ("my pills, I have lost them all", "pills i have lost"),
+        ("حقيبتي ضاعت والدواء فيها", "ضاعت والدوا"),
+        ("the dog is well and my tablets are here", None),
+        ("I have not lost my keys", None),
     ],
 )
 def test_the_words_for_which_it_cannot_wait_are_named(message, words):
