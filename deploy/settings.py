@@ -269,6 +269,7 @@ DISPENSARY = {
     "address_secrets": tuple(_list("ADDRESS_SECRETS", "")),
     "digest_secret": ENV.get("DIGEST_SECRET", ""),
     "public_url": ENV.get("PUBLIC_URL", ""),
+    "text_url": ENV.get("TEXT_URL", ""),
     # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.
     "channels": json.loads(ENV.get("CHANNELS", '{"email": "email"}')),
     "channel_options": json.loads(ENV.get("CHANNEL_OPTIONS", "{}")),

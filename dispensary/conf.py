@@ -81,6 +81,12 @@ class Conf:
     consent_age: int = 16  # years from which a patient answers about messages alone, and guardians get none
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
     public_url: str = ""  # where patients and staff reach the site, without a final slash
+    text_url: str = ""  # a shorter address of the same site for links in text messages; empty: public_url
+
+    @property
+    def link_url(self) -> str:
+        """The address of the site in text messages."""
+        return self.text_url or self.public_url
 
 
 _NAMES = frozenset(field.name for field in fields(Conf))
@@ -95,6 +101,10 @@ def conf() -> Conf:
     made = Conf(**overrides)
     if not 12 <= made.consent_age <= 21:
         raise ImproperlyConfigured(f"DISPENSARY['consent_age'] is {made.consent_age}; expected 12 to 21 years")
+    if made.text_url and not made.text_url.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(
+            f"DISPENSARY['text_url'] is {made.text_url!r}; expected an address such as https://rx.example, without a final slash"
+        )
     if made.stop_scope not in set(StopScope):
         raise ImproperlyConfigured(f"DISPENSARY['stop_scope'] is {made.stop_scope!r}; expected 'all' or 'medium'")
     return made

@@ -23,6 +23,7 @@ from dispensary.text import clean_line
 
 CHANGEABLE = (
     "name",
+    "text_name",
     "phone",
     "email",
     "address",

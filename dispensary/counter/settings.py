@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -14,7 +15,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
 from baclofen_rules import list_profiles
-from dispensary import policies
+from dispensary import policies, reminders
 from dispensary.actions import channel_trials, people, settings_changes
 from dispensary.channels import Fault
 from dispensary.clock import read_clock, refuse_skew
@@ -25,11 +26,12 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.idle_lock import lock_when_idle
-from dispensary.models import Medium, Pharmacy, SettingsChange
+from dispensary.models import Language, Medium, Pharmacy, SettingsChange
 from dispensary.profiles import profile_differences
 
 LABELS = {
     "name": "Name of the pharmacy",
+    "text_name": "Short name in text messages, at most 20 letters; empty: the whole name",
     "address": "Address, as printed on labels",
     "phone": "Telephone",
     "email": "E-mail address",
@@ -184,6 +186,8 @@ def open_pharmacy(request: HttpRequest) -> HttpResponse:
                 now=now,
             )
             messages.success(request, f"{pharmacy.name} is open. Let people in, then its work can begin.")
+            if warning := warn_of_text_costs(pharmacy, reminders.count_text_costs(pharmacy)):
+                messages.warning(request, f"{warning} Settings list them.")
             return redirect("counter:people")
     except DispensaryError as error:
         errors, status = error_lines(error, {name: f"id_{name}" for name in form.fields}), error.status
@@ -216,8 +220,12 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
             return redirect("counter:settings")
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
+    costs = reminders.count_text_costs(visit.pharmacy)
     context = {
         "form": form,
+        "text_costs": [(row.kind.label, [row.segments[language] for language in Language.values]) for row in costs],
+        "text_languages": Language.labels,
+        "text_warning": warn_of_text_costs(visit.pharmacy, costs),
         "version": version or visit.pharmacy.version,
         "waiting": settings_changes.find_waiting(visit.pharmacy),
         "labels": LABELS,
@@ -226,6 +234,19 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
         "trial": TrialForm(),
     }
     return render_page(request, visit, "settings.html", context, errors=errors, status=422 if errors else 200)
+
+
+def warn_of_text_costs(pharmacy: Pharmacy, costs: Sequence[reminders.TextCosts]) -> str:
+    """Return a sentence on the kinds that cost several text messages in the pharmacy's language; "" where none does."""
+    longer = sum(row.segments[pharmacy.language].count > 1 for row in costs)
+    if not longer:
+        return ""
+    remedy = (
+        "A shorter address of the site for links (text_url) helps."
+        if len(pharmacy.name_in_texts) <= 10
+        else f"A short name helps: \u201c{pharmacy.name_in_texts}\u201d has {len(pharmacy.name_in_texts)} letters, and stands in each."
+    )
+    return f"{longer} of {len(costs)} kinds of text messages in {pharmacy.get_language_display()} cost two or more. {remedy}"
 
 
 @require_POST

@@ -104,6 +104,9 @@ class Pharmacy(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=120)
+    text_name = models.CharField(
+        max_length=20, blank=True, db_default="", help_text=_("short name in text messages; empty: the whole name")
+    )
     phone = models.CharField(max_length=32, blank=True)
     email = models.EmailField(blank=True)
     address = models.CharField(max_length=250, blank=True)
@@ -197,6 +200,11 @@ class Pharmacy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def name_in_texts(self) -> str:
+        """The name by which text messages begin."""
+        return self.text_name or self.name
 
     @property
     def opening(self) -> OpeningDays:

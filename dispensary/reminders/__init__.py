@@ -1,7 +1,16 @@
 """Reminders: what patients are owed, when and in which words; how it is sent, and what follows."""
 
 from dispensary.reminders.engine import Drained, Ticked, drain, tick
-from dispensary.reminders.explanations import Preview, explain, outlook, preview, say, say_reason
+from dispensary.reminders.explanations import (
+    Preview,
+    TextCosts,
+    count_text_costs,
+    explain,
+    outlook,
+    preview,
+    say,
+    say_reason,
+)
 from dispensary.reminders.missing_receipts import poll_missing_receipts
 from dispensary.reminders.planning import plan_messages
 from dispensary.reminders.receipts import act_on_events, keep
@@ -13,9 +22,11 @@ __all__ = [
     "Coming",
     "Drained",
     "Preview",
+    "TextCosts",
     "Ticked",
     "act_on_events",
     "coming_to",
+    "count_text_costs",
     "drain",
     "explain",
     "keep",

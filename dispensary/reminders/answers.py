@@ -252,7 +252,7 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
     if channel is None or now - event.received_at > KEEP_TRYING or (pharmacy is None and not is_red_flag):
         return False
     language = language_for(point.patient.language if point else "", pharmacy.language if pharmacy else "")
-    sender = pharmacy.name if pharmacy else words_in(language)["pharmacy"]
+    sender = pharmacy.name_in_texts if pharmacy else words_in(language)["pharmacy"]
     if is_red_flag:
         phone = pharmacy.phone if pharmacy else ""
         words = red_flag_answer(language, sender, phone, emergency_number(phone))

@@ -77,6 +77,7 @@ class Row:
     language: str
     pharmacy_language: str
     sender: str
+    sender_in_texts: str
     phone: str
     after_hours: str
     reply_to: str
@@ -251,8 +252,9 @@ def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = 
     language = language_for(row.language, row.pharmacy_language)
     params = json.loads(row.params) if isinstance(row.params, str) else row.params
     detailed = row.detail_level == DetailLevel.DETAILED
+    typewritten = row.medium == Medium.SMS
     if sender is None:
-        sender = row.sender
+        sender = row.sender_in_texts if typewritten else row.sender
         if row.is_shared:
             sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
     values = values_of(
@@ -263,8 +265,8 @@ def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = 
         after_hours="" if brief else row.after_hours,
         usual_times=UsualTimes(row.usual_times),
         detailed=detailed,
+        typewritten=typewritten,
     )
-    typewritten = row.medium == Medium.SMS
     return write(
         ReminderKind(row.kind),
         language,
@@ -286,14 +288,15 @@ def values_of(
     after_hours: str,
     usual_times: UsualTimes,
     detailed: bool,
+    typewritten: bool,
 ) -> dict[str, str]:
-    """The variables that the words may use."""
+    """The variables that the words may use; the date in short in a text message."""
     values = {
         "sender": sender,
         "phone": phone,
         "after_hours": after_hours,
         "emergency": emergency_number(phone),
-        "date": _date_text(params["date"], language),
+        "date": _date_text(params["date"], language, typewritten),
     }
     if not detailed:
         return values
@@ -316,8 +319,8 @@ def values_of(
 
 
 @lru_cache(maxsize=2048)
-def _date_text(day: str, language: str) -> str:
-    return say_date(date.fromisoformat(day), language)
+def _date_text(day: str, language: str, typewritten: bool) -> str:
+    return say_date(date.fromisoformat(day), language, is_short=typewritten)
 
 
 def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
@@ -327,8 +330,8 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
 
 def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
     assert row.medium is not None and row.address is not None and row.page_code is not None
-    page_url = links.page_url(row.page_code, habits.conf.public_url)
     is_text = row.medium == Medium.SMS
+    page_url = links.page_url(row.page_code, habits.conf.link_url if is_text else habits.conf.public_url)
     return Message(
         key=key_of(row.public_id, row.medium, row.round),
         to=habits.unseal(row.address),

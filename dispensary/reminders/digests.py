@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Greatest
 
 from dispensary.channels import Accepted, Channel, Message
+from dispensary.conf import Conf
 from dispensary.models import Delivery, Medium
 from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import DeliveryOutcome, ReminderKind
@@ -61,7 +62,7 @@ def gather(
                 groups[_place(alone)].append(alone)
                 singly[decision.row.id] = decision
     digests = [
-        Digest(parts, tuple(singly[part.row.id] for part in parts), write_together(parts, habits.conf.public_url))
+        Digest(parts, tuple(singly[part.row.id] for part in parts), write_together(parts, habits.conf))
         for group in map(_in_order, groups.values())
         for parts in (group[start : start + MOST] for start in range(0, len(group), MOST))
         if len(parts) > 1
@@ -93,12 +94,13 @@ def _rank(part: Ready) -> tuple[bool, bool, int]:
     return not is_urgent(kind), not kind.matters_for_safety, part.row.id
 
 
-def write_together(parts: Sequence[Ready], public_url: str) -> Message:
+def write_together(parts: Sequence[Ready], settings: Conf) -> Message:
     """Return one message of several: the sender once, each patient's name and page once, one telephone at the end.
 
     Its key is that of these reminders together: another set of them is another message to the provider.
     """
     lead, is_text = parts[0], parts[0].row.medium == Medium.SMS
+    site_url = settings.link_url if is_text else settings.public_url
     paragraphs = []
     for at, part in enumerate(parts):
         before = parts[at - 1] if at else None
@@ -111,7 +113,7 @@ def write_together(parts: Sequence[Ready], public_url: str) -> Message:
             brief=not is_last,
         )
         needs_page = ends_patient and (is_text or part.row.contact_id != lead.row.contact_id)
-        page = links.page_url(part.row.page_code or "", public_url) if needs_page else ""
+        page = links.page_url(part.row.page_code or "", site_url) if needs_page else ""
         paragraphs.append(" ".join(filter(None, (text.body, text.offer if is_text else "", page))))
     key = uuid5(lead.message.key, " ".join(sorted(str(part.row.public_id) for part in parts)))
     return replace(lead.message, key=key, body=(" " if is_text else "\n\n").join(paragraphs))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,7 @@ from dispensary.models import (
     ConsentAnswer,
     Medium,
     Patient,
+    Pharmacy,
     Reminder,
     ReminderState,
 )
@@ -27,7 +29,10 @@ from dispensary.reminders.planning import hours_of, leaves_at, manners_of
 from dispensary.reminders.reach import Address, usable
 from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
-from dispensary.reminders.texts import language_for, write
+from dispensary.reminders.texts import LANGUAGES, language_for, write
+
+_LONG_DAY = date(2026, 9, 23).isoformat()
+"""A Wednesday in September: as long as a date gets."""
 
 _FAULTS = {
     Fault.UNREACHABLE: "the provider could not be reached",
@@ -148,7 +153,6 @@ def preview(
     zone, quiet = manners_of(patient)
     tongue = language_for(language or patient.language, pharmacy.language)
     channel = _text_channel()
-    out = way_out(channel, Medium.SMS)
     previews = []
     for planned in schedule_messages(therapy, hours_of(pharmacy), zone):
         leaves = leaves_at(planned, now, zone, quiet)
@@ -157,19 +161,55 @@ def preview(
         values = values_of(
             planned.params,
             tongue,
-            sender=pharmacy.name,
+            sender=pharmacy.name_in_texts,
             phone=pharmacy.phone,
             after_hours=pharmacy.after_hours_phone,
             usual_times=UsualTimes(pharmacy.usual_times),
             detailed=detailed,
+            typewritten=True,
         )
-        written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
-        last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
-        whole = " ".join(filter(None, (written.body, written.offer, sample_page_url(conf().public_url), last)))
+        whole = _whole_text(planned.kind, tongue, values, detailed=detailed, channel=channel)
         previews.append(
             Preview(planned.kind, leaves.astimezone(zone), planned.useful_until, whole, count_segments(whole))
         )
     return previews
+
+
+@dataclass(frozen=True, slots=True)
+class TextCosts:
+    """The segments that a text message of one kind costs at a pharmacy, by language, on a day with a long name."""
+
+    kind: ReminderKind
+    segments: Mapping[str, Segments]
+
+
+def count_text_costs(pharmacy: Pharmacy) -> list[TextCosts]:
+    """Return what a text message of each kind costs at a pharmacy, without medicine and dose, with link and replies."""
+    channel = _text_channel()
+
+    def count(kind: ReminderKind, language: str) -> Segments:
+        values = values_of(
+            {"date": _LONG_DAY},
+            language,
+            sender=pharmacy.name_in_texts,
+            phone=pharmacy.phone,
+            after_hours=pharmacy.after_hours_phone,
+            usual_times=UsualTimes(pharmacy.usual_times),
+            detailed=False,
+            typewritten=True,
+        )
+        return count_segments(_whole_text(kind, language, values, detailed=False, channel=channel))
+
+    return [TextCosts(kind, {language: count(kind, language) for language in LANGUAGES}) for kind in ReminderKind]
+
+
+def _whole_text(
+    kind: ReminderKind, language: str, values: Mapping[str, str], *, detailed: bool, channel: Channel | None
+) -> str:
+    """Return a text message with a link as long as any, and how to end the messages by the channel."""
+    written = write(kind, language, detailed=detailed, values=values, way_out=way_out(channel, Medium.SMS))
+    last = channel.opt_out_line(language, written.opt_out) if channel else written.opt_out
+    return " ".join(filter(None, (written.body, written.offer, sample_page_url(conf().link_url), last)))
 
 
 def _text_channel() -> Channel | None:

@@ -94,7 +94,7 @@ UPDATE dispensary_delivery SET sent_with_id = %s WHERE id = ANY(%s)
 -- undelivered or bounced is not tried again for the same reminder in the same round. A copy goes to its reader alone, the
 -- others to no reader of a copy. The last column lists the guardians who said yes and have no copy yet.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
-       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, coalesce(c.carer_language, p.language), ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
+       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, coalesce(c.carer_language, p.language), ph.language, ph.name, coalesce(nullif(ph.text_name, ''), ph.name), ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names, ph.usual_times,
        c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false), coalesce(c.rank, 0),
        CASE WHEN r.kind IN ('refill_due', 'refill_again', 'start_day', 'change_day', 'prescriber_asked', 'supply_short') THEN ARRAY(

@@ -107,14 +107,15 @@ def language_for(preferred: str, fallback: str = DEFAULT_LANGUAGE) -> str:
     return DEFAULT_LANGUAGE
 
 
-def say_date(day: date, language: str) -> str:
-    """A date with its weekday, as people of that language say it."""
+def say_date(day: date, language: str, *, is_short: bool = False) -> str:
+    """A date with its weekday, as people of that language say it; `is_short` as they write it in a text message."""
     words = words_in(language)
+    date_format = words["short_date_format" if is_short else "date_format"]
     with translation.override(language):
         if day.day == 1:  # "samedi 1er août"
             first = "".join(f"\\{letter}" for letter in words["first_of_month"])
-            return dateformat.format(day, words["date_format"].replace("j", first, 1))
-        return dateformat.format(day, words["date_format"])
+            date_format = date_format.replace("j", first, 1)
+        return dateformat.format(day, date_format)
 
 
 def medicine_in(language: str) -> str:

@@ -108,7 +108,8 @@ def _as_they_will_read(
 ) -> list[Coming]:
     zone, _quiet = manners_of(patient)
     pharmacy, medium = patient.pharmacy, Medium(through.point.medium) if through else Medium.SMS
-    typewritten, sender = medium == Medium.SMS, pharmacy.name
+    typewritten = medium == Medium.SMS
+    sender = pharmacy.name_in_texts if typewritten else pharmacy.name
     if through is not None and through.is_shared:
         names = SharedNames(pharmacy.shared_names)
         sender = name_reader(sender, language, patient.given_name, patient.family_name, names)
@@ -125,9 +126,10 @@ def _as_they_will_read(
             after_hours=pharmacy.after_hours_phone,
             usual_times=UsualTimes(pharmacy.usual_times),
             detailed=detailed,
+            typewritten=typewritten,
         )
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
-        whole = " ".join(filter(None, (text.body, text.offer, sample_page_url(conf().public_url), text.opt_out)))
+        whole = " ".join(filter(None, (text.body, text.offer, sample_page_url(conf().link_url), text.opt_out)))
         length = count_segments(whole).count if typewritten else 0
         messages.append(
             Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length)

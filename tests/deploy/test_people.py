@@ -19,6 +19,7 @@ from dispensary import audit
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor
 from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
+from dispensary.reminders import count_text_costs
 from tests.deploy.test_accounts import code_of
 from tests.dispensary import make
 
@@ -175,6 +176,23 @@ def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_wo
     assert "There is no second person" in nobody_else.content.decode()
     wrong = fields | {"version": "2", "time_zone": "Europe/Nowhere"}
     assert "time zone" in at_work.post(reverse("counter:settings"), wrong).content.decode()
+
+
+def test_settings_list_what_text_messages_cost_and_a_short_name_makes_them_shorter(
+    here: Pharmacy, at_work: Client, settings: Any
+) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "public_url": "https://rx.market-street.example"}
+    make.change_past_actions(Pharmacy.objects.filter(pk=here.pk), name="The Old Market Street Pharmacy")
+    page = at_work.get(reverse("counter:settings")).content.decode()
+    assert "kinds of text messages in English cost two or more. A short name helps" in page
+    fields = OPENED | {
+        "version": "1", "second_signer": "no", "second_signer_minutes": "15", "separate_steps": "no",
+        "shared_names": "initials", "usual_times": "evening", "label_layout": "uk",
+    }  # fmt: skip
+    before = sum(row.segments["en"].count for row in count_text_costs(Pharmacy.objects.get(pk=here.pk)))
+    assert at_work.post(reverse("counter:settings"), fields | {"text_name": "Market Rx"}).status_code == 302
+    after = sum(row.segments["en"].count for row in count_text_costs(Pharmacy.objects.get(pk=here.pk)))
+    assert after < before
 
 
 def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy, at_work: Client) -> None:

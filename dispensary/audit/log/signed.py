@@ -24,7 +24,7 @@ PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
     "second_call_days", "message_at", "quiet_from", "quiet_until", "opening_days",
     "holiday_region", "after_hours_phone", "second_signer", "second_signer_minutes",
-    "separate_steps", "shared_names", "usual_times", "label_layout",
+    "separate_steps", "shared_names", "usual_times", "label_layout", "text_name",
 )  # fmt: skip
 PRESCRIPTION = (
     "prescriber_id", "written_on", "starts_on", "route", "form", "strength_mg", "brand", "then_stop", "as_needed",

@@ -57,7 +57,7 @@ def words_on(answer: HttpResponse) -> str:
 
 def test_everything_to_come_is_shown_as_it_will_read(counter: Client, patient: Patient) -> None:
     page_words = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
-    assert "please ask for your next supply now" in page_words and page_words.count("E-mail</span>") >= 4
+    assert "your supply ends before" in page_words and page_words.count("E-mail</span>") >= 4
     assert "None of these will leave" not in page_words
 
 

@@ -81,7 +81,7 @@ def test_it_shows_each_message_with_its_day_its_hour_and_its_way(client, patient
     rows = list(Reminder.objects.order_by("due_at"))
     assert len(rows) == 4 and page_words.count("<time ") == 4 and page_words.count("10:00</bdi>") == 3
     assert page_words.count("17:00</bdi>") == 1
-    assert "please ask for your next supply now" in page_words and page_words.count(EN["email"]) >= 4
+    assert "your supply ends before" in page_words and page_words.count(EN["email"]) >= 4
 
 
 def test_times_are_those_of_where_the_patient_lives(client, patient, email):

@@ -55,7 +55,7 @@ def test_a_supply_and_a_step_of_one_patient_are_one_message_with_one_sender_page
     [message] = outbox.sent
     code = ContactPoint.objects.get().page_code
     assert [message["text"].count(part) for part in ("City Pharmacy", "020 7946 0999", code)] == [1, 1, 1]
-    assert re.search(r"City Pharmacy: your plan moves .* Please ask for your next supply", message["text"])
+    assert re.search(r"City Pharmacy: your medicine changes .* Your supply ends before", message["text"])
     assert states(two_of_one) == ["Sent", "Sent"]
 
 
@@ -138,7 +138,7 @@ def test_a_nudge_in_a_message_in_doubt_is_left_to_a_person_also_where_the_provid
     reminders.drain()
     nudge, step = two_of_one
     assert states([step, nudge]) == ["Sent", "May or may not have been sent"]
-    assert sum("next supply" in message["text"] for message in outbox.sent) == 1
+    assert sum("our supply ends" in message["text"] for message in outbox.sent) == 1
 
 
 def test_a_nudge_in_doubt_that_a_provider_knows_by_its_key_joins_no_other_message(due, outbox):
@@ -155,7 +155,7 @@ def test_a_nudge_in_doubt_that_a_provider_knows_by_its_key_joins_no_other_messag
         patch.setattr(outcomes, "in_doubt", meet_another)
         reminders.drain()
     reminders.drain()
-    assert sum("next supply" in message["text"] for message in outbox.sent) == 1
+    assert sum("our supply ends" in message["text"] for message in outbox.sent) == 1
     assert len(outbox.sent) == 2
 
 

@@ -547,3 +547,14 @@ def test_no_name_and_no_address_reach_a_log_line(due, outbox, caplog):
         reminders.tick()
         reminders.drain()
     assert "canary" not in caplog.text.casefold()
+
+
+def test_a_text_message_begins_with_the_short_name_and_links_by_the_short_address(due, awake, outbox, settings):
+    make.change_past_actions(Pharmacy.objects.filter(pk=awake.pk), text_name="City Rx")
+    settings.DISPENSARY = {**settings.DISPENSARY, "text_url": "https://rx.example"}
+    due("run_out", reach=("sms",))
+    due("run_out", reach=("email",))
+    reminders.drain()
+    text, mail = sorted((message["text"] for message in outbox.sent), key=lambda words: words.startswith("City P"))
+    assert text.startswith("City Rx: ") and "https://rx.example/m/" in text
+    assert mail.startswith("City Pharmacy: ") and "https://rx.example" not in mail

@@ -41,6 +41,31 @@ CANARIES = ["CANARY", "31415", "27182", "16180"]
 TELLING = ["baclofen", "lioresal", "mg", "ملغ", "dose", "dosis", "tablet", "comprim", "spas", "withdrawal"]
 
 
+@pytest.mark.parametrize(
+    ("day", "language", "expected_words"),
+    [
+        (date(2026, 12, 3), "en", "Thu 3 Dec"),
+        (date(2026, 8, 1), "es", "sáb 1 ago"),
+        (date(2026, 8, 1), "fr", "samedi 1er août"),
+        (date(2026, 12, 3), "ar", "الخميس 3 ديسمبر"),
+    ],
+)
+def test_a_date_is_short_in_a_text_message_where_that_is_clear(day, language, expected_words):
+    assert say_date(day, language, is_short=True) == expected_words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_speaks_of_a_plan_or_a_delivery(language):
+    odd = {
+        "ar": "خطت|صرف|وصفتك",
+        "en": r"\bplan\b|next step",
+        "es": r"\bplan\b|entrega|receta",
+        "fr": r"\bplan\b|attendu le|étape",
+    }[language]
+    for kind in ReminderKind:
+        assert not re.search(odd, text(kind, language, detailed=False).body), kind
+
+
 def text(kind, language, *, detailed, day=date(2026, 12, 3), **more):
     ways = {name: more.pop(name) for name in ("way_out", "typewritten", "letter") if name in more}
     values = {**VALUES, "date": say_date(day, language), **more}
@@ -94,13 +119,38 @@ def test_with_its_link_and_the_replies_it_takes_a_plain_text_message_fits_two_se
     assert counted.count <= most and counted.alphabet == alphabet
 
 
-@pytest.mark.parametrize("kind", ["last_day", "ready", "owing_ready", "prescriber_asked"])
-def test_a_short_text_in_the_united_states_fits_one_segment_with_its_link(kind):
-    written = text(
-        ReminderKind(kind), "en", detailed=False, day=date(2026, 9, 23), sender="Prairie Pharmacy", phone="(555) 010-0999"
-    )  # fmt: skip
-    link = "https://rx.prairie.example/m/AbCdEfGhIjKl"
-    assert count_segments(f"{written.body} {link} {written.opt_out}").count == 1
+@pytest.mark.parametrize(
+    ("sender", "site", "in_two"),
+    [
+        (
+            "Prairie Pharmacy",
+            "https://rx.prairiepharmacy.example",
+            {
+                "refill_due",
+                "refill_again",
+                "run_out",
+                "dose_change",
+                "change_day",
+                "step_check",
+                "after_end",
+                "supply_short",
+                "papers_changed",
+            },
+        ),
+        ("Prairie Rx", "https://prairie.example", {"step_check", "after_end"}),
+        ("Prairie", "https://prr.example", {"after_end"}),
+    ],
+)
+def test_in_the_united_states_a_short_name_and_address_bring_texts_to_one_segment(sender, site, in_two):
+    """With link, replies and the way to end them, on a Wednesday in September."""
+    more_than_one = set()
+    for kind in ReminderKind:
+        day = say_date(date(2026, 9, 23), "en", is_short=True)
+        written = text(kind, "en", detailed=False, sender=sender, phone="555-010-0199", emergency="911", date=day)
+        whole = " ".join(filter(None, (written.body, written.offer, f"{site}/m/AbCdEfGhIjKl", written.opt_out)))
+        if count_segments(whole).count > 1:
+            more_than_one.add(kind.value)
+    assert more_than_one == in_two
 
 
 @pytest.mark.parametrize("language", ["en", "es", "fr"])
@@ -237,7 +287,7 @@ def test_a_change_of_dose_in_detail_tells_old_dose_new_dose_and_tablets(language
 def test_a_detailed_text_without_its_facts_falls_back_to_the_plain_one():
     values = {"sender": "City Pharmacy", "phone": "1", "date": "today"}
     assert write(ReminderKind.DOSE_CHANGE, "en", detailed=True, values=values).body.startswith(
-        "City Pharmacy: your plan moves"
+        "City Pharmacy: your medicine changes"
     )
 
 

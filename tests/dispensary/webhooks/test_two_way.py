@@ -226,5 +226,5 @@ def test_a_text_message_says_which_replies_it_takes(due: Callable[..., Reminder]
     due("refill_due", reach=("sms",), sms_address=PHONE)
     reminders.drain()
     [text] = texts(gateway)
-    assert "Reply 1 to order, 2 to be called." in text
+    assert "Reply 1 order, 2 call." in text
     assert ReminderKind.REFILL_DUE in {row.kind for row in Reminder.objects.all()}
