@@ -51,12 +51,14 @@ def channel_named(name: str) -> Channel:
     module_name = name if "." in name else f"dispensary.channels.{name}"
     try:
         channel_class = import_module(module_name).CHANNEL
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ImportError, AttributeError) as error:
         raise ImproperlyConfigured(f"DISPENSARY['channels'] names {name!r}, which cannot be used: {error}") from error
     try:
         channel: Channel = channel_class(conf().channel_options.get(name, {}))
     except KeyError as error:
         raise ImproperlyConfigured(f"DISPENSARY['channel_options'][{name!r}] lacks {error}") from error
+    except TypeError as error:
+        raise ImproperlyConfigured(f"The channel {name!r} cannot be made: {error}") from error
     return channel
 
 

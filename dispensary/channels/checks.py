@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from inspect import signature
+
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
-from dispensary.channels import channel_named
+from dispensary.channels import AfterCrash, Channel, channel_named
 from dispensary.conf import conf
 
 _MEDIA = ("email", "sms")
@@ -26,10 +29,13 @@ def check_channels() -> list[CheckMessage]:
     ]
     for name in sorted(set(channels.values())):
         try:
-            channel_named(name)
+            gaps = [
+                f"The channel {name!r} {gap}" for gap in _find_gaps(channel_named(name), channels.get("sms") == name)
+            ]
         except ImproperlyConfigured as error:
-            hint = "Nothing leaves by any channel until this is right: dispensary/channels/SETTINGS.md has its options."
-            messages.append(Error(str(error), hint=hint, id="dispensary.E005"))
+            gaps = [str(error)]
+        hint = "Nothing leaves by any channel until this is right: see SETTINGS.md and base.py in dispensary/channels."
+        messages += [Error(gap, hint=hint, id="dispensary.E005") for gap in gaps]
     messages += [
         Error(
             f"DISPENSARY['receipt_hours'] has {name!r}: {hours!r}; expected a channel in use and 1 to 47 hours",
@@ -39,6 +45,29 @@ def check_channels() -> list[CheckMessage]:
         if name not in channels.values() or not isinstance(hours, int) or not 1 <= hours <= 47
     ]
     return messages
+
+
+def _find_gaps(channel: Channel, is_for_texts: bool) -> Iterator[str]:
+    """Yield what a channel lacks of what it promises."""
+    kind = type(channel)
+    if not isinstance(channel, Channel):
+        yield "is no subclass of dispensary.channels.Channel"
+        return
+    if not isinstance(getattr(channel, "name", None), str) or not channel.name:
+        yield "has no name"
+    try:
+        signature(channel.send).bind(object())
+    except TypeError:
+        yield "has a send() that does not take a message alone"
+    if channel.after_crash is AfterCrash.LOOK_UP and kind.look_up is Channel.look_up:
+        yield "says that its provider can be asked after a crash and has no look_up()"
+    if channel.can_fetch_receipt and kind.fetch_receipt is Channel.fetch_receipt:
+        yield "says that receipts can be fetched and has no fetch_receipt()"
+    is_own = not kind.__module__.startswith("dispensary.")
+    if is_own and is_for_texts and channel.takes_replies and kind.read_webhook is Channel.read_webhook:
+        yield 'has no read_webhook(), so that no "STOP" would arrive: write one, or set takes_replies = False'
+    if channel.timeout.total_seconds() >= conf().reminder_lease:
+        yield f"takes {channel.timeout.total_seconds():.0f} s for a message, longer than the {conf().reminder_lease} s of reminder_lease"
 
 
 def check_public_address() -> list[CheckMessage]:

@@ -1,7 +1,12 @@
 """System checks of a site's channels and its public address."""
 
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 
+from dispensary.channels import Accepted, AfterCrash, Channel
 from dispensary.channels.checks import check_channels, check_public_address
 
 
@@ -42,6 +47,72 @@ def test_what_is_wrong_is_named(site, channels, options, error_text, number):
     site(channels=channels, channel_options=options)
     [wrong] = check_channels()
     assert error_text in wrong.msg and wrong.id == number
+
+
+class Pigeon(Channel):
+    """A site's own channel, as it ought to be."""
+
+    name = "pigeon"
+    takes_replies = False
+
+    def send(self, message):
+        return Accepted()
+
+
+class Unnamed(Pigeon):
+    name = ""
+
+
+class Asked(Pigeon):
+    after_crash = AfterCrash.LOOK_UP
+
+
+class Fetched(Pigeon):
+    can_fetch_receipt = True
+
+
+class Slow(Pigeon):
+    timeout = timedelta(seconds=120)
+
+
+class Replied(Pigeon):
+    takes_replies = True
+
+
+class Addressed(Pigeon):
+    def send(self, message, address):
+        return Accepted()
+
+
+class Silent(Channel):
+    name = "silent"
+
+
+class Stranger:
+    def __init__(self, options):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [
+        (Pigeon, None),
+        (Unnamed, "has no name"),
+        (Asked, "no look_up()"),
+        (Fetched, "no fetch_receipt()"),
+        (Slow, "takes 120 s for a message, longer than the 120 s"),
+        (Replied, 'no "STOP" would arrive'),
+        (Addressed, "does not take a message alone"),
+        (Silent, "cannot be made"),
+        (Stranger, "is no subclass of dispensary.channels.Channel"),
+    ],
+)
+def test_a_channel_of_the_site_does_what_it_promises(site, monkeypatch, channel, words):
+    monkeypatch.setitem(sys.modules, "theirs.pigeon", SimpleNamespace(CHANNEL=channel))
+    site(channels={"sms": "theirs.pigeon"})
+    messages = check_channels()
+    assert [message.id for message in messages] == (["dispensary.E005"] if words else [])
+    assert all(words in message.msg for message in messages)
 
 
 def test_a_setting_that_does_not_exist_is_named(site):
