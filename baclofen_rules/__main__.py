@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from baclofen_rules.case import Case, InvalidCase
-from baclofen_rules.checked import parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
+from baclofen_rules.extensions import InvalidExtension
 from baclofen_rules.findings import Outcome
 from baclofen_rules.page import rules_page
 from baclofen_rules.planning import (
@@ -32,7 +32,7 @@ from baclofen_rules.profiles.site import begin_profile, summarize
 from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
-from baclofen_rules.streaming import review_lines
+from baclofen_rules.streaming import Answer, read_lines, review_lines
 
 NOT_REVIEWED: Final = 3
 """Exit status for bad input; one line on stderr says what and where."""
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_REVIEWED
-    except (InvalidCase, InvalidProfile, CannotPlan, BadInput) as error:
+    except (InvalidCase, InvalidProfile, InvalidExtension, CannotPlan, BadInput) as error:
         _complain(str(error))
         return NOT_REVIEWED
 
@@ -93,7 +93,8 @@ def _review(options: argparse.Namespace) -> int:
     profile = load_profile(options.profile, folder=options.folder)
     od = True if options.od else None
     if options.lines:
-        return _review_lines(options, profile, od)
+        with _open(options.case) as lines:
+            return _say_answers(review_lines(lines, profile, on=options.on, od=od, jobs=options.jobs))
     case = Case.from_text(_read(options.case), options.on, od, profile.medicine)
     answer = review(case, profile)
     if options.explain:
@@ -103,17 +104,16 @@ def _review(options: argparse.Namespace) -> int:
     return STATUS[answer.outcome]
 
 
-def _review_lines(options: argparse.Namespace, profile: Profile, od: bool | None) -> int:
-    """A line that cannot be reviewed gets a line with an error in its place, and the others go on."""
+def _say_answers(answers: Iterable[Answer]) -> int:
+    """Say the answer to each line; one that has none gets a line with an error in its place, and the others go on."""
     worst = 0
-    with _open(options.case) as lines:
-        for answer in review_lines(lines, profile, on=options.on, od=od, jobs=options.jobs):
-            if answer.outcome is None:
-                _complain(f"line {answer.number}: {answer.text}")
-                _say(json.dumps({"line": answer.number, "error": answer.text}))
-            else:
-                _say(answer.text)
-            worst = max(worst, NOT_REVIEWED if answer.outcome is None else STATUS[answer.outcome])
+    for answer in answers:
+        if answer.outcome is None:
+            _complain(f"line {answer.number}: {answer.text}")
+            _say(json.dumps({"line": answer.number, "error": answer.text}))
+        else:
+            _say(answer.text)
+        worst = max(worst, NOT_REVIEWED if answer.outcome is None else STATUS[answer.outcome])
     return worst
 
 
@@ -210,32 +210,8 @@ def _directions(options: argparse.Namespace) -> int:
         answer = read_directions(text, options.strength, od)
         _print(answer.to_json())
         return int(isinstance(answer, Question))
-    worst = 0
-    for number, line in enumerate(_read(options.text).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            text, strength = _text_and_strength(line)
-        except (InvalidCase, BadInput) as error:
-            _complain(f"line {number}: {error}")
-            _say(json.dumps({"line": number, "error": str(error)}))
-            worst = NOT_REVIEWED
-        else:
-            answer = read_directions(text, strength if strength is not None else options.strength, od)
-            _say(json.dumps(answer.to_json(), separators=(",", ":")))
-            worst = max(worst, int(isinstance(answer, Question)))
-    return worst
-
-
-def _text_and_strength(line: str) -> tuple[str, Decimal | None]:
-    row = parse_json(line)
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or set(row) - {"text", "strength_mg"}:
-        raise BadInput('expected {"text": "...", "strength_mg": 10}; strength_mg may be left out')
-    strength = row.get("strength_mg")
-    try:
-        return row["text"], None if strength is None else _amount(str(strength))
-    except argparse.ArgumentTypeError as error:
-        raise BadInput(f"strength_mg: {error}") from None
+    with _open(options.text) as lines:
+        return _say_answers(read_lines(lines, options.strength, od))
 
 
 def _add_plan(commands: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.case import Action, Case
 from baclofen_rules.continuing import Covering, ease_answered, ease_covered, gravest
 from baclofen_rules.directions import Question, Why
+from baclofen_rules.extensions import mark
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.gathering import gather_answered
 from baclofen_rules.planning.suggest import ANSWERED, suggest_taper
@@ -116,9 +117,10 @@ class Review(NamedTuple):
     profile_name: str
     profile_digest: str
     in_force_on: date
+    rules_version: str
+    """With the mark of the packages that bring further rules, where there are any."""
     standing: ReviewedTherapy | None = None
     """Of a case of the second format."""
-    rules_version: str = RULES_VERSION
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -203,8 +205,14 @@ def review(case: Case, profile: Profile) -> Review:
         profile_name=profile.name,
         profile_digest=profile.digest,
         in_force_on=in_force_on,
+        rules_version=_rules_version(),
         standing=_standing(terms),
     )
+
+
+@cache
+def _rules_version() -> str:
+    return f"{RULES_VERSION}+{mark()}" if mark() else RULES_VERSION
 
 
 def _closed(finding: Finding, terms: Terms, profile: Profile, in_force_on: date) -> Review:
@@ -217,6 +225,7 @@ def _closed(finding: Finding, terms: Terms, profile: Profile, in_force_on: date)
         profile_name=profile.name,
         profile_digest=profile.digest,
         in_force_on=in_force_on,
+        rules_version=_rules_version(),
         standing=_standing(terms),
     )
 

@@ -1,17 +1,18 @@
 """The rules together with the numbers of one profile on one day."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from baclofen_rules.case import Action, Case
+from baclofen_rules.extensions import RULES, extensions
 from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rule import Rule
-from baclofen_rules.rules import all_rules, early_refill
+from baclofen_rules.rules import all_rules, early_refill, rules_of
 from baclofen_rules.shared_limits import SharedLimits
 from baclofen_rules.therapy import Habits
 
@@ -92,12 +93,19 @@ def load_profile(name: str, on: date | None = None, folder: "Path | str | None" 
     from baclofen_rules.profiles.loading import read_profile  # TOML, hashes and paths are not needed before
 
     needed = {"terms": _names_of(SharedLimits), **{rule.code: _names_of(rule.limits) for rule in all_rules()}}
-    profile = read_profile(name, folder, on, needed)
+    profile = read_profile(name, folder, on, needed, _further_numbers)
     if not profile.changes:
         raise InvalidProfile(f"{name}.toml: rules", "no number at all", "parameters for every rule")
     for day in profile.changes:
         rulebook(profile, day)
     return profile
+
+
+def _further_numbers(medicine: str) -> "Iterator[Path]":
+    """Yield the files beside the modules of other packages that have rules about a medicine."""
+    for extension in extensions(RULES):
+        if any(rule.is_for(medicine) for rule in rules_of(extension.module)):
+            yield extension.file.with_suffix(".toml")
 
 
 def _names_of(limits: type[Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reviews of many cases, one a line: answered in their order, with memory that does not grow with their number."""
+"""Reviews of many cases and readings of many directions, one a line: in their order, with memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 
 from baclofen_rules.case import Case, InvalidCase
+from baclofen_rules.checked import parse_json
+from baclofen_rules.directions import Question, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.review import review
 
+NOT_UTF8 = "not UTF-8; expected JSON text in UTF-8"
 _CHUNK = 64
 """Lines that a process gets at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a line: a review as JSON on one line, or why there is none."""
+    """The answer to a line as JSON on one line, or why there is none."""
 
     number: int
     """Of the line, from 1."""
     outcome: Outcome | None
+    """Of a review; of directions that were read PASS, of a question about them ACKNOWLEDGE; None without an answer."""
     text: str
 
 
@@ -65,7 +70,34 @@ def _review_line(number: int, line: bytes, profile: Profile, on: date | None, od
     try:
         answer = review(Case.from_text(line.decode("utf-8"), on, od, profile.medicine), profile)
     except UnicodeDecodeError:
-        return Answer(number, None, "not UTF-8; expected JSON text in UTF-8")
+        return Answer(number, None, NOT_UTF8)
     except (InvalidCase, InvalidProfile) as error:
         return Answer(number, None, str(error))
     return Answer(number, answer.outcome, json.dumps(answer.to_json(), separators=(",", ":")))
+
+
+def read_lines(lines: Iterable[bytes], strength_mg: Decimal | None, od: bool | None) -> Iterator[Answer]:
+    """Yield the phases, or the question, for each ``{"text": ..., "strength_mg": ...}`` on a line that is not blank."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _read_line(number, line, strength_mg, od)
+
+
+def _read_line(number: int, line: bytes, strength_mg: Decimal | None, od: bool | None) -> Answer:
+    try:
+        row = parse_json(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Answer(number, None, NOT_UTF8)
+    except InvalidCase as error:
+        return Answer(number, None, str(error))
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or set(row) - {"text", "strength_mg"}:
+        return Answer(number, None, 'expected {"text": "...", "strength_mg": 10}; strength_mg may be left out')
+    try:
+        strength = strength_mg if row.get("strength_mg") is None else Decimal(str(row["strength_mg"]))
+    except InvalidOperation:
+        strength = Decimal(0)
+    if strength is not None and (not strength.is_finite() or strength <= 0):
+        return Answer(number, None, f"strength_mg: {row['strength_mg']!r} is not an amount above 0")
+    answer = read_directions(row["text"], strength, od)
+    outcome = Outcome.ACKNOWLEDGE if isinstance(answer, Question) else Outcome.PASS
+    return Answer(number, outcome, json.dumps(answer.to_json(), separators=(",", ":")))

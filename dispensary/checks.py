@@ -134,18 +134,18 @@ def api_authentication(**_: Any) -> list[CheckMessage]:
 
 @register()
 def site_profiles(**_: Any) -> list[CheckMessage]:
-    """Return E006 for each of the site's own profiles that cannot be used, W006 for what one takes from its parent."""
+    """Return E006 for a profile that cannot be used, the site's own or with the rules of another package, W006 for what one takes from its parent."""
     folder = conf().profile_folder
     messages: list[CheckMessage] = []
     try:
-        for name in () if folder is None else sorted(set(list_profiles(folder)) - set(list_profiles())):
+        for name in list_profiles(folder):
             profile = load_own_profile(name, None, folder)
             if profile.fallbacks:
                 text = f"The profile {name} does not have {', '.join(profile.fallbacks)}: {profile.parent} stands in."
                 hint = "Look at these numbers, and write into the profile which of them hold here."
                 messages.append(Warning(text, hint=hint, id="dispensary.W006"))
     except InvalidProfile as error:
-        messages.append(Error(f"A profile of the site cannot be used: {error}", id="dispensary.E006"))
+        messages.append(Error(f"A profile cannot be used: {error}", id="dispensary.E006"))
     return messages
 
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from baclofen_rules.extensions import PROFILES, extensions
 from baclofen_rules.findings import Citation, Severity
 from baclofen_rules.medicines import BACLOFEN, OwnMedicine, own_medicine
 from baclofen_rules.profiles import InvalidProfile, Profile, Section
@@ -36,6 +37,7 @@ HEAD: Final = (
     "next_review",
     *TABLES,
 )
+Further = Callable[[str], Iterable[Path]]
 Needed = Mapping[str, Iterable[str]]
 """Names of the numbers by section: ``terms``, and the code of each rule."""
 DEFAULT: Final = "lioresal"
@@ -47,38 +49,44 @@ NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def profile_files(folder: Path | str | None = None) -> dict[str, Path]:
-    """Names and files of the profiles that ship, and of those in a site's own folder, which may not hide one."""
+    """Names and files of the profiles that ship, of those of other packages, and of those in a site's own folder; none may hide another."""
     files = {path.stem: path for path in sorted(HERE.glob("*.toml")) if path.stem not in BASE}
+    folders = [extension.file.parent for extension in extensions(PROFILES)]
     if folder is not None:
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise InvalidProfile(str(folder), "no such folder", "a folder with profile files (*.toml)")
-        for path in sorted(folder.glob("*.toml")):
+        folders.append(Path(folder))
+    for place in folders:
+        if not place.is_dir():
+            raise InvalidProfile(str(place), "no such folder", "a folder with profile files (*.toml)")
+        for path in sorted(place.glob("*.toml")):
             if path.stem in files:
-                raise InvalidProfile(str(path), path.stem, "a name that no profile of the rule book has")
+                raise InvalidProfile(str(path), path.stem, "a name that no profile has yet")
             if path.stem not in BASE:
                 files[path.stem] = path
     return files
 
 
 def read_profile(
-    name: str, folder: Path | str | None = None, on: date | None = None, needed: Needed | None = None
+    name: str,
+    folder: Path | str | None = None,
+    on: date | None = None,
+    needed: Needed | None = None,
+    further: Further = lambda _: (),
 ) -> Profile:
     """The profile of that name. Raises InvalidProfile, which says where.
 
     ``needed`` names the numbers of every section. What a site's own profile lacks of them comes from its parent: the shipped
-    profile that it extends, or the default one.
+    profile that it extends, or the default one. ``further`` gives the files with the numbers of other packages' rules, for a medicine.
     """
     files = profile_files(folder)
     if name not in files:
         raise InvalidProfile("profile", name, f"one of {', '.join(sorted(files))}")
-    return _Reader(files[name], files, needed or {}).profile(on)
+    return _Reader(files[name], files, needed or {}, further).profile(on)
 
 
 class _Reader:
     """Reads one file; every refusal names the file and the place in it."""
 
-    def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed) -> None:
+    def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed, further: Further) -> None:
         self.path, self.files = path, files
         self.contents: dict[Path, dict[str, Any]] = {}
         """The files of the profile as they are, its own first."""
@@ -87,6 +95,8 @@ class _Reader:
         self.content = self._content(path, ())
         if self.content.get("medicine", BACLOFEN) != BACLOFEN:
             self.parent = ""  # no number of another medicine stands in
+        for numbers in further(self.content.get("medicine", BACLOFEN)):
+            self._add_numbers(numbers)
         self.fallbacks = tuple(self._fall_back(needed)) if self.parent else ()
 
     def profile(self, on: date | None) -> Profile:
@@ -137,6 +147,15 @@ class _Reader:
             self._refuse(
                 "medicine", f"{folder / name}.toml: {error}", "a table with medicine.atc, class, names and written"
             )
+
+    def _add_numbers(self, path: Path) -> None:
+        """Take the numbers of another package's rules, where the profile has none of its own."""
+        content = self.contents[path] = _toml(path)
+        for code, numbers in self._table(content.get("rules", {}), "rules").items():
+            own = self._section_table(self.content, code)
+            own.update(self._table(numbers, f"rules.{code}") | own)
+        sources = self._table(content.get("sources", {}), "sources")
+        self.content["sources"] = sources | self._table(self.content.get("sources", {}), "sources")
 
     def _fall_back(self, needed: Needed) -> Iterator[str]:
         """Take what no file of the profile has from its parent; yields the places."""

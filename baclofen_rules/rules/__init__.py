@@ -1,24 +1,34 @@
-"""The rules, one file each, found by walking this folder; a file has a ``RULE``, or ``RULES`` for several codes."""
+"""The rules, one file each, found by walking this folder, and those of other packages; a file has a ``RULE``, or ``RULES`` for several codes."""
 
 from functools import cache
+from types import ModuleType
 from typing import Any
 
+from baclofen_rules import extensions
 from baclofen_rules.rule import Rule
+
+
+def rules_of(module: ModuleType) -> tuple[Rule[Any], ...]:
+    """Return the rules of a module. Raises InvalidExtension where it has none."""
+    rules = tuple(getattr(module, "RULES", None) or filter(None, [getattr(module, "RULE", None)]))
+    if not rules or not all(isinstance(rule, Rule) for rule in rules):
+        raise extensions.InvalidExtension(f"{module.__name__} has no RULE or RULES made of baclofen_rules.Rule")
+    return rules
 
 
 @cache
 def all_rules() -> tuple[Rule[Any], ...]:
-    """Return every rule of the folder: first those that can switch others off, then by code."""
+    """Return every rule: first those that can switch others off, then by code. Raises InvalidExtension for a module that is none of rules."""
     import importlib  # both only here: importing the rule book stays quick
     import pkgutil
 
     names = [info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")]
-    rules: list[Rule[Any]] = []
-    for name in names:
-        module = importlib.import_module(f"{__name__}.{name}")
-        rules += module.RULES if hasattr(module, "RULES") else (module.RULE,)
-    if len({rule.code for rule in rules}) != len(rules):
-        raise RuntimeError("two rule files use the same code")
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    modules += [extension.module for extension in extensions.extensions(extensions.RULES)]
+    rules = [rule for module in modules for rule in rules_of(module)]
+    twice = {rule.code for rule in rules if [other.code for other in rules].count(rule.code) > 1}
+    if twice:
+        raise extensions.InvalidExtension(f"two rule files use the same code: {', '.join(sorted(twice))}")
     return tuple(sorted(rules, key=lambda rule: (not rule.switches_off, rule.code)))
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from baclofen_rules import Action, all_rules, load_profile, rule_by_code, rules
 from baclofen_rules import rulebook as rulebook_module
+from baclofen_rules.extensions import InvalidExtension
 from baclofen_rules.medicines import BACLOFEN, interaction_classes, own_medicine, words
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.rules import ceiling, interactions
@@ -100,7 +101,7 @@ def test_a_code_is_used_once_and_a_draft_is_left_alone(name: str, source: str, r
         rules.__path__.append(folder)
         try:
             if refused:
-                with pytest.raises(RuntimeError, match=r"^two rule files use the same code$"):
+                with pytest.raises(InvalidExtension, match=r"^two rule files use the same code: "):
                     read_anew()
             else:
                 assert len(read_anew()) == len(RULES)

@@ -1,11 +1,14 @@
 """The shell door for directions and plans: JSON out, a plain line and exit status 3 for what cannot be used."""
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from baclofen_rules.__main__ import main
+from baclofen_rules.streaming import read_lines
 
 
 def test_directions_are_read(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +42,21 @@ def test_each_line_gets_a_line_and_a_bad_one_does_not_stop_the_others(
     ]
     assert answers[0]["phases"][0]["doses"] == ["10", "10", "10"]
     assert out.err.startswith('line 3: expected {"text"')
+
+
+def test_directions_are_read_while_they_come() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b'{"text": "5 mg tid"}\n'
+            yield b'{"text": "5 mg tid", "strength_mg": "none"}\n'
+            yield b"\xff\n"
+
+    answers = islice(read_lines(endless(), None, None), 3)
+    assert [(answer.number, answer.outcome and str(answer.outcome)) for answer in answers] == [
+        (1, "pass"),
+        (2, None),
+        (3, None),
+    ]
 
 
 def test_a_taper_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
