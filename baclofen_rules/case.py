@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.facts import PatientFacts
+from baclofen_rules.findings import Facts, Severity
 from baclofen_rules.medicines import OwnMedicine, own_medicine
 from baclofen_rules.order import (
     MOST_DAYS,
@@ -83,6 +84,14 @@ class AnsweredFinding(NamedTuple):
     fingerprint: str
     """As ``Finding.fingerprint``."""
     on: date
+    severity: Severity | None = None
+    """None where nobody says."""
+    observed: Facts | None = None
+    """The numbers and words that were found, as ``Finding.observed``; None where nobody says."""
+
+    def to_json(self) -> dict[str, Any]:
+        fields = {**self._asdict(), "on": self.on.isoformat(), "severity": self.severity and str(self.severity)}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class Case(NamedTuple):
@@ -141,7 +150,7 @@ class Case(NamedTuple):
         """The case as JSON: every field in a fixed order, amounts as plain decimal strings; reads back to itself."""
         head: dict[str, Any] = {"on": self.on.isoformat(), "action": str(self.action), "reason": self.reason}
         if self.answered is not None:
-            head["answered"] = [answer._asdict() | {"on": answer.on.isoformat()} for answer in self.answered]
+            head["answered"] = [answer.to_json() for answer in self.answered]
         if self.record is not None:
             patient = {**self.patient.to_json(), "died_on": day_json(self.record.died_on)}
             return (
@@ -162,12 +171,13 @@ CASE_FIELDS = names(
     *("format", "on", "action", "reason", "patient", "answered", "orders", "supplies", "decisions"),
     *("potential_duplicates", "ask"),
 )
-ANSWERED_FIELDS = names("code", "fingerprint", "on")
+ANSWERED_FIELDS = names("code", "fingerprint", "on", "severity", "observed")
 FILL_FIELDS = names(
     "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
 )
 MOST_FILLS = 1000
 MOST_ANSWERED = 1000
+MOST_OBSERVED = 100
 
 
 def _read_case(place: Place, on: date | None, wordings: Wordings) -> Case:
@@ -244,9 +254,27 @@ def _read_answered(fields: Fields, on: date) -> tuple[AnsweredFinding, ...] | No
             code=answer.need("code", lambda at: at.text(64)),
             fingerprint=answer.need("fingerprint", lambda at: at.text(64)),
             on=answer.need("on", lambda at: at.day(expected, latest=on)),
+            severity=answer.get("severity", lambda at: at.word(members(Severity))),
+            observed=answer.get("observed", _read_observed),
         )
 
     return fields.get("answered", lambda at: tuple(read(item) for item in at.items(MOST_ANSWERED)))
+
+
+def _read_observed(place: Place) -> Facts:
+    """Read what a finding found: words, truths and unknowns by name; an amount is written as text."""
+    if not isinstance(place.value, Mapping) or len(place.value) > MOST_OBSERVED:
+        place.refuse(f"an object of at most {MOST_OBSERVED} names")
+    observed = Fields(place.value, place.path)
+    return {name: observed.get(name, _read_observed_value) for name in sorted(place.value)}
+
+
+def _read_observed_value(place: Place) -> str | bool | list[str]:
+    if isinstance(place.value, bool):
+        return place.value
+    if isinstance(place.value, list | tuple):
+        return [item.text(200) for item in place.items(MOST_OBSERVED)]
+    return place.text(200)
 
 
 def _read_fill(place: Place, on: date) -> Fill:

@@ -33,7 +33,13 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
         is_answered = latest is not None and all(recorded.get(fact, date.max) < latest.dispensed_on for fact in facts)
         return finding.at_most(finding.severity.milder, "") if is_answered else finding
     answered_on = _last_answered(finding, terms)
-    if answered_on is None or not _holds_since(answered_on, facts, terms):
+    if answered_on is not None and not stands_since(answered_on, facts, terms):
+        answered_on = None
+    when = f"Answered on {answered_on}"
+    if answered_on is None:
+        answered_on = _last_answered_no_milder(finding, terms)
+        when = f"Answered on {answered_on}, when it was no milder"
+    if answered_on is None or not _takes_no_more_than(answered_on, terms):
         return finding
     milder = Severity.INFORMATION if rule.on_continuing is OnContinuing.INFORMATION else finding.severity.milder
     limits = terms.limits
@@ -41,10 +47,10 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
     holds_days = limits.grave_override_holds_days if is_grave else limits.override_holds_days
     again_on = answered_on + timedelta(days=int(holds_days))
     if finding.severity is not Severity.OVERRIDE:
-        return finding.at_most(milder, f"Answered on {answered_on}.")
+        return finding.at_most(milder, f"{when}.")
     if again_on <= case.on:
         return finding
-    eased = finding.at_most(milder, f"Answered on {answered_on}; asked again from {again_on}.")
+    eased = finding.at_most(milder, f"{when}; asked again from {again_on}.")
     seen_on = _last_answered(eased, terms) or answered_on
     see_again_on = seen_on + timedelta(days=int(limits.see_again_after_days))
     if milder is Severity.INFORMATION or see_again_on <= case.on:
@@ -60,10 +66,23 @@ def _last_answered(finding: Finding, terms: Terms) -> date | None:
     return max((answer.on for answer in terms.case.answered or () if answer.fingerprint == fingerprint), default=None)
 
 
-def _holds_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:
-    """Return whether an answer of a day holds: no fact changed after it, and no more is taken than on its evening."""
+def _last_answered_no_milder(finding: Finding, terms: Terms) -> date | None:
+    """Return the last day on which a finding of the rule was answered that was as grave, and on values that were no better."""
+    return max(
+        (
+            answer.on
+            for answer in terms.case.answered or ()
+            if answer.code == finding.code and answer.severity is not None and answer.observed is not None
+            if answer.severity.rank >= finding.severity.rank and finding.is_no_worse_than(answer.observed)
+        ),
+        default=None,
+    )
+
+
+def _takes_no_more_than(day: date, terms: Terms) -> bool:
+    """Return whether no more is taken than on the evening of a day."""
     taken = None if terms.therapy is None else terms.therapy.day(day).high
-    return stands_since(day, facts, terms) and (taken is None or terms.total_mg <= taken)
+    return taken is None or terms.total_mg <= taken
 
 
 def stands_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:

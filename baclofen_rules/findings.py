@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, ParamSpec, Self
 
@@ -125,6 +126,15 @@ P = ParamSpec("P")
 NO_FACTS: Final[Facts] = {}
 
 
+def amount_of(facts: Facts, name: str) -> Decimal | None:
+    """Return one of the amounts of a finding's facts; None where there is none that can be read."""
+    try:
+        amount = Decimal(str(facts.get(name)))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
 class Words(NamedTuple):
     """The text of a finding: ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the
     arithmetic, ``observed`` and ``limit`` hold the same numbers for a machine."""
@@ -144,12 +154,14 @@ class Found:
     A rule decides at once and writes later: ``say`` with its arguments gives the words, the same ones whenever it is asked.
     """
 
-    __slots__ = ("_say", "_seen", "asks_each_time", "severity")
+    __slots__ = ("_say", "_seen", "asks_each_time", "is_no_worse_than", "severity")
 
     def __init__(self, severity: Severity, say: Callable[P, Words], *arguments: P.args, **_: P.kwargs) -> None:
         self.severity = severity
         self.asks_each_time = False
         """True: it asks at each supply, also where its rule eases what was answered before."""
+        self.is_no_worse_than: Callable[[Facts], bool] | None = None
+        """Say of what an earlier finding ``observed`` whether an answer to that one answers this one too; None: only to the same."""
         self._say: Callable[..., Words] = say
         self._seen = arguments
 
@@ -243,6 +255,10 @@ class Finding:
         finding = Finding(self.code, severity, tuple([part.at_most(severity) for part in self._said]), self.sources)
         finding._reason = reason
         return finding
+
+    def is_no_worse_than(self, observed: Facts) -> bool:
+        """Say whether an answer to an earlier finding, by what that observed, answers this one too."""
+        return any(part.is_no_worse_than is not None and part.is_no_worse_than(observed) for part in self._said)
 
     @property
     def fingerprint(self) -> str:

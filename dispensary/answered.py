@@ -8,7 +8,7 @@ from django.db.models import prefetch_related_objects
 
 from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rules import all_rules
-from dispensary.models import DispenseStatus, OverrideState
+from dispensary.models import DispenseStatus, Override, OverrideState
 from dispensary.rows import Rows
 
 _REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
@@ -25,7 +25,18 @@ def answered_document(rows: Rows) -> list[dict[str, Any]]:
         for answer in row.overrides.all()
         if answer.code in _REMEMBERED and answer.state == OverrideState.USED and rows.has_come(answer.signed_at)
     ]
-    last_days: dict[tuple[str, str], str] = {}
-    for answer in sorted(answers, key=lambda answer: answer.signed_at):
-        last_days[answer.code, answer.fingerprint] = rows.local_day(answer.signed_at).isoformat()
-    return [{"code": code, "fingerprint": mark, "on": day} for (code, mark), day in sorted(last_days.items())]
+    latest = {
+        (answer.code, answer.fingerprint): answer for answer in sorted(answers, key=lambda answer: answer.signed_at)
+    }
+    return [_answer_document(answer, rows) for _, answer in sorted(latest.items())]
+
+
+def _answer_document(answer: Override, rows: Rows) -> dict[str, Any]:
+    """Return one answer with what was found, which its rule may compare with what is found now."""
+    return {
+        "code": answer.code,
+        "fingerprint": answer.fingerprint,
+        "on": rows.local_day(answer.signed_at).isoformat(),
+        "severity": answer.severity,
+        "observed": answer.observed,
+    }

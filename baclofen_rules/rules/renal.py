@@ -7,15 +7,28 @@ dialysis or eGFR below 15: up to 5 mg an override, above a stop;
 under 20 mg an override.
 A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
 An eGFR that is older than the profile's limit is asked about; where it is not below 60 it is information for who goes on as
-before. An answer for kidneys from 30 holds for the same eGFR until it is too old; below 30 and on dialysis each supply asks.
+before. An answer for kidneys from 30 holds for the same eGFR until it is too old, and for a new one that is not below it; below 30 and
+on dialysis each supply asks.
 Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so. An eGFR without a day counts as one of today.
 Source: nephrology papers and the British texts; the stops are stricter than any label.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.findings import (
+    CLEAR,
+    Answer,
+    DetectedIssue,
+    Dur,
+    Facts,
+    Found,
+    Missing,
+    Severity,
+    Words,
+    amount_of,
+)
 from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import OnContinuing, Rule
@@ -59,8 +72,19 @@ def check(t: Terms, limits: Limits) -> Answer:
         severity = Severity.OVERRIDE
     guarded = t.is_guarded and severity is Severity.STOP
     finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded, limits)
-    finding.asks_each_time = bool(dialysis) or egfr is None or egfr < limits.severe_below_egfr
+    if dialysis or egfr is None or egfr < limits.severe_below_egfr:
+        finding.asks_each_time = True
+    elif not old:
+        finding.is_no_worse_than = partial(_is_no_worse_than, t, limits, egfr)
     return (finding, *old, *lacking)
+
+
+def _is_no_worse_than(t: Terms, limits: Limits, egfr: Decimal, answered: Facts) -> bool:
+    """Say whether the eGFR is in the band and not below one that was answered, at a dose that is not above that of then."""
+    before, day = amount_of(answered, "egfr"), amount_of(answered, "mg_per_day")
+    if before is None or day is None or answered.get("dialysis") != t.patient.dialysis:
+        return False
+    return limits.severe_below_egfr <= before <= egfr and t.total_mg <= day
 
 
 def _find_old(t: Terms, limits: Limits) -> Answer:
@@ -145,7 +169,7 @@ RULE = Rule(
     answers=("5", "9"),
     needs_dose=True,
     on_continuing=OnContinuing.INFORMATION,
-    why_continuing="while the eGFR is not below 30, the same and not too old; below 30 and on dialysis it asks at each supply",
+    why_continuing="while the eGFR is not below 30, not below the answered one and not too old; below 30 and on dialysis it asks at each supply",
     rests_on=("egfr", "dialysis"),
     clears=(
         "An eGFR measured in the last {days}",

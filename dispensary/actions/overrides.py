@@ -281,6 +281,7 @@ def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
 
 def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
     pharmacy = subject.patient.pharmacy
+    observed = {} if question.finding is None else question.finding.observed
     is_waiting = needs_second(question, pharmacy, pharmacy.local_day(now))
     override = Override.objects.create(
         **name_subject(subject),
@@ -289,6 +290,7 @@ def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now
         summary=question.summary,
         detail=question.detail,
         fingerprint=question.fingerprint,
+        observed={name: value for name, value in observed.items() if value is not None},
         mitigation=answer.mitigation,
         words=answer.words,
         asked=answer.asked,

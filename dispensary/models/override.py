@@ -85,6 +85,7 @@ class Override(models.Model):
     summary = models.CharField(max_length=200, help_text=_("the finding as shown"))
     detail = models.TextField(blank=True, help_text=_("its arithmetic as shown"))
     fingerprint = models.CharField(max_length=64)
+    observed = models.JSONField(null=True, blank=True, help_text=_("the numbers and words found, by name"))
     mitigation = models.CharField(max_length=8, choices=Mitigation, blank=True)
     words = models.TextField(blank=True, max_length=2000)
     asked = models.CharField(max_length=120, blank=True, help_text=_("whom the signer spoke to"))

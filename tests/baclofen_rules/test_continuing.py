@@ -29,7 +29,13 @@ def answers(made: dict[str, Any], days_ago: int = 28) -> list[dict[str, Any]]:
     """Everything that a case asks, answered some days ago."""
     on = (ON - timedelta(days=days_ago)).isoformat()
     return [
-        {"code": code, "fingerprint": finding.fingerprint, "on": on}
+        {
+            "code": code,
+            "fingerprint": finding.fingerprint,
+            "on": on,
+            "severity": finding.severity,
+            "observed": finding.observed,
+        }
         for code, finding in findings(made).items()
         if finding.severity != "information"
     ]
@@ -112,15 +118,70 @@ def test_driving_is_told_while_the_dose_does_not_rise_also_where_it_is_new() -> 
     )
 
 
-def test_an_answer_about_the_kidneys_holds_for_the_same_egfr_until_it_is_too_old() -> None:
-    def measured(days_ago: int, egfr: int = 40) -> dict[str, Any]:
-        return {"egfr": egfr, "egfr_on": (ON - timedelta(days=days_ago)).isoformat()}
+def measured(days_ago: int, egfr: str = "40") -> dict[str, Any]:
+    return {"egfr": egfr, "egfr_on": (ON - timedelta(days=days_ago)).isoformat()}
 
+
+@pytest.mark.parametrize(
+    ("now", "severity"),
+    [
+        (measured(365), "information"),
+        (measured(366), "override"),  # too old
+        (measured(1), "information"),  # measured again
+        (measured(1, "59.9"), "information"),
+        (measured(1, "39.9"), "override"),
+        (measured(1, "29.9"), "override"),
+        (measured(1) | {"dialysis": True}, "override"),
+        (measured(1) | {"recorded_on": {"egfr": ON.isoformat()}}, "information"),
+    ],
+)
+def test_an_answer_about_the_kidneys_holds_for_an_egfr_that_is_not_below_it_nor_too_old(
+    now: dict[str, Any], severity: str
+) -> None:
     answered = answers(document(REPEAT, [], **measured(365)))
-    assert findings(document(REPEAT, answered, **measured(365)))["renal"].severity == "information"
-    assert findings(document(REPEAT, answered, **measured(365, 39)))["renal"].severity == "override"
-    assert findings(document(REPEAT, answered, **measured(1)))["renal"].severity == "override"
-    assert findings(document(REPEAT, answered, **measured(366)))["renal"].severity == "override"
+    assert findings(document(REPEAT, answered, **now))["renal"].severity == severity
+
+
+def test_an_answer_for_a_better_egfr_says_that_it_was_given_for_another_finding() -> None:
+    answered = answers(document(REPEAT, [], **measured(30)))
+    detail = findings(document(REPEAT, answered, **measured(1)))["renal"].detail
+    assert f"Answered on {ON - timedelta(days=28)}, when it was no milder; asked again from " in detail
+    detail = findings(document(REPEAT, answered, **measured(30)))["renal"].detail
+    assert f"Answered on {ON - timedelta(days=28)}; asked again from " in detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({}, "information"),
+        ({"severity": "acknowledge"}, "override"),  # answered by one step: the limits were others
+        ({"severity": None}, "override"),
+        ({"observed": None}, "override"),
+        ({"observed": {"egfr": "40", "mg_per_day": "30", "dialysis": None}}, "override"),
+        ({"observed": {"egfr": "40", "mg_per_day": "30", "dialysis": False}}, "information"),
+        ({"observed": {"egfr": "40", "mg_per_day": "29.9", "dialysis": False}}, "override"),
+        ({"observed": {"egfr": "29.9", "mg_per_day": "30", "dialysis": False}}, "override"),  # of another band
+        ({"observed": {"egfr": "30", "mg_per_day": "30", "dialysis": False}}, "information"),
+        ({"observed": {"egfr": "NaN", "mg_per_day": "30", "dialysis": False}}, "override"),
+        ({"observed": {"egfr": "forty", "mg_per_day": "30", "dialysis": False}}, "override"),
+        ({"observed": {"mg_per_day": "30", "dialysis": False}}, "override"),
+        ({"code": "hepatic"}, "override"),
+    ],
+)
+def test_an_answer_about_the_kidneys_is_compared_by_its_severity_and_what_was_found(
+    changes: dict[str, Any], severity: str
+) -> None:
+    (answer,) = answers(document(REPEAT, [], **measured(30), dialysis=False))
+    answered = [answer | {"fingerprint": "f" * 64} | changes]
+    assert findings(document(REPEAT, answered, **measured(1), dialysis=False))["renal"].severity == severity
+
+
+def test_a_better_egfr_asks_again_at_a_rise_and_after_half_a_year() -> None:
+    answered = answers(document(REPEAT, [], **measured(30)))
+    assert findings(document(RISE, answered, **measured(1)))["renal"].severity == "override"
+    for days, severity in ((LAST_HALF_YEAR, "information"), (LAST_HALF_YEAR + 1, "override")):
+        answered = answers(document(REPEAT, [], **measured(200)), days)
+        assert findings(document(REPEAT, answered, **measured(1)))["renal"].severity == severity
 
 
 DIE_OF: dict[str, Any] = {"medicines": [MORPHINE], "conditions": ["sleep-apnoea"]}
@@ -238,13 +299,20 @@ def test_an_answer_for_a_smaller_dose_does_not_hold_after_a_rise_elsewhere() -> 
 
 
 def test_a_case_writes_its_answers_and_reads_them_back() -> None:
-    made = document(REPEAT, [{"code": "driving", "fingerprint": "f" * 64, "on": "2026-10-25"}])
+    answer = {"code": "driving", "fingerprint": "f" * 64, "on": "2026-10-25"}
+    observed = {"drives": True, "medicines": ["a"], "mg_per_day": "30"}
+    made = document(REPEAT, [answer, answer | {"severity": "override", "observed": observed}])
     case = Case.from_json(made)
     assert case.to_json()["answered"] == made["answered"]
     assert Case.from_json(case.to_json()) == case
     assert "answered" not in Case.from_json(document(REPEAT)).to_json()
     with pytest.raises(InvalidCase, match=r"answered\[0\]\.on"):
         Case.from_json(document(REPEAT, [{"code": "driving", "fingerprint": "f", "on": "2026-11-23"}]))
+    for name, value in (("severity", "grave"), ("observed", "30"), ("observed.mg_per_day", 30), ("observed.a", [[]])):
+        first, _, second = name.partition(".")
+        wrong = answer | {first: {second: value} if second else value}
+        with pytest.raises(InvalidCase, match=rf"answered\[0\]\.{name}"):
+            Case.from_json(document(REPEAT, [wrong]))
 
 
 def test_a_rule_that_is_milder_says_which_facts_it_rests_on() -> None:

@@ -13,12 +13,14 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from baclofen_rules import Case, Profile, Severity, load_profile, review
+from baclofen_rules.case import AnsweredFinding
 from baclofen_rules.page import RATES
 
 ON = date(2026, 11, 22)
@@ -86,49 +88,59 @@ def recorded_on(chance: random.Random, facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def answer_before(document: dict[str, Any], profile: Profile) -> dict[str, Any]:
+class Before(NamedTuple):
+    """What is drawn of the time before a supply to a continuing patient."""
+
+    answered_on: date
+    """The day of the first supply of which the answers are known."""
+    egfr: Decimal
+    """The eGFR before the one on record was measured."""
+
+
+def answer_before(case: Case, earlier: Before | None, profile: Profile) -> Case:
     """Add what was answered at an earlier supply, every finding of then, and at each supply of 28 days since.
 
     Of a list that changed since the last supply the last entry is new.
     """
-    if "answered_on" not in document:
-        return document
-    asked = {name: value for name, value in document.items() if name != "answered_on"}
-    facts = asked["patient"]
-    new = [name for name, on in facts["recorded_on"].items() if on == ON.isoformat()]
-    before = {name: value[:-1] if name in new and isinstance(value, list) else value for name, value in facts.items()}
-    answered: list[dict[str, Any]] = []
-    day = date.fromisoformat(document["answered_on"])
+    if earlier is None:
+        return case
+    facts, recorded = case.patient, case.patient.recorded_on or {}
+    changed = {name: getattr(facts, name) or () for name in ("conditions", "medicines") if recorded.get(name) == ON}
+    before = case._replace(patient=facts._replace(**{name: values[:-1] for name, values in changed.items()}))
+    answered: tuple[AnsweredFinding, ...] = ()
+    day = earlier.answered_on
     while day < ON:
-        earlier = _move({**asked, "patient": before, "answered": answered}, day - ON)
-        answered += [
-            {"code": finding.code, "fingerprint": finding.fingerprint, "on": day.isoformat()}
-            for finding in review(Case.from_json(earlier), profile).findings
+        asked = review(_move(before._replace(answered=answered), day - ON, earlier.egfr), profile).findings
+        answered += tuple(
+            AnsweredFinding(finding.code, finding.fingerprint, day, finding.severity, finding.observed)
+            for finding in asked
             if finding.severity is not Severity.INFORMATION
-        ]
+        )
         day += timedelta(days=28)
-    return asked | {"answered": answered}
+    return case._replace(answered=answered)
 
 
-def _move(document: dict[str, Any], by: timedelta) -> dict[str, Any]:
+def _move(case: Case, by: timedelta, egfr_before: Decimal) -> Case:
     """Return a case as it was some days earlier: its order and supply then; facts not recorded later than the day."""
+    on, facts = case.on + by, case.patient
+    if facts.egfr is not None and facts.egfr_on is not None and facts.egfr_on > on:
+        facts = facts._replace(egfr=egfr_before, egfr_on=on)
+    assert case.order is not None and case.order.written_on is not None
+    return case._replace(
+        on=on,
+        order=replace(case.order, written_on=case.order.written_on + by),
+        history=tuple(replace(fill, dispensed_on=fill.dispensed_on + by) for fill in case.history or ()),
+        patient=facts._replace(
+            recorded_on={name: min(day, on) for name, day in (facts.recorded_on or {}).items()},
+        ),
+    )
 
-    def moved(day: str) -> str:
-        return (date.fromisoformat(day) + by).isoformat()
 
-    facts, on = document["patient"], moved(document["on"])
-    return document | {
-        "on": on,
-        "prescription": document["prescription"] | {"written_on": moved(document["prescription"]["written_on"])},
-        "history": [supply | {"dispensed_on": moved(supply["dispensed_on"])} for supply in document["history"]],
-        "patient": facts
-        | {"recorded_on": {name: min(day, on) for name, day in facts["recorded_on"].items()}}
-        | ({"egfr_on": min(facts["egfr_on"], on)} if facts.get("egfr_on") else {}),
-    }
-
-
-def _answered_on(chance: random.Random) -> str:
-    return (ON - timedelta(days=28 * chance.choice(POPULATION["answered"]["supplies"]))).isoformat()
+def _before(chance: random.Random, facts: dict[str, Any]) -> Before:
+    """Draw the time before; the eGFR of then from the facts, so that the next patients stay those of earlier measurements."""
+    supplies, spread = chance.choice(POPULATION["answered"]["supplies"]), POPULATION["egfr_again"]["spread"]
+    egfr = max(6, round(random.Random(str(facts)).gauss(facts["egfr"], float(spread))))
+    return Before(ON - timedelta(days=28 * supplies), Decimal(egfr))
 
 
 def order(doses: list[Decimal]) -> dict[str, Any]:
@@ -170,7 +182,7 @@ def clean_repeat(chance: random.Random) -> dict[str, Any]:
     """A case of a patient who takes on time what was taken before."""
     case = repeat_without_days(chance)
     case["patient"]["recorded_on"] = recorded_on(chance, case["patient"])
-    return case | {"answered_on": _answered_on(chance)}
+    return case | {"before": _before(chance, case["patient"])}
 
 
 def repeat_without_days(chance: random.Random) -> dict[str, Any]:
@@ -188,7 +200,7 @@ def change(chance: random.Random) -> dict[str, Any]:
     after = [before[0] + step / 3] * 3 if step % 15 == 0 else [before[0], before[0], before[0] + step]
     facts = patient(chance)
     facts["recorded_on"] = recorded_on(chance, facts)
-    return _case(facts, after, [supply(before)]) | {"answered_on": _answered_on(chance)}
+    return _case(facts, after, [supply(before)]) | {"before": _before(chance, facts)}
 
 
 def first_order(chance: random.Random) -> dict[str, Any]:
@@ -205,15 +217,23 @@ KINDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
 }
 
 
-def rates(documents: list[dict[str, Any]], name: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Count the findings by code that are asked and told, and the outcomes."""
-    profile, asked, informed, outcomes = load_profile(name), Counter[str](), Counter[str](), Counter[str]()
+Counts = tuple[Counter[str], Counter[str], Counter[str]]
+"""Findings by code that are asked, those that are told, and the outcomes."""
+
+
+def rates(documents: Iterable[dict[str, Any]]) -> dict[str, Counts]:
+    """Count the findings and the outcomes by profile."""
+    profiles = {name: load_profile(name) for name in PROFILES}
+    counts: dict[str, Counts] = {name: (Counter(), Counter(), Counter()) for name in PROFILES}
     for document in documents:
-        answer = review(Case.from_json(answer_before(document, profile)), profile)
-        outcomes[answer.outcome] += 1
-        for finding in answer.findings:
-            (informed if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
-    return asked, informed, outcomes
+        before = document.pop("before", None)
+        case = Case.from_json(document)
+        for name, (asked, informed, outcomes) in counts.items():
+            answer = review(answer_before(case, before, profiles[name]), profiles[name])
+            outcomes[answer.outcome] += 1
+            for finding in answer.findings:
+                (informed if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
+    return counts
 
 
 def write_rates(asked: dict[str, Counter[str]], informed: dict[str, Counter[str]], count: int) -> None:
@@ -238,8 +258,7 @@ def main(count: int, *, may_write: bool) -> None:
     informed_of: dict[str, Counter[str]] = {}
     for kind, case_of_kind in KINDS.items():
         chance = random.Random(1)
-        documents = [case_of_kind(chance) for _ in range(count)]
-        counted = {name: rates(documents, name) for name in PROFILES}
+        counted = rates(case_of_kind(chance) for _ in range(count))
         asked_of[kind], informed_of[kind], _ = counted["lioresal"]
         print(f"\n{kind:36}" + "".join(f"{name:>22}" for name in PROFILES))
         for outcome in ("pass", "acknowledge", "override", "stop"):

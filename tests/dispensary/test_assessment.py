@@ -99,7 +99,15 @@ def test_a_repeat_says_what_was_answered_at_the_last_hand_over(shop, pharmacist)
     later = TODAY + timedelta(days=28)
     repeat = make.prescription(person, now=NOW + timedelta(days=27))
     document = assessment.case_document(repeat, on=later)
-    assert document["answered"] == [{"code": "condition", "fingerprint": asked.fingerprint, "on": TODAY.isoformat()}]
+    assert document["answered"] == [
+        {
+            "code": "condition",
+            "fingerprint": asked.fingerprint,
+            "on": TODAY.isoformat(),
+            "severity": "acknowledge",
+            "observed": dict(asked.finding.observed),
+        }
+    ]
     (eased,) = [q for q in assessment.assess(repeat, on=later).questions() if q.code == "condition"]
     assert (eased.severity, eased.detail.split(". ")[-1]) == ("information", f"Answered on {TODAY}.")
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baclofen_rules import Profile, load_profile
+from baclofen_rules import Case, Profile, load_profile
 from dispensary.assessment import NOT_ASSESSED, Assessment, assess_document, presume_not_pregnant
 from tests.benchmarks import alert_rates
 
@@ -78,9 +78,9 @@ MAKERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {"repeats": repea
 
 def assess(document: dict[str, Any], profile: Profile) -> Assessment:
     """Review a case as the product does: with what was answered before, and no question about pregnancy where none is asked."""
-    facts = document["patient"]
-    asked = document | {"patient": facts | presume_not_pregnant(facts, profile, alert_rates.ON)}
-    return assess_document(alert_rates.answer_before(asked, profile), profile, alert_rates.ON)
+    facts, before = document["patient"], document.pop("before", None)
+    case = Case.from_json(document | {"patient": facts | presume_not_pregnant(facts, profile, alert_rates.ON)})
+    return assess_document(alert_rates.answer_before(case, before, profile).to_json(), profile, alert_rates.ON)
 
 
 def count(assessment: Assessment) -> Counted:
