@@ -41,7 +41,7 @@ def export_answers(
     rows = answers.make_rows(reader.recheck(_read_all(filters, by)), pharmacy)
     content, digest = answers.write_zip(rows, sentence=sentence, now=now)
     body = {
-        "shape": "answers", "filters": filters.as_body(), "rows": len(rows), "columns": answers.VERSION, "sha256": digest,
+        "shape": "answers", "filters": filters.as_body(), "rows": len(rows), "columns": answers.TABLE.version, "sha256": digest,
         "reason": purpose or None,
     }  # fmt: skip
     subject = Subject("log", str(pharmacy.pk))

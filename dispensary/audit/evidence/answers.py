@@ -5,37 +5,18 @@ A view, not the evidence: number and leaf find each entry again in a bundle.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from dispensary.audit.evidence.export import guard_cell
+from dispensary.audit.evidence.tables import Column, Table, format_utc, write_archive
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.reader import Line
 from dispensary.models import Mitigation, Override, Patient, Pharmacy
 
-VERSION = 1
-"""The version of the columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column, as its dictionary describes it; `empty` says what an empty cell means."""
-
-    name: str
-    words: str
-    empty: str = "not recorded"
-    type: str = "string"
-
-
-COLUMNS = (
+_COLUMNS = (
     Column("entry_no", "number of the entry in the log", "not linked yet", "integer"),
     Column("leaf", "SHA-256 that binds the entry and all before it, hexadecimal", "not linked yet"),
     Column("recorded_utc", "when the database recorded it, UTC", type="datetime"),
@@ -69,6 +50,13 @@ COLUMNS = (
     Column("lot", "lot of that supply", "not used"),
     Column("body_state", "whole; erased; does not fit: the entry does not fit its hash and its details are left out"),
 )  # fmt: skip
+TABLE = Table(
+    "answers",
+    1,
+    _COLUMNS,
+    "This table is a view. The evidence is the bundle of the same entries, checked with verify.py; entry_no and leaf\r\n"
+    "find each row in it.",
+)
 
 
 def make_rows(lines: Iterable[Line], pharmacy: Pharmacy) -> list[dict[str, Any]]:
@@ -97,7 +85,7 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
     return {
         "entry_no": entry.seq,
         "leaf": bytes(entry.leaf).hex() if entry.leaf else None,
-        "recorded_utc": _utc(entry.recorded_at),
+        "recorded_utc": format_utc(entry.recorded_at),
         "recorded_local": f"{entry.recorded_at.astimezone(ZoneInfo(pharmacy.time_zone)):%a %d %b %Y, %H:%M}",
         "pharmacy": pharmacy.name,
         "signer": body.get("signer"),
@@ -123,71 +111,20 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
         "agreed": body.get("agreed"),
         "seconds_on_page": body.get("seconds"),
         "state": override and override.state,
-        "handed_over_utc": supply and _utc(supply.handed_over_at),
+        "handed_over_utc": supply and format_utc(supply.handed_over_at),
         "quantity": supply and f"{supply.quantity.normalize():f}",
         "lot": supply and supply.lot,
         "body_state": "does not fit" if line.doubt else "erased" if line.body is None else "whole",
     }
 
 
-_NAMES = [column.name for column in COLUMNS]
-
-
-def encode_heading() -> bytes:
-    """Return the first line of the CSV."""
-    return _encode([_NAMES])
-
-
-def encode_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return rows as lines of the CSV."""
-    return _encode([guard_cell(row[name]) for name in _NAMES] for row in rows)
-
-
-def _encode(lines: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(lines)
-    return text.getvalue().encode()
-
-
 def write_zip(rows: Sequence[Mapping[str, Any]], *, sentence: str, now: dt.datetime) -> tuple[bytes, str]:
     """Return the zip file and the SHA-256 of its CSV. `sentence` says which answers these are."""
     archive = io.BytesIO()
-    chunks = [encode_heading(), encode_rows(rows)]
-    digest = write_archive(archive, chunks, rows=len(rows), sentence=sentence, now=now)
+    chunks = [TABLE.encode_heading(), TABLE.encode_rows(rows)]
+    digest = write_archive(archive, TABLE, {"csv": chunks}, rows=len(rows), sentence=sentence, now=now)
     return archive.getvalue(), digest
-
-
-def write_archive(file: IO[bytes], chunks: Iterable[bytes], *, rows: int, sentence: str, now: dt.datetime) -> str:
-    """Write the zip file of a CSV that comes in chunks; return the SHA-256 of the CSV."""
-    hashed = hashlib.sha256()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
-        with target.open("answers.csv", "w", force_zip64=True) as table:
-            for chunk in chunks:
-                hashed.update(chunk)
-                table.write(chunk)
-        digest = hashed.hexdigest()
-        columns = [
-            {"name": c.name, "type": c.type, "description": c.words, "missingValueMeans": c.empty} for c in COLUMNS
-        ]
-        resource = {
-            "name": "answers", "path": "answers.csv", "format": "csv", "encoding": "utf-8", "hash": f"sha256:{digest}",
-            "schema": {"fields": columns, "missingValues": [""]},
-        }  # fmt: skip
-        package = {"name": "answers", "version": str(VERSION), "created": _utc(now), "resources": [resource]}
-        words = [
-            f"{sentence}\r\n", f"{rows} rows, written {_utc(now)}. SHA-256 of answers.csv: {digest}\r\n", "\r\n",
-            "This table is a view. The evidence is the bundle of the same entries, checked with verify.py; entry_no and leaf\r\n",
-            "find each row in it. A cell that a spreadsheet would run as a formula begins with an apostrophe.\r\n", "\r\n",
-            *(f"{c.name}: {c.words}. Empty: {c.empty}.\r\n" for c in COLUMNS),
-        ]  # fmt: skip
-        target.writestr("datapackage.json", json.dumps(package, indent=2))
-        target.writestr("README.txt", "".join(words))
-    return digest
 
 
 def _pairs(amounts: Mapping[str, Any] | None) -> str:
     return "; ".join(f"{name}={value}" for name, value in (amounts or {}).items())
-
-
-def _utc(moment: dt.datetime) -> str:
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -237,7 +237,7 @@ def test_the_inspectors_table_carries_words_names_and_findings_with_a_dictionary
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_guarded(shop: Shop) -> None:
-    row = dict.fromkeys((column.name for column in answers.COLUMNS), "=1+1")
+    row = dict.fromkeys((column.name for column in answers.TABLE.columns), "=1+1")
     content, _ = answers.write_zip([row], sentence="All.", now=make.NOW)
     cells = next(iter(csv.DictReader(io.StringIO(zipfile.ZipFile(io.BytesIO(content)).read("answers.csv").decode()))))
     assert set(cells.values()) == {"'=1+1"}
