@@ -77,6 +77,7 @@ _SLOW_FILES = {
     ],
     "several orders and hand-overs a test, 0.2 to 0.4 s; the other actions stay quick": [
         "dispensary/actions/test_intake.py",
+        "dispensary/actions/test_record_exports.py",
         "dispensary/actions/test_namesakes.py",
         "dispensary/actions/test_replay.py",
         "dispensary/actions/test_two_at_once.py",

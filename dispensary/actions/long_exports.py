@@ -1,4 +1,4 @@
-"""Long exports of answers: a worker writes the table page by page, in slices, and a link shows it for some days.
+"""Exports by a worker, of answers and of records: it writes the table page by page, in slices, and a link shows it for some days.
 
 The table ends at the moment it was asked for, so that what is recorded meanwhile changes nothing. An erasure removes all exports of its
 pharmacy (`audit.erase`): what is erased may stand in them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -18,9 +18,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from dispensary import audit, policies
+from dispensary.actions import record_tables
+from dispensary.actions.record_tables import RecordKind
 from dispensary.actors import Actor
 from dispensary.audit import Event
 from dispensary.audit.evidence import answers
+from dispensary.audit.evidence.tables import Table, write_archive
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Filters
@@ -32,6 +35,8 @@ KEPT = timedelta(days=7)
 ABANDONED = timedelta(minutes=5)
 """An export of which nothing was heard for so long is gone on with: its worker is gone."""
 _TIMES = ("since", "until")
+_ANSWERS = "answers"
+_EXPORT = ("export the audit log", "an auditor or manager")
 
 
 @transaction.atomic
@@ -39,22 +44,50 @@ def request_export(
     *, pharmacy: Pharmacy, filters: Filters, sentence: str, purpose: str, by: Actor, now: datetime
 ) -> LogExport:
     """Ask for a table of the answers that fit and are recorded by now. Raises Conflict while an earlier one is being prepared."""
-    policies.require(policies.may_read_log(by), by, "export the audit log", "an auditor or manager")
+    policies.require(policies.may_read_log(by), by, *_EXPORT)
     policies.require_same_pharmacy(by, pharmacy.pk)
     until = min(filters.until or now, now)
     values = replace(filters.checked(), until=until).as_body()
+    return _request(_ANSWERS, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
+
+
+@transaction.atomic
+def request_records(
+    *,
+    kind: RecordKind,
+    pharmacy: Pharmacy,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    sentence: str,
+    purpose: str,
+    by: Actor,
+    now: datetime,
+) -> LogExport:
+    """Ask for a table of the records of a kind that were made from `since` until `until`, and by now.
+
+    Raises Conflict while an earlier one is being prepared.
+    """
+    policies.require(policies.may_read_log(by), by, *_EXPORT)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    values = {"until": min(until or now, now)} | ({"since": since} if since else {})
+    return _request(kind, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
+
+
+def _request(
+    shape: str, values: Mapping[str, Any], *, pharmacy: Pharmacy, sentence: str, purpose: str, by: Actor, now: datetime
+) -> LogExport:
+    stored = {name: value.isoformat() if name in _TIMES else value for name, value in values.items()}
     try:
         with transaction.atomic():
             export = LogExport.objects.create(
                 pharmacy=pharmacy, requested_by=by.display or by.name, requested_at=now, purpose=purpose,
-                filters={name: value.isoformat() if name in _TIMES else value for name, value in values.items()},
-                sentence=sentence[:500],
+                filters=stored | ({} if shape == _ANSWERS else {"table": shape}), sentence=sentence[:500],
             )  # fmt: skip
     except IntegrityError as error:
         raise Conflict("Another export is being prepared; wait until it is finished.") from error
     audit.record(
         Event.EXPORT_REQUESTED, pharmacy=pharmacy, by=by, now=now, subject=export,
-        body={"shape": "answers", "filters": values, "reason": purpose or None},
+        body={"shape": shape, "filters": values, "reason": purpose or None},
     )  # fmt: skip
     return export
 
@@ -72,10 +105,9 @@ def prepare_next(read_clock: Callable[[], datetime], is_over: Callable[[], bool]
         if export is None:
             return False
         LogExport.objects.filter(pk=export.pk).update(seen_at=now)
-    filters = _read_filters(export)
     while not is_over():
         try:
-            if _write_page(export, filters, read_clock()):
+            if _write_page(export, read_clock()):
                 return True
         except LogExport.DoesNotExist:
             return False
@@ -84,31 +116,27 @@ def prepare_next(read_clock: Callable[[], datetime], is_over: Callable[[], bool]
 
 
 @transaction.atomic
-def _write_page(export: LogExport, filters: Filters, now: datetime) -> bool:
+def _write_page(export: LogExport, now: datetime) -> bool:
     """Store the next page of the table; after the last one finish the export and return True.
 
     Raises LogExport.DoesNotExist where an erasure removed it. Until the page is stored an erasure waits.
     """
     LogExport.objects.select_for_update().only("pk").get(pk=export.pk)
-    page = searching.search([export.pharmacy_id], filters, cursor=export.cursor, limit=searching.MAX_PAGE)
-    lines = reader.recheck(audit.lines(page.entries, export.pharmacy_id))
-    rows = answers.make_rows(lines, export.pharmacy)
     number = export.parts.count()
-    content = (b"" if number else answers.encode_heading()) + answers.encode_rows(rows)
+    content, count, export.cursor, reached = _read_page(export, is_first=number == 0)
     LogExportPart.objects.create(export=export, number=number, content=content)
-    export.rows, export.cursor, export.seen_at = export.rows + len(rows), page.next, now
-    if page.entries:
-        export.reached = page.entries[-1].recorded_at
-    if not page.next:
+    export.rows, export.seen_at, export.reached = export.rows + count, now, reached or export.reached
+    if not export.cursor:
         digest = hashlib.sha256()
         for chunk in _chunks(export):
             digest.update(chunk)
         export.sha256, export.finished_at = digest.hexdigest(), now
         by = Actor.system("desk", export.pharmacy_id)
+        kind = _kind_of(export)
         audit.record(
             Event.LOG_EXPORTED, pharmacy=export.pharmacy, by=by, now=now, subject=export,
             body={
-                "shape": "answers", "filters": filters.as_body(), "rows": export.rows, "columns": answers.VERSION,
+                "shape": export.table, "filters": _read_values(export), "rows": export.rows, "columns": _table_of(kind).version,
                 "sha256": export.sha256, "sentence": export.sentence, "reason": export.purpose or None, "requested_by": export.requested_by,
             },
         )  # fmt: skip
@@ -116,9 +144,23 @@ def _write_page(export: LogExport, filters: Filters, now: datetime) -> bool:
     return export.finished_at is not None
 
 
+def _read_page(export: LogExport, *, is_first: bool) -> tuple[bytes, int, str, datetime | None]:
+    """Return the next rows as they are stored, how many, the cursor after them, and the moment of the last of them."""
+    values = _read_values(export)
+    if kind := _kind_of(export):
+        rows, cursor, reached = record_tables.read_page(
+            kind, pharmacy=export.pharmacy, since=values.get("since"), until=values["until"], cursor=export.cursor
+        )
+        return record_tables.encode_lines(rows), len(rows), cursor, reached
+    page = searching.search([export.pharmacy_id], Filters(**values), cursor=export.cursor, limit=searching.MAX_PAGE)
+    answered = answers.make_rows(reader.recheck(audit.lines(page.entries, export.pharmacy_id)), export.pharmacy)
+    content = (answers.TABLE.encode_heading() if is_first else b"") + answers.TABLE.encode_rows(answered)
+    return content, len(answered), page.next, page.entries[-1].recorded_at if page.entries else None
+
+
 def find_export(*, export_id: UUID, by: Actor) -> LogExport:
     """Return an export of the caller's pharmacy. Raises NotFound."""
-    policies.require(policies.may_read_log(by), by, "export the audit log", "an auditor or manager")
+    policies.require(policies.may_read_log(by), by, *_EXPORT)
     export = LogExport.objects.filter(pk=export_id, pharmacy=by.pharmacy_id).first()
     if export is None:
         raise NotFound("There is no such export here, or it was removed when details in the log were erased.")
@@ -143,8 +185,10 @@ def open_export(*, export_id: UUID, by: Actor, now: datetime) -> IO[bytes]:
         problem = Problem("", "an old link", f"one of the last {KEPT.days} days", "Ask for the export again.")
         raise Conflict("The file of this export is gone.", problem)
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (whoever sends it closes it)
-    digest = answers.write_archive(
-        file, _chunks(export), rows=export.rows, sentence=export.sentence, now=export.finished_at
+    kind = _kind_of(export)
+    contents = record_tables.list_contents(kind, lambda: _chunks(export)) if kind else {"csv": _chunks(export)}
+    digest = write_archive(
+        file, _table_of(kind), contents, rows=export.rows, sentence=export.sentence, now=export.finished_at
     )
     if not _is_as_logged(export, digest):
         file.close()
@@ -170,9 +214,18 @@ def _chunks(export: LogExport) -> Iterator[bytes]:
         yield bytes(content)
 
 
-def _read_filters(export: LogExport) -> Filters:
-    values: dict[str, Any] = {
+def _kind_of(export: LogExport) -> RecordKind | None:
+    """Return which records an export has; None for one of answers."""
+    return None if export.table == _ANSWERS else RecordKind(export.table)
+
+
+def _table_of(kind: RecordKind | None) -> Table:
+    return record_tables.RECORDS[kind].table if kind else answers.TABLE
+
+
+def _read_values(export: LogExport) -> dict[str, Any]:
+    return {
         name: datetime.fromisoformat(value) if name in _TIMES else tuple(value) if isinstance(value, list) else value
         for name, value in export.filters.items()
+        if name != "table"
     }
-    return Filters(**values)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary import policies
 from dispensary.actions import log_exports, logbook, long_exports
+from dispensary.actions.record_tables import RecordKind
 from dispensary.audit import Event
 from dispensary.audit.evidence import export
 from dispensary.audit.evidence.export import KINDS, Scope, Shape
@@ -24,12 +25,21 @@ from dispensary.counter.review_desk import OverridesForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
 
+RECORD_WORDS = {
+    RecordKind.ORDERS: "Prescriptions",
+    RecordKind.DISPENSES: "Hand-overs",
+    RecordKind.FINDINGS: "Findings with the answers that were used",
+}
 SHAPES = (
     ("answers", "Overrides as a table for an inspector (CSV with its dictionary)"),
     (Shape.BUNDLE.value, "Evidence: the bundle that verify.py checks on any machine"),
     (Shape.CSV.value, "Every entry as a spreadsheet (CSV)"),
     (Shape.JSON.value, "Every entry as JSON lines"),
     (Shape.FHIR.value, "Every entry as FHIR R4 AuditEvent"),
+    *(
+        (kind.value, f"{words} as a table (CSV and JSON lines with their dictionary)")
+        for kind, words in RECORD_WORDS.items()
+    ),
     ("person", "Everything about one patient, for the patient (JSON)"),
 )
 
@@ -105,7 +115,8 @@ def list_exports(request: HttpRequest, visit: Visit) -> HttpResponse:
 def export_file(request: HttpRequest, visit: Visit, pk: UUID) -> HttpResponseBase:
     """Send the file of a long export."""
     file = long_exports.open_export(export_id=pk, by=visit.by, now=visit.now)
-    return FileResponse(file, as_attachment=True, filename=f"answers-{visit.today}.zip", content_type="application/zip")
+    name = long_exports.find_export(export_id=pk, by=visit.by).table
+    return FileResponse(file, as_attachment=True, filename=f"{name}-{visit.today}.zip", content_type="application/zip")
 
 
 def _initial(query: QueryDict, visit: Visit) -> dict[str, Any]:
@@ -135,6 +146,14 @@ def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
             now=visit.now,
         )  # fmt: skip
         return _as_file(HttpResponse(content, content_type="application/zip"), f"answers-{visit.today}.zip")
+    if shape in tuple(RecordKind):
+        since, until = form.period()
+        records = RecordKind(shape)
+        long_exports.request_records(
+            kind=records, pharmacy=visit.pharmacy, since=since, until=until, purpose=purpose, by=visit.by, now=visit.now,
+            sentence=f"{RECORD_WORDS[records]} at {visit.pharmacy.name}, {_describe_period(since, until, visit)}.",
+        )  # fmt: skip
+        return redirect("counter:audit-exports")
     scope = _find_scope(visit, form)
     exported = logbook.export(scope=scope, shape=Shape(shape), by=visit.by, now=visit.now, reason=purpose)
     kind, ending = KINDS[exported.shape]
@@ -151,9 +170,7 @@ def _find_scope(visit: Visit, form: ExportForm) -> Scope:
 
 def _describe(filters: Filters, visit: Visit) -> str:
     """Return the filters in a sentence, for the page and the file: `Overrides at ..., from ... until before ...`."""
-    since, until = (moment and moment.astimezone(visit.zone) for moment in (filters.since, filters.until))
-    period = f"from {since:%d %b %Y, %H:%M}" if since else "from the beginning"
-    period += f" until before {until:%d %b %Y, %H:%M}" if until else ""
+    period = _describe_period(filters.since, filters.until, visit)
     kinds = "Overrides and acknowledgements" if len(filters.actions) > 1 else _KINDS[filters.actions[0]]
     members = {member.actor().name: member.display_name for member in visit.pharmacy.staff.all()}
     patient = find_patient_row(visit, filters.patient)
@@ -165,7 +182,14 @@ def _describe(filters: Filters, visit: Visit) -> str:
         "with the words": filters.text and f"\u201c{filters.text}\u201d",
     }
     words = "".join(f", {name} {value}" for name, value in narrowed.items() if value)
-    return f"{kinds} at {visit.pharmacy.name}, {period} ({visit.pharmacy.time_zone}){words}."
+    return f"{kinds} at {visit.pharmacy.name}, {period}{words}."
+
+
+def _describe_period(since: datetime | None, until: datetime | None, visit: Visit) -> str:
+    since, until = (moment and moment.astimezone(visit.zone) for moment in (since, until))
+    words = f"from {since:%d %b %Y, %H:%M}" if since else "from the beginning"
+    words += f" until before {until:%d %b %Y, %H:%M}" if until else ""
+    return f"{words} ({visit.pharmacy.time_zone})"
 
 
 def _as_file(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -10,7 +10,7 @@ from dispensary.models.pharmacy import Pharmacy
 
 
 class LogExport(models.Model):
-    """A request to prepare a table of answers, with how far it is. What was exported is an entry of the log."""
+    """A request to prepare a table of answers or of records, with how far it is. What was exported is an entry of the log."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.CASCADE, related_name="+")
@@ -36,6 +36,11 @@ class LogExport(models.Model):
 
     def __str__(self) -> str:
         return f"Export of {self.pharmacy_id}, {self.rows} rows"
+
+    @property
+    def table(self) -> str:
+        """The name of the table: "answers", or that of a kind of records, which stands beside the filters."""
+        return str(self.filters.get("table", "answers"))
 
 
 class LogExportPart(models.Model):

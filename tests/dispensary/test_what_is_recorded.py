@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 import time
 import uuid
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -24,6 +27,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
+from deploy.environment import ROOT
 from dispensary import audit
 from dispensary.actions import limit_trials, log_exports, long_exports, pharmacies, settings_changes
 from dispensary.actors import Actor, Role
@@ -762,6 +766,23 @@ def test_a_long_export(pharmacy: StaffedPharmacy, monkeypatch: pytest.MonkeyPatc
     assert pharmacy.check_recorded(Event.EXPORT_REQUESTED, by=StaffRole.AUDITOR)["reason"] == "inspection"
     assert long_exports.prepare_next(timezone.now)
     assert pharmacy.check_recorded(Event.LOG_EXPORTED)["shape"] == "answers"
+
+
+@journey
+def test_the_way_out(pharmacy: StaffedPharmacy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that the page about removing shows, in its order; the exports hold what was recorded."""
+    pharmacy.receive_order()
+    monkeypatch.chdir(tmp_path)
+    names = {"boss": pharmacy.username(StaffRole.MANAGER), "High Street": pharmacy.row.name}
+    page = (ROOT / "deploy" / "REMOVING.md").read_text()
+    commands = re.findall(r"^ +python manage\.py (.+)$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["export_records"] * 3 + ["audit"] * 3
+    for command in commands:
+        pharmacy.command(*(names.get(word, word) for word in shlex.split(command)))
+    assert pharmacy.check_recorded(Event.LOG_EXPORTED)["reason"] == "removal"
+    for kind in ("orders", "dispenses", "findings"):
+        assert f"{kind}.csv" in zipfile.ZipFile(tmp_path / f"{kind}.zip").namelist()
+    assert "verify.py" in zipfile.ZipFile(tmp_path / "log.zip").namelist()
 
 
 @journey

@@ -150,8 +150,8 @@ class Event(StrEnum):
     PRODUCT_CHANGED = "product.changed", "{by} added or changed {subject}."
 
     LOG_SEARCHED = "log.searched", "{by} searched this log."
-    LOG_EXPORTED = "log.exported", "{by} exported entries of this log."
-    EXPORT_REQUESTED = "log.export_requested", "{by} asked for a long export of this log."
+    LOG_EXPORTED = "log.exported", "{by} exported entries of this log, or records of the pharmacy."
+    EXPORT_REQUESTED = "log.export_requested", "{by} asked for an export of this log, or of records of the pharmacy."
     LOG_REVIEWED = "log.reviewed", "{by} reviewed a day of this log."
     DAY_SIGNED = "day.signed", "{by} signed the review of {subject}."
     REVIEW_SAMPLED = "review.sampled", "{by} drew a sample of overrides for peer review: {subject}."

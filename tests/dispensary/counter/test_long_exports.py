@@ -107,6 +107,25 @@ def test_a_long_export_holds_what_a_short_one_does_and_is_told_as_it_grows(
     assert AuditEntry.objects.filter(pharmacy=shop.pk, action="record.read", subject_type="logexport").count() == 1
 
 
+def test_records_are_asked_for_on_the_page_and_prepared_by_the_worker(desk: Client, shop: Pharmacy) -> None:
+    today = timezone.localdate()
+    period = {"since": str(today - timedelta(days=3000)), "until": str(today + timedelta(days=1))}
+    for shape in ("orders", "dispenses", "findings"):
+        assert ask(desk, shape=shape, **period)["Location"] == reverse("counter:audit-exports")
+        prepare_exports()
+        export = LogExport.objects.latest("requested_at")
+        assert export.rows >= PATIENTS
+        assert "at Harbour Pharmacy, from " in export.sentence
+        sent = desk.get(reverse("counter:audit-export-file", args=[export.pk]))
+        assert shape in sent["Content-Disposition"]
+        archive = zipfile.ZipFile(io.BytesIO(b"".join(sent.streaming_content)))
+        assert len(archive.read(f"{shape}.ndjson").splitlines()) == export.rows
+    body = audit.lines(
+        [AuditEntry.objects.filter(pharmacy=shop.pk, action="log.exported").latest("recorded_at")], shop
+    )[0].body
+    assert body is not None and (body["shape"], body["reason"]) == ("findings", "inspection 7")
+
+
 def test_what_is_signed_after_it_was_asked_for_is_not_in_it(desk: Client, shop: Pharmacy) -> None:
     ask(desk)
     sign(shop, "Later")
