@@ -24,7 +24,7 @@ from dispensary.documents import DoesNotFit, PharmacyLines, PlanRequest, Request
 from dispensary.documents.words import describe_doses, long_day, mg, times_in_words
 from dispensary.errors import InvalidInput, Problem, Stale
 from dispensary.handover import order_number
-from dispensary.models import Prescription, PrescriptionStatus, Source
+from dispensary.models import Pharmacy, Prescription, PrescriptionStatus, Source
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.text import clean_line
 
@@ -74,36 +74,7 @@ def propose(prescription: Prescription, wishes: PlanWishes, *, on: date) -> Prop
     Raises `InvalidInput` where no course keeps the rules, with the wish that is in the way.
     """
     assessment = assess(prescription, on=on)
-    day = assessment.therapy.day(on)
-    doses = [dose.phase.doses_together for dose in day.doses if not dose.as_needed]
-    if day.mg is None or len(doses) > 1:
-        raise _no_plan("doses", "several courses, or a dose that nobody knows", "one course that runs")
-    now = doses[0] if doses else ()
-    profile = profile_of(prescription.pharmacy, on)
-    try:
-        if wishes.goal is Goal.ORDERED:
-            ordered = assessment.plan.phases[-1].doses_together if assessment.plan.phases else ()
-            if not ordered:
-                raise _no_plan("goal", "an order whose doses could not be read", "an order with doses")
-            plan = plan_titration(
-                ordered, wishes.strengths_mg, profile, on, before=now or None, **_common_wishes(assessment, wishes, on)
-            )
-        elif not now:
-            raise _no_plan("goal", "a patient who takes nothing today", "a patient who takes baclofen")
-        else:
-            since = assessment.therapy.held_since
-            held_days = None if since is None else (on - since).days
-            last = wishes.last_mg_per_day if wishes.goal is Goal.LOWER else None
-            taper: TaperWishes = {
-                **_common_wishes(assessment, wishes, on),
-                "pace": Pace.GENTLE,
-                "last_mg_per_day": last,
-                "held_days": held_days,
-                "treated_days": held_days,
-            }
-            plan = plan_taper(now, wishes.strengths_mg, profile, on, **taper)
-    except CannotPlan as error:
-        raise _no_plan(error.field, error.given, error.expected) from error
+    plan, now = _plan(assessment, wishes, prescription.pharmacy, on)
     (strength_mg,) = plan.strengths
     quantity = plan.tablets[strength_mg]
     last_phase = plan.regimen.phases[-1]
@@ -239,6 +210,49 @@ def take_plan(
         by=by,
         now=now,
     )
+
+
+def plan_rise(assessment: Assessment, strength_mg: Decimal, *, pharmacy: Pharmacy, on: date) -> Plan | None:
+    """Return a titration from what is taken today to the last dose of the order that was assessed; None where none keeps the rules."""
+    try:
+        return _plan(assessment, PlanWishes(Goal.ORDERED, [strength_mg]), pharmacy, on)[0]
+    except InvalidInput:
+        return None
+
+
+def _plan(assessment: Assessment, wishes: PlanWishes, pharmacy: Pharmacy, on: date) -> tuple[Plan, tuple[Decimal, ...]]:
+    """Return a plan, and the doses of today from which it starts. Raises `InvalidInput` as `propose` does."""
+    day = assessment.therapy.day(on)
+    doses = [dose.phase.doses_together for dose in day.doses if not dose.as_needed]
+    if day.mg is None or len(doses) > 1:
+        raise _no_plan("doses", "several courses, or a dose that nobody knows", "one course that runs")
+    now = doses[0] if doses else ()
+    profile = profile_of(pharmacy, on)
+    try:
+        if wishes.goal is Goal.ORDERED:
+            ordered = assessment.plan.phases[-1].doses_together if assessment.plan.phases else ()
+            if not ordered:
+                raise _no_plan("goal", "an order whose doses could not be read", "an order with doses")
+            plan = plan_titration(
+                ordered, wishes.strengths_mg, profile, on, before=now or None, **_common_wishes(assessment, wishes, on)
+            )
+        elif not now:
+            raise _no_plan("goal", "a patient who takes nothing today", "a patient who takes baclofen")
+        else:
+            since = assessment.therapy.held_since
+            held_days = None if since is None else (on - since).days
+            last = wishes.last_mg_per_day if wishes.goal is Goal.LOWER else None
+            taper: TaperWishes = {
+                **_common_wishes(assessment, wishes, on),
+                "pace": Pace.GENTLE,
+                "last_mg_per_day": last,
+                "held_days": held_days,
+                "treated_days": held_days,
+            }
+            plan = plan_taper(now, wishes.strengths_mg, profile, on, **taper)
+    except CannotPlan as error:
+        raise _no_plan(error.field, error.given, error.expected) from error
+    return plan, now
 
 
 def _common_wishes(assessment: Assessment, wishes: PlanWishes, on: date) -> Wishes:

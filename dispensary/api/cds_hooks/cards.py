@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -32,6 +32,8 @@ _INDICATORS: Final = {
 _REASONS: Final = [
     {"system": MITIGATION, "code": str(reason.value), "display": str(reason.label)} for reason in Mitigation
 ]
+TOO_FAST: Final = frozenset({"starting-dose", "titration-interval", "titration-step"})
+"""The findings that a planned titration answers."""
 _ASKS: Final = frozenset({FindingSeverity.OVERRIDE, FindingSeverity.ACKNOWLEDGE})
 
 
@@ -79,11 +81,20 @@ class Card:
         return {name: value for name, value in card.items() if value}
 
 
-def cards_of_draft(draft: Draft, assessment: Assessment | None) -> list[Card]:
-    """Return the cards of one order, gravest first. `assessment` is None where the order could not be reviewed at all."""
+def cards_of_draft(
+    draft: Draft, assessment: Assessment | None, plan_rise: Callable[[Assessment], Mapping[str, Any] | None]
+) -> list[Card]:
+    """Return the cards of one order, gravest first. `assessment` is None where the order could not be reviewed at all.
+
+    `plan_rise` returns a titration that keeps the rules, as JSON; it is asked where a rise is too fast.
+    """
     cards = [question_card(problem) for problem in draft.order.problems]
     if assessment is not None:
-        cards += [_finding_card(finding, draft.resource) for finding in assessment.review.findings]
+        findings = assessment.review.findings
+        titration = plan_rise(assessment) if any(finding.code in TOO_FAST for finding in findings) else None
+        for finding in findings:
+            proposed = {"titration": titration} if titration and finding.code in TOO_FAST else finding.suggestion
+            cards.append(_finding_card(finding, proposed, draft.resource))
         missing = [rule for rule in assessment.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
         if missing:
             codes_by_facts: dict[str, list[str]] = {}
@@ -108,7 +119,7 @@ def notes_card(notes: Sequence[str]) -> Card:
     return Card(NOTES, words, "info", "\n".join(f"- {note}" for note in notes))
 
 
-def _finding_card(finding: Finding, request: Mapping[str, Any]) -> Card:
+def _finding_card(finding: Finding, proposed: Mapping[str, Any] | None, request: Mapping[str, Any]) -> Card:
     severity = FindingSeverity(finding.severity.value)
     sources = "; ".join(dict.fromkeys(f"[{source.mark}] {source.title}" for source in finding.sources))
     return Card(
@@ -120,30 +131,39 @@ def _finding_card(finding: Finding, request: Mapping[str, Any]) -> Card:
         ),
         severity=severity.value,
         topic=finding.detected_issue.value if finding.detected_issue else "",
-        suggestions=[] if finding.suggestion is None else _render_suggestions(finding.suggestion, request),
+        suggestions=[] if proposed is None else _render_suggestions(proposed, request),
     )
 
 
 def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the changed order as an action, or the proposed taper as a new one."""
+    """Return the changed order as an action, or the proposed taper or titration as a new order."""
     if "quantity" in suggestion:
         tablets = {"value": json_number(Decimal(suggestion["quantity"])), "unit": "tablet"}
         changed = dict(request) | {
             "dispenseRequest": dict(request.get("dispenseRequest") or {}) | {"quantity": tablets}
         }
         return [_suggest(f"Order {suggestion['quantity']} tablets", "update", changed)]
-    taper = suggestion.get("taper")
-    if not taper:
-        return []
+    if taper := suggestion.get("taper"):
+        return [_suggest_plan(f"Taper over {taper['days']} days", taper["phases"], "acute", request)]
+    if titration := suggestion.get("titration"):
+        days = sum(phase["days"] or 0 for phase in titration["phases"][:-1])
+        return [_suggest_plan(f"Titration over {days} days", titration["phases"], "continuous", request)]
+    return []
+
+
+def _suggest_plan(
+    label: str, phases: Sequence[Mapping[str, Any]], course: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a planned course as a new order in the place of the one that was sent."""
     order = {name: value for name, value in request.items() if name not in {"id", "identifier", "dispenseRequest"}}
-    order |= {"dosageInstruction": render_phases(taper["phases"])}
-    order |= {"courseOfTherapyType": {"coding": [{"system": COURSES, "code": "acute"}]}}
-    suggestion_of_taper = _suggest(f"Taper over {taper['days']} days", "create", order)
+    order |= {"dosageInstruction": render_phases(phases)}
+    order |= {"courseOfTherapyType": {"coding": [{"system": COURSES, "code": course}]}}
+    suggestion = _suggest(label, "create", order)
     if request.get("id"):  # both orders together would be a double dose
-        replaced = {"type": "delete", "description": "Leave out the order that the taper replaces",
+        replaced = {"type": "delete", "description": "Leave out the order that this one replaces",
                     "resourceId": f"MedicationRequest/{request['id']}"}  # fmt: skip
-        suggestion_of_taper["actions"].insert(0, replaced)
-    return [suggestion_of_taper]
+        suggestion["actions"].insert(0, replaced)
+    return suggestion
 
 
 def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:

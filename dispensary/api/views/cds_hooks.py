@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from dispensary.actions import hook_cards, patients
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.identity import find_surely
+from dispensary.actions.plans import plan_rise
 from dispensary.actions.sender_status import find_by_identifiers
 from dispensary.api.authentication import TokenAuthentication
 from dispensary.api.cds_hooks.calls import Call, Draft, read_call
@@ -103,7 +105,10 @@ class ServiceView(HookView):
         for draft in call.drafts:
             assessment, problems = self._assess(draft, call, patient)
             link = self._link_to(draft, patient)
-            about_draft = [*cards_of_draft(draft, assessment), *map(question_card, problems)]
+            about_draft = [
+                *cards_of_draft(draft, assessment, partial(self._plan_rise, draft)),
+                *map(question_card, problems),
+            ]
             cards += [replace(card, link=link) for card in about_draft]
             notes += draft.order.notes
         if notes:
@@ -130,6 +135,14 @@ class ServiceView(HookView):
         except InvalidInput as error:
             return None, () if draft.order.problems else error.problems
         return assessment, ()
+
+    def _plan_rise(self, draft: Draft, assessment: Assessment) -> Mapping[str, Any] | None:
+        """Return a titration with the tablets of a draft that keeps the rules, as JSON."""
+        strength_mg = draft.order.prescription.get("strength_mg")
+        if strength_mg is None:
+            return None
+        plan = plan_rise(assessment, strength_mg, pharmacy=self.pharmacy, on=self.pharmacy.local_day(self.now))
+        return None if plan is None else plan.to_json()
 
     def _link_to(self, draft: Draft, patient: Patient | None) -> Link | None:
         """Return the page where the order is checked here, if it was sent here too; else that of its patient, if known."""

@@ -426,6 +426,43 @@ def test_a_taper_that_is_too_fast_comes_with_one_that_passes_in_its_place(system
     assert codes().isdisjoint({"taper-step", "taper-interval", "taper-duration", "abrupt-stop"})
 
 
+@pytest.mark.parametrize("now_mg", [None, 5], ids=["nothing before", "5 mg three times a day"])
+def test_a_rise_that_is_too_fast_comes_with_a_titration_that_passes_in_its_place(
+    system: Caller, now_mg: int | None
+) -> None:
+    taken = {
+        "resourceType": "MedicationDispense", "status": "completed",
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg tablets"},
+        "whenHandedOver": (today() - timedelta(days=26)).isoformat(), "daysSupply": {"value": 28, "unit": "days"},
+        "dosageInstruction": [line(mg(now_mg or 0), daily(3))],
+    }  # fmt: skip
+    prefetch = {"dispenses": bundle(*([taken] if now_mg else []))}
+    too_fast = {"starting-dose", "titration-step", "titration-interval"}
+    fast = draft(line(mg(20), daily(3)), dispenseRequest=None)
+    cards = cards_of(system.post(SIGN, call(fast, prefetch=prefetch)))
+    assert codes() & too_fast
+    (suggestion,) = [
+        found for card in cards for found in card.get("suggestions", ()) if found["label"].startswith("Titration over ")
+    ][:1]
+    delete, create = suggestion["actions"]
+    assert delete["resourceId"] == "MedicationRequest/r1"
+    last = create["resource"]["dosageInstruction"][-1]["doseAndRate"][0]["doseQuantity"]
+    assert last["value"] == 20
+    HookCard.objects.all().delete()
+    cards_of(system.post(SIGN, call(create["resource"], prefetch=prefetch)))
+    assert codes().isdisjoint({*too_fast, "dose-change", "question"})
+
+
+def test_a_rise_that_no_steps_of_the_tablets_lead_to_comes_without_a_titration(system: Caller) -> None:
+    order = draft(
+        line(mg(50), daily(3)), dispenseRequest=None, medicationCodeableConcept={"text": "Baclofen 25 mg tablets"}
+    )
+    cards = cards_of(system.post(SIGN, call(order, prefetch={"dispenses": bundle()})))
+    assert codes() & {"starting-dose", "titration-step", "titration-interval"}
+    labels = [suggestion["label"] for card in cards for suggestion in card.get("suggestions", ())]
+    assert not [label for label in labels if label.startswith("Titration")]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
