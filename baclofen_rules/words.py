@@ -23,6 +23,11 @@ def count_days(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
 
 
+def verb_for(count: int) -> str:
+    """Return ``is`` for one, ``are`` for any other number."""
+    return "is" if count == 1 else "are"
+
+
 CHOICE_AT_THE_COUNTER: Final = "A choice above the main button of how this order stands to what the patient takes"
 """The remedy of findings about two orders that a decision settles."""
 

@@ -25,7 +25,8 @@ from baclofen_rules.order import Wordings
 from baclofen_rules.record import Ask, read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
-from baclofen_rules.therapy import Habits, Plan, SupplyType, Therapy, therapy
+from baclofen_rules.terms import STOP_FACT
+from baclofen_rules.therapy import Habits, Plan, Relation, SupplyType, Therapy, therapy
 from dispensary.answered import answered_document
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex, Source
@@ -116,6 +117,14 @@ class Assessment:
         """The regimen of the order in question."""
         return next(order.plan for order in self.therapy.facts.orders if order.id == self.ask.order)
 
+    @property
+    def is_taken_to_go_on(self) -> bool:
+        """Say whether nobody said what follows the days of an order that repeats the one dose that is taken."""
+        if self.case.ask is None or self.ask.order is None or self.plan.then_stop is not None:
+            return False
+        relation = self.therapy.relate(self.ask.order) if self.plan.is_constant and self.plan.total_days else None
+        return relation is not None and relation.relation in (Relation.CONTINUES, Relation.PART)
+
     def after_hand_over(self) -> Therapy | None:
         """Return the therapy after the hand-over in question; None where its course, or its tablets, are not known."""
         order, record = self.ask.order, self.case.record
@@ -126,12 +135,15 @@ class Assessment:
 
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
-        questions = tuple(_question(finding) for finding in self.review.findings)
+        questions = tuple(
+            Question(row.code, row.severity.value, row.summary, row.detail, row.fingerprint, finding=row)
+            for row in self.review.findings
+        )
         missing = self._not_assessed()
         return (*questions, ask_unassessed(missing)) if missing else questions
 
     def facts_to_ask(self) -> dict[str, list[str]]:
-        """Return the names of the patient's facts that are missing, in the order of their declarations, each with the codes of its rules."""
+        """Return the names of the patient's facts that are missing, as they are declared, each with the codes of its rules."""
         missing = self._not_assessed()
         codes = {name: [rule.code for rule in missing if f"patient.{name}" in rule.missing] for name in FACTS}
         return {name: rules for name, rules in codes.items() if rules and f"patient.{name}" not in self.asked}
@@ -142,7 +154,7 @@ class Assessment:
         return [rule for rule in self._not_assessed() if to_ask.isdisjoint(rule.missing)]
 
     def _not_assessed(self) -> list[NotAssessed]:
-        answered = self.asked | ANSWERED_BY_THE_SCAN
+        answered = self.asked | ANSWERED_BY_THE_SCAN | ({STOP_FACT} if self.is_taken_to_go_on else set())
         return [rule for rule in self.review.not_assessed if not answered >= set(rule.missing)]
 
 
@@ -369,17 +381,6 @@ def presume_not_pregnant(facts: Mapping[str, Any], profile: Profile, on: date) -
     ):
         return {}
     return {name: bool(facts.get(name)) for name in ("pregnant", "breastfeeding")}
-
-
-def _question(finding: Finding) -> Question:
-    return Question(
-        code=finding.code,
-        severity=finding.severity.value,
-        summary=finding.summary,
-        detail=finding.detail,
-        fingerprint=finding.fingerprint,
-        finding=finding,
-    )
 
 
 def ask_unassessed(missing: Iterable[NotAssessed]) -> Question:

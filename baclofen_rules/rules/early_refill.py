@@ -20,7 +20,7 @@ from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import OrderRelation, Relation
-from baclofen_rules.words import count_days
+from baclofen_rules.words import count_days, verb_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _check_fill(t: Terms, relation: OrderRelation) -> Answer:
 def _describe_fill(t: Terms, relation: OrderRelation) -> Words:
     left, most = count_days(relation.left_days), count_days(relation.kept_days)
     return Words(
-        f"{left} of the last fill are left; a refill of {count_days(relation.fill_days)} is due with {most} or fewer",
+        f"{left} of the last fill {verb_for(relation.left_days)} left; a refill of {count_days(relation.fill_days)} is due with {most} or fewer",
         f"The tablets cover the days before {t.cover_end}; today is {t.case.on}: {left} left. "
         f"Last fill: {count_days(relation.fill_days)}; at most {most} may be left.",
         observed={"days_left": str(relation.left_days), "days_supply": str(relation.fill_days)},
@@ -70,8 +70,8 @@ def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal)
     least = format_amount(fraction * 100)
     carried = "; stock is carried over from earlier supplies" if used < 0 else ""
     return Words(
-        f"{left} days are left and {percent} % of {supplied} days is used; {least} % is needed before a refill",
-        f"Supplied on {dispensed_on} for {supplied} days; cover ends before {t.cover_end}: {left} days left. "
+        f"{count_days(left)} {verb_for(left)} left and {percent} % of {supplied} days is used; {least} % is needed before a refill",
+        f"Supplied on {dispensed_on} for {supplied} days; cover ends before {t.cover_end}: {count_days(left)} left. "
         f"({supplied} - {left}) / {supplied} = {percent} % used{carried}; at least {least} %.",
         observed={"days_left": str(left), "days_supply": str(supplied), "used_percent": percent},
         limit={"used_percent": least},
@@ -83,7 +83,7 @@ def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal)
 def _much_left(t: Terms, supplied: int, most: Decimal) -> Words:
     left = t.left_days
     return Words(
-        f"{count_days(left)} of the last supply {'is' if left == 1 else 'are'} left; a refill is due with {format_amount(most)} days left or fewer",
+        f"{count_days(left)} of the last supply {verb_for(left)} left; a refill is due with {format_amount(most)} days left or fewer",
         f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {count_days(left)} left.",
         observed={"days_left": str(left), "days_supply": str(supplied)},
         limit={"days_left": format_amount(most)},
@@ -97,7 +97,7 @@ def explain(t: Terms, limits: Limits) -> str:
         return f"No supply is running: {t.standing or 'not known'}."
     if t.first_mg != t.previous_mg:
         return f"The daily dose changes from {format_amount(t.previous_mg)} to {format_amount(t.first_mg)} mg: no refill of the same."
-    return f"{count_days(t.left_days)} {'is' if t.left_days == 1 else 'are'} left of the last supply."
+    return f"{count_days(t.left_days)} {verb_for(t.left_days)} left of the last supply."
 
 
 def clears_on(observed: Facts, limit: Facts, on: date) -> date:

@@ -13,7 +13,7 @@ from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, ZERO, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation
-from baclofen_rules.words import count_days
+from baclofen_rules.words import count_days, verb_for
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -42,7 +42,7 @@ def _check_change(t: Terms, relation: OrderRelation) -> Answer:
 def _describe_change(t: Terms, left: int, starts_on: date) -> Words:
     before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
     return Words(
-        f"{count_days(left)} of {before} mg a day {'is' if left == 1 else 'are'} left when {now} mg begins; say what to do with the old tablets",
+        f"{count_days(left)} of {before} mg a day {verb_for(left)} left when {now} mg begins; say what to do with the old tablets",
         f"The old tablets cover the days before {t.cover_end}; the new dose begins on {starts_on}: {before} to {now} mg a day.",
         observed={"days_left": str(left), "mg_per_day": now},
         limit={"mg_per_day": before},
@@ -51,10 +51,10 @@ def _describe_change(t: Terms, left: int, starts_on: date) -> Words:
 
 
 def _describe(t: Terms) -> Words:
-    left, are = count_days(t.left_days), "is" if t.left_days == 1 else "are"
+    left = count_days(t.left_days)
     before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
     return Words(
-        f"{left} of {before} mg a day {are} left and the dose is now {now} mg; say what to do with the old tablets",
+        f"{left} of {before} mg a day {verb_for(t.left_days)} left and the dose is now {now} mg; say what to do with the old tablets",
         f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
         observed={"days_left": str(t.left_days), "mg_per_day": now},
         limit={"mg_per_day": before},

@@ -13,7 +13,7 @@ from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import CourseView, Relation
-from baclofen_rules.words import CHOICE_AT_THE_COUNTER, count_days
+from baclofen_rules.words import CHOICE_AT_THE_COUNTER, count_days, verb_for
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -30,7 +30,7 @@ def _describe(t: Terms, course: CourseView, strengths: tuple[Decimal | None, ...
     mg, now, before = format_amount(t.first_mg), describe_strengths(strengths), describe_strengths(course.strengths)
     left = count_days(t.left_days)
     return Words(
-        f"The same {mg} mg a day, now in {now}; {left} of {before} are left",
+        f"The same {mg} mg a day, now in {now}; {left} of {before} {verb_for(t.left_days)} left",
         f"{mg} mg a day in {now} instead of {before}; the old tablets cover the days before {t.cover_end}: {left}. "
         "Old tablets first, or all of them back.",
         observed={"strengths": now, "days_left": str(t.left_days)},

@@ -97,6 +97,8 @@ class CheckView:
     """What is asked about the patient before the hand-over."""
     not_known: list[tuple[str, date]]
     """Facts that were asked and are not known, with the day."""
+    is_taken_to_go_on: bool
+    """The order repeats the dose that is taken and does not say what follows its days."""
 
     @property
     def findings(self) -> list[ShownFinding]:
@@ -145,6 +147,7 @@ def build_check_view(
             for name, asked_on in (assessment.case.patient.recorded_on or {}).items()
             if f"patient.{name}" in assessment.asked
         ],
+        is_taken_to_go_on=assessment.is_taken_to_go_on,
     )
 
 

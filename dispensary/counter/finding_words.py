@@ -8,6 +8,7 @@ from typing import Any
 
 from baclofen_rules.facts import FACTS
 from baclofen_rules.findings import Citation
+from baclofen_rules.terms import STOP_FACT
 from dispensary.documents.words import NB
 from dispensary.templatetags.counter import dates
 
@@ -77,6 +78,8 @@ def describe_fact(path: str) -> str:
     """`patient.egfr` -> `eGFR`, `patient.weight_kg` -> `weight`."""
     if path == "picked.expires_on":
         return "the expiry date of the pack (scan its square code, or type the date)"
+    if path == STOP_FACT:
+        return "whether the medicine goes on after the days of the order"
     if path.startswith("picked"):
         return "the pack in hand (scan it)"
     name = path.rsplit(".", 1)[-1]

@@ -12,6 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.actions import patients
+from dispensary.assessment import assess
 from dispensary.documents.words import long_day
 from dispensary.handover import medicine_name, order_number
 from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
@@ -116,6 +118,50 @@ def test_directions_that_cannot_be_read_are_a_finding_and_nothing_is_handed_over
     assert f"Directions: '{directions}'" in questions[0].detail
     handed(counter, prescription)
     assert not Dispense.objects.exists()
+
+
+TAKEN = {"dose": 10, "times_per_day": 3, "strength_mg": 10, "days_supply": 28, "relation": "same-course"}
+
+
+@pytest.mark.parametrize(
+    ("taken_mg", "days", "is_asked"),
+    [(10, [28], False), (10, [None], False), (9, [28], True), (None, [28], True), (10, [14, 14], True)],
+    ids=str,
+)
+def test_a_repeat_that_does_not_say_what_follows_is_taken_to_go_on(
+    counter: Client, pharmacist: StaffMember, taken_mg: int | None, days: list[int | None], is_asked: bool
+) -> None:
+    now = timezone.now()
+    person = make.patient(pharmacist.pharmacy, now=now - timedelta(days=27))
+    if taken_mg:
+        before = TAKEN | {"dose": taken_mg, "dispensed_on": str(now.date() - timedelta(days=27))}
+        patients.record_history(patient=person, supplies=[before], by=pharmacist.actor(), now=now)
+    phases = [
+        {"dose": 10, "unit": "mg", "times_per_day": times} | ({"days": count} if count else {})
+        for times, count in zip([3, 2], days, strict=False)
+    ]
+    prescription = make.prescription(
+        person,
+        now=now,
+        written_on=str(now.date()),
+        then_stop=None,
+        phases=phases,
+        directions=None,
+        quantity=84 if len(days) == 1 else 70,
+        expected_days=28 if None in days else None,
+    )
+    page = counter.get(check(prescription))
+    assert ("Could not be assessed" in [group.title for group in page.context["view"].groups]) is is_asked
+    is_told = not is_asked and None not in days
+    assert ("does not say what follows its days: it is taken to go on" in page.content.decode()) is is_told
+    if is_told:
+        assert "No rule that could be assessed has anything to say" in page.content.decode()
+        assert [rule.code for rule in assess(prescription, on=now.date()).review.not_assessed if rule.missing]
+
+
+def test_what_is_not_said_of_the_end_is_asked_in_words(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.get(check(order(pharmacist, then_stop=None)))
+    assert "whether the medicine goes on after the days of the order" in page.content.decode()
 
 
 def test_an_order_without_directions_lacks_no_fact(counter: Client, pharmacist: StaffMember) -> None:
