@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -11,6 +13,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from rest_framework.authentication import BasicAuthentication
 
 from baclofen_rules import InvalidProfile, list_profiles
@@ -20,6 +23,7 @@ from dispensary.api.cds_hooks.site_settings import find_faults
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 from dispensary.conf import conf
+from dispensary.documents import typesetting
 from dispensary.models import ContactPoint, Pharmacy
 from dispensary.models.sealed import address_digest, unseal
 from dispensary.profiles import load_own_profile
@@ -130,6 +134,25 @@ def api_authentication(**_: Any) -> list[CheckMessage]:
         for kind in classes
         if issubclass(kind, BasicAuthentication)
     ]
+
+
+@register()
+def site_extensions(**_: Any) -> list[CheckMessage]:
+    """Return E012 for a resolver of patients that cannot be called, E013 for a folder of papers that replaces none of ours."""
+    messages: list[CheckMessage] = []
+    if resolver := conf().patient_resolver:
+        try:
+            signature(import_string(resolver)).bind(system="", identifier="")
+        except (ImportError, TypeError, ValueError) as error:
+            text = f"DISPENSARY['patient_resolver'] cannot be called with system and identifier: {error}"
+            messages.append(Error(text, hint="dispensary/EXTENDING.md has an example.", id="dispensary.E012"))
+    if folder := conf().document_folder:
+        names = {path.name for path in typesetting.FOLDER.glob("*.typ")}
+        own_names = {path.name for path in Path(folder).glob("*.typ")}
+        if not own_names & names:
+            text = f"DISPENSARY['document_folder'] ({folder}) has none of: {', '.join(sorted(names))}."
+            messages.append(Error(text, hint="A paper of another name is never printed.", id="dispensary.E013"))
+    return messages
 
 
 @register()

@@ -80,6 +80,8 @@ class Conf:
     )  # channel: hours after which a message that matters for safety goes to the next address without a receipt
     consent_age: int = 16  # years from which a patient answers about messages alone, and guardians get none
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
+    patient_resolver: str = ""  # a function that tells what the site's own record has of a person: see EXTENDING.md
+    document_folder: Path | None = None  # a site's own label.typ and other papers, in place of those that ship
     public_url: str = ""  # where patients and staff reach the site, without a final slash
     text_url: str = ""  # a shorter address of the same site for links in text messages; empty: public_url
 

@@ -43,10 +43,10 @@ def compare_person(patient: Patient, person: Mapping[str, Any]) -> dict[str, Mat
     how many they send. A name that the record had before a correction is the patient's too. A sex of "unknown" states
     nothing.
     """
-    matches = _compare(patient, person)
+    matches = _compare_record(patient, person)
     if Match.DIFFERENT in (matches["family_name"], matches["given_name"]):
         for former in patient.former_identities.all():
-            former_matches = _compare(former, person)
+            former_matches = _compare_record(former, person)
             if all(former_matches[name] in {Match.EQUAL, Match.SPELLED, Match.UNSTATED} for name in NAMES):
                 return matches | {
                     name: Match.FORMER if matches[name] is Match.DIFFERENT else matches[name] for name in NAMES
@@ -54,10 +54,13 @@ def compare_person(patient: Patient, person: Mapping[str, Any]) -> dict[str, Mat
     return matches
 
 
-def _compare(record: Patient | FormerIdentity, person: Mapping[str, Any]) -> dict[str, Match]:
-    return {
-        name: _match(name, _text(name, person.get(name)), _text(name, getattr(record, name, None))) for name in FIELDS
-    }
+def _compare_record(record: Patient | FormerIdentity, person: Mapping[str, Any]) -> dict[str, Match]:
+    return compare_stated({name: getattr(record, name, None) for name in FIELDS}, person)
+
+
+def compare_stated(recorded: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Match]:
+    """Compare two statements of who somebody is, field by field; `recorded` stands for the record."""
+    return {name: _match(name, _text(name, person.get(name)), _text(name, recorded.get(name))) for name in FIELDS}
 
 
 def is_surely(patient: Patient, person: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from dispensary import policies
 from dispensary.actions import patients, prescribers, prescriptions, sender_status
+from dispensary.actions.host_records import complete_person, fill_facts, find_host_record
 from dispensary.actions.identity import compare_person, problems_of
 from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.matching import match_patient
@@ -84,9 +85,16 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         raise InvalidInput("The order is no longer valid.", problem)
     # A case has the facts that somebody states of the patient; a Bundle has what its sender happens to hold of them.
     is_part = intake.source is Source.FHIR
+    host_record = find_host_record(intake.patient)
     patient, unrecorded = match_patient(
-        intake.patient, intake.facts, fills_only=is_part, pharmacy=pharmacy, by=by, now=now
+        complete_person(intake.patient, intake.facts, host_record),
+        intake.facts,
+        fills_only=is_part,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
     )
+    patient, differing = fill_facts(patient, host_record, by, now)
     if intake.history:
         patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
     return prescriptions.receive(
@@ -97,7 +105,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         source=intake.source,
         document=intake.document,
         replaces=intake.replaces,
-        notes=[*intake.notes, *unrecorded],
+        notes=[*intake.notes, *unrecorded, *host_record.notes, *differing],
         identifiers=intake.identifiers,
         by=by,
         now=now,

@@ -25,6 +25,7 @@ def match_patient(
     facts: Mapping[str, Any],
     *,
     fills_only: bool = False,
+    source: str = "the order",
     pharmacy: Pharmacy,
     by: Actor,
     now: datetime,
@@ -32,7 +33,7 @@ def match_patient(
     """Return the patient, found or registered, with notes on what the order states and the record does not.
 
     `stated` is one of the pharmacy's, or the patient of an `Intake`; `facts` are those of the order, in the case format.
-    With `fills_only` they are recorded where the record of a known patient has no answer; what differs becomes a note.
+    With `fills_only` they are recorded where the record of a known patient has no answer; what differs becomes a note about `source`.
     The caller holds the transaction.
     """
     clinical = {name: value for name, value in facts.items() if name not in IDENTITY_FACTS and value is not None}
@@ -76,7 +77,7 @@ def match_patient(
             for name in changed
         ),
         *(
-            f"patient.{name}: the order says something else than the record, which was kept; ask the patient"
+            f"patient.{name}: {source} says something else than the record, which was kept; ask the patient"
             for name in differing
         ),
     ]

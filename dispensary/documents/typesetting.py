@@ -12,6 +12,7 @@ from typing import Any
 
 import typst
 
+from dispensary.conf import conf
 from dispensary.documents.paper import DoesNotFit
 
 FOLDER = Path(__file__).resolve().parent
@@ -23,17 +24,23 @@ class FontsMissing(Exception):
     """The printed faces have not been built."""
 
 
-def _compiler() -> typst.Compiler:
-    if not hasattr(_per_thread, "compiler"):
+def _compiler(root: Path) -> typst.Compiler:
+    compilers: dict[Path, typst.Compiler] = _per_thread.__dict__.setdefault("compilers", {})
+    if root not in compilers:
         if not FONTS.is_dir():
             raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/styles/build.py`")
-        _per_thread.compiler = typst.Compiler(root=FOLDER, font_paths=[FONTS], ignore_system_fonts=True)
-    compiler: typst.Compiler = _per_thread.compiler
-    return compiler
+        compilers[root] = typst.Compiler(root=root, font_paths=[FONTS], ignore_system_fonts=True)
+    return compilers[root]
+
+
+def _folder_of(template: str) -> Path:
+    """Return the site's own folder where it has this template, else this one."""
+    own = conf().document_folder
+    return Path(own).resolve() if own is not None and (Path(own) / template).is_file() else FOLDER
 
 
 def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = None, png_ppi: int | None = None) -> bytes:
-    """Fill `template` (a .typ file of this folder) and return a tagged PDF/UA-1, or the first page as PNG.
+    """Fill `template` (a .typ file of the site or of this folder) and return a tagged PDF/UA-1, or the first page as PNG.
 
     Raises DoesNotFit when the template's own measurement says that the text does not fit, or when a letter cannot be
     drawn by any font.
@@ -50,9 +57,10 @@ def draw_pages(template: str, data: Mapping[str, Any]) -> list[bytes]:
 
 
 def _compile(template: str, data: Mapping[str, Any], **options: Any) -> list[bytes]:
+    folder = _folder_of(template)
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     try:
-        pages: Any = _compiler().compile(input=FOLDER / template, sys_inputs=inputs, **options)
+        pages: Any = _compiler(folder).compile(input=folder / template, sys_inputs=inputs, **options)
     except typst.TypstError as error:
         error_text = f"{error.message} {' '.join(error.hints)}"
         if "does-not-fit:" in error_text:

@@ -1,0 +1,160 @@
+"""What the site's own record of a person adds to an order, and what it cannot do."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from dispensary.actions import patients
+from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.prescriptions import Received
+from dispensary.actors import Actor
+from dispensary.checks import site_extensions
+from dispensary.errors import Conflict, InvalidInput
+from dispensary.models import Patient, Pharmacy, Source, StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+RUI = {"family_name": "Duarte", "given_name": "Rui", "birth_date": "1969-03-14", "sex": "male"}
+KIDNEYS = {"egfr": Decimal(55), "dialysis": False}
+NUMBER = {"identifier": "88", "identifier_system": "https://host.example/clients"}
+records: dict[str, Any] = {}
+"""The site's own records by number, each an answer or what goes wrong."""
+
+
+def find(system: str, identifier: str) -> Any:
+    """The site's own function."""
+    answer = records.get(f"{system}/{identifier}")
+    if isinstance(answer, Exception):
+        raise answer
+    if answer == "broken statement":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+    return answer
+
+
+@pytest.fixture(autouse=True)
+def resolver(settings: Any) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "patient_resolver": f"{__name__}.find"}
+    records.clear()
+
+
+@pytest.fixture
+def shop() -> Pharmacy:
+    return make.pharmacy()
+
+
+@pytest.fixture
+def technician(shop: Pharmacy) -> Actor:
+    return make.staff(shop, StaffRole.TECHNICIAN).actor()
+
+
+def take(shop: Pharmacy, by: Actor, patient: Any, facts: dict[str, Any] | None = None) -> Received:
+    order = Intake(
+        patient=patient,
+        prescriber={"identifier": "C1", "name": "Grace Mwangi"},
+        order=make.CLEAN_ORDER,
+        source=Source.CASE,
+        document={},
+        facts=facts or {},
+    )
+    return take_in(order, pharmacy=shop, by=by, now=NOW)
+
+
+def set_record(answer: Any) -> None:
+    records[f"{NUMBER['identifier_system']}/{NUMBER['identifier']}"] = answer
+
+
+def test_a_number_alone_is_enough_where_the_site_knows_whose_it_is(shop: Pharmacy, technician: Actor) -> None:
+    set_record(RUI | {"facts": KIDNEYS, "language": "es"})
+    taken = take(shop, technician, NUMBER, {"weight_kg": 70})
+    person = Patient.objects.get()
+    assert (person.family_name, str(person.birth_date), person.sex, person.language) == (
+        "Duarte",
+        "1969-03-14",
+        "male",
+        "es",
+    )
+    assert (person.egfr, person.dialysis, person.weight_kg) == (55, False, 70)
+    assert taken.prescription.notes == []
+    assert "patient.egfr" not in taken.review.result_text
+
+
+def test_a_number_that_the_site_does_not_know_needs_a_name(shop: Pharmacy, technician: Actor) -> None:
+    with pytest.raises(InvalidInput, match="no patient with this number"):
+        take(shop, technician, NUMBER)
+
+
+def test_what_the_order_or_the_record_says_stays_and_the_difference_is_a_note(
+    shop: Pharmacy, technician: Actor
+) -> None:
+    set_record(RUI | {"facts": KIDNEYS | {"drives": True}})
+    taken = take(shop, technician, NUMBER | RUI, {"egfr": 90})
+    person = Patient.objects.get()
+    assert (person.egfr, person.dialysis, person.drives) == (90, False, True)
+    assert taken.prescription.notes == [
+        "patient.egfr: the site's own record says something else than the record, which was kept; ask the patient"
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"family_name": "Other"}, {"birth_date": "1970-03-14"}, {"sex": "female"}])
+def test_an_order_for_somebody_else_under_this_number_is_refused(
+    shop: Pharmacy, technician: Actor, changes: dict[str, str]
+) -> None:
+    set_record(RUI | {"facts": KIDNEYS})
+    with pytest.raises(Conflict, match="another person's in the site's own record"):
+        take(shop, technician, NUMBER | RUI | changes)
+    assert not Patient.objects.exists()
+
+
+def test_nothing_is_taken_for_a_patient_of_ours_who_is_somebody_else(shop: Pharmacy, technician: Actor) -> None:
+    set_record(RUI | {"facts": KIDNEYS})
+    names = {"family_name": "Other", "given_name": "Ann"}
+    person = patients.register(pharmacy=shop, **NUMBER, **names, facts={}, by=technician, now=NOW)
+    taken = take(shop, technician, person)
+    assert Patient.objects.get().egfr is None
+    assert ["another person under this number" in note for note in taken.prescription.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (RuntimeError("Rui Duarte is not there"), "did not answer"),
+        ("broken statement", "did not answer"),
+        (RUI | {"facts": {"egfr": "Rui"}}, "patient.egfr: the site's own record has it in a form that cannot be read"),
+        (RUI | {"facts": {"shoe_size": 42}}, "patient.shoe_size"),
+        (RUI | {"shoe_size": 42}, "did not answer"),
+        (RUI | {"facts": [1]}, "did not answer"),
+        (7, "did not answer"),
+    ],
+)
+def test_a_resolver_that_breaks_loses_no_order_and_the_order_says_so(
+    shop: Pharmacy, technician: Actor, answer: Any, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_record(answer)
+    with caplog.at_level(logging.DEBUG):
+        taken = take(shop, technician, NUMBER | RUI)
+    assert [words in note for note in taken.prescription.notes] == [True]
+    assert Patient.objects.get().egfr is None
+    assert "patient_resolver" in caplog.text
+    assert "Rui" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_right"),
+    [
+        (f"{__name__}.find", True),
+        (f"{__name__}.lookup", False),
+        (f"{__name__}.set_record", False),
+        (f"{__name__}.NUMBER", False),
+    ],
+)
+def test_a_resolver_that_cannot_be_called_is_an_error(name: str, is_right: bool, settings: Any) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "patient_resolver": name}
+    assert [message.id for message in site_extensions()] == ([] if is_right else ["dispensary.E012"])
