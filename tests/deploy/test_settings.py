@@ -280,27 +280,6 @@ def test_an_e_mail_provider_needs_its_key_and_its_events_need_a_secret(secret: s
     assert done.stdout.strip().splitlines()[-1] == f"(3, 15) {there} True", done.stderr[-500:]
 
 
-def test_every_way_to_run_it_has_the_same_processes() -> None:
-    """Procfile, systemd units and compose file start the same five programs on the same queues."""
-    import re
-
-    procfile = dict(line.split(": ", 1) for line in (ROOT / "deploy" / "Procfile").read_text().splitlines())
-    compose = (ROOT / "deploy" / "container" / "compose.yaml").read_text()
-    assert sorted(procfile) == ["beat", "seal", "send", "tick", "web"]
-    for name, command in procfile.items():
-        unit = (ROOT / "deploy" / "systemd" / f"dispensary-{name}.service").read_text()
-        program = " ".join(command.removeprefix("exec ").split()[:3])
-        assert program.replace("python", "bin/python", 1) in unit or program in unit
-        assert re.search(rf"^  {name}:", compose, re.MULTILINE)
-        queue = re.search(r"-Q (\S+)", command)
-        if queue:
-            assert f"-Q {queue[1]} " in unit
-            assert f"-Q, {queue[1]}," in compose
-        assert "Restart=always" in unit
-        assert "KillMode=mixed" in unit
-        assert "TimeoutStopSec=60" in unit
-
-
 def test_every_variable_of_the_page_is_read_and_the_reverse() -> None:
     import re
 
