@@ -7,7 +7,11 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
+<<<<<<< HEAD
 .PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+=======
+.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+>>>>>>> 34363061 (Add a site on several machines and its failover matrix)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +61,9 @@ bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: sa
 test-faults: install-test ## kill workers, beat, broker and database at length (over an hour; `make test` has the short form)
 	@FAULTS=long $(BIN)/pytest -m faults tests/dispensary/faults tests/dispensary/audit
 
+test-cluster: install-test styles ## a whole site on five hosts of this machine through the failover matrix, ten minutes and more (ROWS="postgres vanish")
+	@$(BIN)/python -m tests.cluster $(ROWS)
+
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders
 
@@ -81,7 +88,7 @@ audit: install-test ## ask for known weaknesses of the locked packages; says so 
 	@$(BIN)/python -m deploy.advisories
 
 lock: install-test ## renew the hash-pinned locks from deploy/requirements/*.in
-	@cd deploy/requirements && for set in bootstrap run test bench audit; do \
+	@cd deploy/requirements && for set in bootstrap run test bench audit cluster; do \
 	  echo "$$set.txt" && ../../$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-header --universal \
 	    --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 

@@ -7,6 +7,7 @@ delay. Each setting says what goes wrong without it.
 import os
 import time
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
@@ -75,6 +76,13 @@ app.conf.update(
         "socket_keepalive": True,
         "health_check_interval": 25,
         "retry_on_timeout": True,
+        # Sentinels are asked for the master at each new connection; one that vanished must not hold up the next.
+        "master_name": settings.REDIS_MASTER,
+        "sentinel_kwargs": {
+            "password": unquote(urlsplit(settings.REDIS_URL).password or "") or None,
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
         # On a Redis that several applications share, the shortest timeout of all of them wins over a common key.
         "global_keyprefix": "rx:",
     },

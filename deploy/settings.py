@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from deploy.databases import database_settings
@@ -125,6 +126,12 @@ DATABASES = {
 
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
+REDIS_MASTER = ENV.get("REDIS_MASTER", "")  # the name under which the Sentinels in REDIS_URL know the broker
+if REDIS_URL.startswith("sentinel:") != bool(REDIS_MASTER):
+    raise ImproperlyConfigured(
+        "REDIS_URL and REDIS_MASTER do not fit together. Expected: both for Sentinels (sentinel://:password@host1:26379;"
+        "sentinel://:password@host2:26379 and the master's name), or REDIS_URL alone (redis://...)."
+    )
 # The cache holds the counts of wrong second factors and the codes that were used, alone. It is in the database, as sessions and wrong
 # passwords are: people sign in while Redis is away, and losing it must not reset the count of guesses.
 CACHES = {

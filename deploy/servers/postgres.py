@@ -66,7 +66,7 @@ class Postgres(Server):
         Raises:
             ServerError: a sentence that says what is in the way.
         """
-        binaries = self._binaries()
+        binaries = self.binaries()
         self._make_data(binaries)
         self._clear_leftovers()
         for _attempt in range(3):  # somebody may take the port between our looking and PostgreSQL's binding
@@ -86,7 +86,7 @@ class Postgres(Server):
         """Stop: by default a fast shutdown; `SIGQUIT` is a crash from which the next start recovers."""
         self.end(how)
 
-    def _binaries(self) -> Path:
+    def binaries(self) -> Path:
         """Return the folder of the binaries; a copy, where the server's user cannot walk down to the wheel."""
         wheel = _wheel()
         binaries = wheel / "pginstall" / "bin"

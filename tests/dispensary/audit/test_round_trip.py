@@ -334,7 +334,7 @@ def older_server() -> Path:
 class Older(Tuned):
     """A server of the older version."""
 
-    def _binaries(self) -> Path:
+    def binaries(self) -> Path:
         return older_server()
 
     def _make_data(self, binaries: Path) -> None:
@@ -402,7 +402,7 @@ def test_an_upgrade_to_the_next_major_version_keeps_every_leaf(old_site: OwnSite
 
     folder = give_to_server(site.folder / "new")
     server = Tuned(folder, site.server.password, durable=False)
-    binaries = server._binaries()
+    binaries = server.binaries()
     give_to_server(server.data, 0o700)
     initialise(binaries, server.data, site.server.password, "--no-data-checksums", "--locale=C")
     user = server_user()
