@@ -161,7 +161,8 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     if words:
         try:
             orders = search(visit, words)
-            context["people"] = find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)[:MOST_PEOPLE]
+            people = list(find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)[: MOST_PEOPLE + 1])
+            context |= {"people": people[:MOST_PEOPLE], "has_more_people": len(people) > MOST_PEOPLE}
         except InvalidInput as error:
             errors = [ErrorLine(f"{error.detail} {error.problems[0].next}", "q")]
             return render_page(request, visit, "queue.html", context, errors=errors, status=error.status)

@@ -455,7 +455,7 @@ def test_two_hundred_waiting_are_shown_on_four_pages_and_read(
         window.follow("Enter")
         window.tab_to(page.get_by_role("button", name="Next page").first)
         window.follow("Enter")
-        expect(page.get_by_role("heading", name="Search: 200 found")).to_be_visible()
+        expect(page.get_by_role("heading", name="Search: 200 prescriptions found")).to_be_visible()
         expect(page.get_by_text("51 to 100 of 200 prescriptions")).to_have_count(2)
         check_page(window, "search-second-page")
 

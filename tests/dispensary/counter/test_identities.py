@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit, search
+from dispensary.counter.queue import MOST_PEOPLE
 from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -209,7 +210,19 @@ def test_a_search_shows_orders_and_patients_without_any(counter: Client, shop: P
     assert [row.prescription for row in page.context["rows"]] == [order]
     assert [patient.family_name for patient in page.context["people"]] == ["Nunes"]
     assert "Nothing found" not in page.content.decode()
+    assert "Search: 1 prescription found" in page.content.decode()
     assert "Nothing found" in counter.post(QUEUE, {"q": "xyzzy"}).content.decode()
+
+
+@pytest.mark.parametrize(("count", "has_more"), [(MOST_PEOPLE, False), (MOST_PEOPLE + 1, True)])
+def test_a_search_says_that_it_shows_the_first_patients_alone(
+    counter: Client, shop: Pharmacy, count: int, has_more: bool
+) -> None:
+    for number in range(count):
+        make.patient(shop, family_name="Nunes", given_name=f"No{number}", birth_date=f"19{number % 90 + 10}-01-02")
+    page = counter.post(QUEUE, {"q": "nunes"})
+    assert len(page.context["people"]) == MOST_PEOPLE
+    assert ("There are more. Add the given name" in page.content.decode()) is has_more
 
 
 def test_a_search_that_finds_nothing_leads_on_by_the_same_keys(counter: Client) -> None:
@@ -223,7 +236,7 @@ def test_a_name_opens_the_one_order_that_waits_beside_those_that_have_ended(
 ) -> None:
     person = make.patient(shop, family_name="Zuckermandel", now=timezone.now())
     make.hand_over(make.prescription(person, now=timezone.now()), technician.actor(), now=timezone.now())
-    assert "2 found" not in counter.post(QUEUE, {"q": "zucker"}).content.decode()
+    assert "2 prescriptions found" not in counter.post(QUEUE, {"q": "zucker"}).content.decode()
     waiting = make.prescription(person, now=timezone.now())
     assert counter.post(QUEUE, {"q": "zucker"})["Location"] == reverse("counter:check", args=[waiting.pk])
     other = make.prescription(person, now=timezone.now())

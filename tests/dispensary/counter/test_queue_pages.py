@@ -226,7 +226,7 @@ def test_a_search_reaches_every_order_found(counter: Client, pharmacist: StaffMe
     patient = make.patient(pharmacist.pharmacy, now=now, family_name="Featherstone")
     fill(make.prescription(patient, now=now), 119)
     page = counter.post(QUEUE, {"q": "feather"})
-    assert "Search: 120 found" in page.content.decode()
+    assert "Search: 120 prescriptions found" in page.content.decode()
     order_keys = keys(page)
     while place := page.context["page"].next:
         assert f'name="after" value="{place}"' in page.content.decode()
