@@ -244,15 +244,23 @@ def open_answers(subject: Reviewed) -> dict[str, Override]:
 
 
 def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:
-    """Return the groups that are not empty: by severity, worst first, then what could not be assessed."""
+    """Return the groups that are not empty: by severity, worst first, then what could not be assessed.
+
+    A proposal that several findings make stands at the first of them.
+    """
     questions = assessment.questions()
+    first_with = {
+        describe_proposal(question.finding.suggestion or {}): question
+        for question in reversed(questions)
+        if question.finding
+    }
     groups = [
         Group(
             tone,
             title,
             hint,
             [
-                _show_finding(q, answers, on=assessment.on)
+                _show_finding(q, answers, is_proposing=q in first_with.values(), on=assessment.on)
                 for q in questions
                 if q.severity == severity and q.code != NOT_ASSESSED
             ],
@@ -269,7 +277,12 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
 
 
 def _show_finding(
-    question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = (), *, on: date
+    question: Question,
+    answers: Mapping[str, Override],
+    missing: Sequence[tuple[str, str]] = (),
+    *,
+    is_proposing: bool = False,
+    on: date,
 ) -> ShownFinding:
     finding = question.finding
     return ShownFinding(
@@ -280,7 +293,7 @@ def _show_finding(
         what_clears(question, on) if not missing else "",
         [describe_source(source) for source in finding.sources] if finding else [],
         answers.get(question.fingerprint),
-        describe_proposal(finding.suggestion or {}) if finding else "",
+        describe_proposal(finding.suggestion or {}) if finding and is_proposing else "",
         missing,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -185,6 +186,22 @@ def test_a_taper_that_is_too_fast_comes_with_one_that_the_rules_accept(
     page = counter.get(check(prescription)).content.decode()
     assert "A proposal that the rules accept:" in page
     assert "then stop." in page.split("A proposal that the rules accept:")[1][:400]
+
+
+def test_a_proposal_that_two_findings_make_stands_at_the_first(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now()
+    person = make.patient(pharmacist.pharmacy, now=now - timedelta(days=27))
+    before = TAKEN | {"dose": 20, "dispensed_on": str(now.date() - timedelta(days=27))}
+    patients.record_history(patient=person, supplies=[before], by=pharmacist.actor(), now=now)
+    steps = {"phases": [{"dose": 5, "unit": "mg", "times_per_day": 1, "days": 3}], "then_stop": True}
+    prescription = make.prescription(
+        person, now=now, written_on=str(now.date()), directions=None, quantity=Decimal("1.5"), **steps
+    )
+    findings = counter.get(check(prescription)).context["view"].findings
+    proposals = {
+        finding.question.code: finding.proposal for finding in findings if finding.question.severity == "override"
+    }
+    assert proposals["taper-duration"] and proposals["taper-step"] == ""
 
 
 def test_every_number_of_a_finding_has_its_unit(counter: Client, pharmacist: StaffMember) -> None:
