@@ -17,7 +17,7 @@ from dispensary.models.keys import SHOWN
 from dispensary.models.patient import SEARCH_CONFIG
 from dispensary.models.sealed import address_digest
 from dispensary.reminders.opt_outs import clean_address
-from dispensary.text import fold_name, number_key
+from dispensary.text import clean_line, fold_name, number_key
 
 MOST = 500
 """Patients that one search may match."""
@@ -40,7 +40,7 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
     the number on a label. Accents, case and punctuation make no difference. Raises `InvalidInput` where more than `MOST`
     patients match.
     """
-    text = words.strip()[:200]
+    text = _clean(words)
     ids = {
         *_with_number(pharmacy, text),
         *_with_name_and_birth_date(pharmacy, text),
@@ -57,16 +57,17 @@ def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:
 
     Accents, case and punctuation make no difference to a name.
     """
-    names = fold_name(words[:200]).split()[:MOST_WORDS]
+    text = _clean(words)
+    names = fold_name(text).split()[:MOST_WORDS]
     beginnings = SearchQuery(" & ".join(f"'{name}':*" for name in names), config=SEARCH_CONFIG, search_type="raw")
     named = Q(search_words=beginnings) if names else Q(pk__in=[])
     rows = Prescriber.objects.alias(search_words=SearchVector("search_text", config=SEARCH_CONFIG))
-    return rows.filter(named | Q(identifier=words.strip()), pharmacy=pharmacy)
+    return rows.filter(named | Q(identifier=text), pharmacy=pharmacy)
 
 
 def find_labelled_orders(pharmacy: Pharmacy, words: str) -> QuerySet[Prescription]:
     """Return the orders whose number is on a label, typed or scanned, or whose whole id is given."""
-    number = words.split("|", maxsplit=1)[0].strip().lower()
+    number = _clean(words).split("|", maxsplit=1)[0].strip().lower()
     orders = Prescription.objects.filter(pharmacy=pharmacy)
     try:
         return orders.filter(pk=UUID(number))
@@ -126,6 +127,11 @@ def _with_telephone(text: str) -> set[UUID]:
     contacts = ContactPoint.objects.filter(address_digest=digest).order_by()
     rows = contacts.values_list("patient", "retired_at")[: MOST + 1]
     return {patient for patient, retired_at in rows if retired_at is None}
+
+
+def _clean(words: str) -> str:
+    """Return the first 200 characters of what was typed. Raises `InvalidInput` for characters that no name has."""
+    return clean_line(words[:200], "words", longest=200, required=False)
 
 
 def _too_many() -> InvalidInput:

@@ -54,6 +54,7 @@ _SLOW_FILES = {
     ],
     "many requests a test, 0.15 to 0.5 s; problems, queries and the log by REST, and the actions behind it, stay quick": [
         "deploy/test_accounts.py",
+        "deploy/test_junk.py",
         "deploy/test_openid.py",
         "deploy/test_pins.py",
         "dispensary/api/test_bad_input.py",

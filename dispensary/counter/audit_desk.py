@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -27,15 +28,25 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+"""A day of a search is between these: no log is older, and a day beyond them has no moment in every time zone."""
+OF_A_LOG = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
+
 
 class PeriodForm(StyledForm):
     """A period of days of the pharmacy, both included."""
 
     since = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label="From",
+        required=False,
+        validators=OF_A_LOG,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     until = forms.DateField(
-        label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label="To",
+        required=False,
+        validators=OF_A_LOG,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
-from dispensary.errors import DispensaryError
+from dispensary.errors import DispensaryError, NotFound
 from dispensary.handover import papers_in_hand
 from dispensary.models import (
     Dispense,
@@ -198,6 +198,8 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Record the follow-up of a patient at risk, or of another piece of work."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
+    if kind not in WorkKind.values:
+        raise NotFound("There is no work of this kind.")
     risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=patient, now=visit.now)
     risk = next(iter(risks), None)
     form = DoneForm(posted_data(request), kind=kind)

@@ -22,7 +22,7 @@ from dispensary.audit import Event, Line
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import TEXT_WINDOW, Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import PeriodForm, next_page_address, staff_choices
+from dispensary.counter.audit_desk import FIRST_DAY, LAST_DAY, PeriodForm, next_page_address, staff_choices
 from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
@@ -238,7 +238,7 @@ def day(request: HttpRequest, visit: Visit) -> HttpResponse:
 def sign_day(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Sign that a day was looked at."""
     text = request.POST.get("day", "")
-    looked_at = [int(number) for number in request.POST.getlist("seen") if number.isdecimal()]
+    looked_at = [int(number) for number in request.POST.getlist("seen") if number.isdecimal() and len(number) < 19]
     try:
         log_review.sign_day(
             pharmacy=visit.pharmacy, day=_parse_day(text, visit), looked_at=looked_at, words=request.POST.get("words", ""),
@@ -268,8 +268,9 @@ def _render_day(request: HttpRequest, visit: Visit, text: str, errors: Iterable[
 
 
 def _parse_day(text: str, visit: Visit) -> date:
-    """Return the day of an address; yesterday where it is none."""
+    """Return the day of an address; yesterday where it is none of a log."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        return visit.today - timedelta(days=1)
+        day = date.min
+    return day if FIRST_DAY <= day <= LAST_DAY else visit.today - timedelta(days=1)

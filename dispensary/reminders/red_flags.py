@@ -46,7 +46,7 @@ class _Word:
     def fits(self, word: str) -> bool:
         """Say whether a word of a message is this one, give or take its slips."""
         if self.letters == _NUMBER:
-            return int(word) >= _LEAST_NUMBER if word.isdecimal() else word in _vocabulary().numbers
+            return int(word[:9]) >= _LEAST_NUMBER if word.isdecimal() else word in _vocabulary().numbers
         if self.begins_anywhere:
             return self.letters in word
         size = len(self.letters) - self.ends_anywhere

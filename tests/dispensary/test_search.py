@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,13 @@ def test_a_name_is_found_as_people_type_it(shop: Pharmacy, family: str, given: s
 def test_what_names_nobody_finds_nobody(shop: Pharmacy, words: str) -> None:
     make.patient(shop)
     assert found(shop, words) == set()
+
+
+@pytest.mark.parametrize("find", [find_patients, find_prescribers, find_labelled_orders])
+@pytest.mark.parametrize("words", ["Oka\x00for", "Oka\ud800", "Oka\u202efor"])
+def test_characters_that_no_name_has_are_refused_in_words(shop: Pharmacy, words: str, find: Any) -> None:
+    with pytest.raises(InvalidInput, match="an invisible character"):
+        find(shop, words)
 
 
 @pytest.mark.parametrize("words", ["NHS 943 476 5919", "nhs943-4765919", "NHS-943-476-5919"])

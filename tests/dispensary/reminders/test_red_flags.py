@@ -41,6 +41,7 @@ def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
         ("no me quedan pastillas", "no me quedan pastillas"),
         ("took 3 of them", "took 3"),
         ("took 2 of them", None),
+        ("took " + "9" * 5000, "took " + "9" * 5000),
         ("took eight of them", "took eight"),
         ("no fever and no fits", None),
         ("running out of time today", None),
