@@ -10,7 +10,7 @@ from baclofen_rules.case import Action, Case
 from baclofen_rules.extensions import RULES, extensions
 from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
-from baclofen_rules.profiles.limits import bind
+from baclofen_rules.profiles.limits import SPEC, bind
 from baclofen_rules.rule import Rule
 from baclofen_rules.rules import all_rules, early_refill, rules_of
 from baclofen_rules.shared_limits import SharedLimits
@@ -110,6 +110,13 @@ def _further_numbers(medicine: str) -> "Iterator[Path]":
 
 def _names_of(limits: type[Any]) -> tuple[str, ...]:
     return tuple(made.name for made in fields(limits))
+
+
+def limit_words(place: str) -> str:
+    """Return what a number of a profile is, by its place (`terms.hold_days`, `taper-step.min_days`); "" where no rule reads it."""
+    code, _, name = place.removeprefix("rules.").rpartition(".")
+    declarations = [SharedLimits] if code == "terms" else [rule.limits for rule in all_rules() if rule.code == code]
+    return next((made.metadata[SPEC].words for kind in declarations for made in fields(kind) if made.name == name), "")
 
 
 def list_profiles(folder: "Path | str | None" = None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ Value = Decimal | Severity | tuple[Decimal, ...] | tuple[str, ...] | None
 
 AGE_FACT: Final = "patient.birth_date"
 SPEC: Final = "spec"
+HOW_SEVERE: Final = "how severe"
 
 
 class InvalidProfile(ValueError):
@@ -146,11 +147,12 @@ class Bands(Generic[T]):
 
 
 class Spec(NamedTuple):
-    """The unit and range of one field of a rule's ``Limits``."""
+    """The unit, range and meaning of one field of a rule's ``Limits``."""
 
     unit: str
     least: Decimal = Decimal(0)
     most: Decimal = Decimal(0)
+    words: str = ""
     by_age: bool = False
     many: bool = False
     severity: bool = False
@@ -182,34 +184,34 @@ class Spec(NamedTuple):
         return self.least <= value <= self.most
 
 
-def number(unit: str, least: float, most: float, none: bool = False) -> Any:
-    """A field with one number for all ages."""
-    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), none=none))
+def number(unit: str, least: float, most: float, *, words: str = "", none: bool = False) -> Any:
+    """A field with one number for all ages; `words` say what it is, as a pharmacist reads it behind the rule's name."""
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), words, none=none))
 
 
-def numbers(unit: str, least: float, most: float) -> Any:
+def numbers(unit: str, least: float, most: float, *, words: str = "") -> Any:
     """A field with a list of numbers."""
-    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), many=True))
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), words, many=True))
 
 
-def codes() -> Any:
+def codes(*, words: str = "") -> Any:
     """A field with a list of codes of rules, or none of them."""
-    return _field(Spec("rules", none=True, codes=True))
+    return _field(Spec("rules", words=words, none=True, codes=True))
 
 
-def by_age(unit: str, least: float, most: float, none: bool = True) -> Any:
+def by_age(unit: str, least: float, most: float, *, words: str = "", none: bool = True) -> Any:
     """A field with a number for each age band."""
-    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), by_age=True, none=none))
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), words, by_age=True, none=none))
 
 
-def severity(none: bool = False) -> Any:
+def severity(*, none: bool = False, words: str = HOW_SEVERE) -> Any:
     """A field with one severity for all ages."""
-    return _field(Spec("severity", severity=True, none=none))
+    return _field(Spec("severity", words=words, severity=True, none=none))
 
 
 def severity_by_age() -> Any:
     """A field with a severity for each age band."""
-    return _field(Spec("severity", severity=True, by_age=True, none=True))
+    return _field(Spec("severity", words=HOW_SEVERE, severity=True, by_age=True, none=True))
 
 
 def _field(spec: Spec) -> Any:

@@ -19,7 +19,9 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    after_days: Decimal | None = number("days", 7, 365, none=True)
+    after_days: Decimal | None = number(
+        "days", 7, 365, none=True, words="days at the maximum after which the benefit is asked for"
+    )
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -19,7 +19,7 @@ from baclofen_rules.words import GUARD, format_doses, highest_phase
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    factor: Decimal = number("times", 1, 5)
+    factor: Decimal = number("times", 1, 5, words="times the daily maximum above which a dose is an overdose")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -17,7 +17,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_days: Decimal = number("days", 1, 366)
+    max_days: Decimal = number("days", 1, 366, words="most days of one supply")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -20,7 +20,9 @@ from baclofen_rules.words import clip
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    asked_from: Bands[Decimal] = by_age("medicines", 1, 20, none=False)
+    asked_from: Bands[Decimal] = by_age(
+        "medicines", 1, 20, none=False, words="number of other such medicines from which it is an override"
+    )
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -39,18 +39,18 @@ _UNREAD = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    length_differs: Severity = severity()
-    end_differs: Severity = severity()
-    as_needed: Severity = severity()
-    quantity_apart: Severity = severity()
-    quantity_tolerance: Decimal = number("fraction", 0, 0.5)
-    duration_differs: Severity = severity()
-    duration_factor: Decimal = number("times", 1, 10)
-    gap: Severity = severity()
-    overlap: Severity = severity()
-    rise_in_taper: Severity = severity()
-    repeat_of_course: Severity = severity()
-    open_end: Severity = severity()
+    length_differs: Severity = severity(words="how severe: the words say another length than the phases")
+    end_differs: Severity = severity(words="how severe: the words say another end than the phases")
+    as_needed: Severity = severity(words='how severe: the words say "as needed", the phases do not')
+    quantity_apart: Severity = severity(words="how severe: the words say another quantity than the order")
+    quantity_tolerance: Decimal = number("fraction", 0, 0.5, words="part by which a quantity in the words may differ")
+    duration_differs: Severity = severity(words="how severe: the words say another duration than the order")
+    duration_factor: Decimal = number("times", 1, 10, words="times by which a duration in the words may differ")
+    gap: Severity = severity(words="how severe: days between two phases without a dose")
+    overlap: Severity = severity(words="how severe: two phases on the same days")
+    rise_in_taper: Severity = severity(words="how severe: a rise inside a taper")
+    repeat_of_course: Severity = severity(words="how severe: repeats of a course that changes")
+    open_end: Severity = severity(words="how severe: a last phase without an end after others")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -18,7 +18,7 @@ from baclofen_rules.words import format_doses, highest_phase
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_mg_per_kg_per_day: Bands[Decimal] = by_age("mg/kg/day", 0.1, 20)
+    max_mg_per_kg_per_day: Bands[Decimal] = by_age("mg/kg/day", 0.1, 20, words="most of the daily dose by weight")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

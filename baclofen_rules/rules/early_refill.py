@@ -25,8 +25,10 @@ from baclofen_rules.words import count_days, verb_for
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    used_fraction_min: Decimal | None = number("fraction", 0.1, 1, none=True)
-    days_left_max: Decimal | None = number("days", 0, 90, none=True)
+    used_fraction_min: Decimal | None = number(
+        "fraction", 0.1, 1, none=True, words="part of the supply before that must be used"
+    )
+    days_left_max: Decimal | None = number("days", 0, 90, none=True, words="most days left of the supply before")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

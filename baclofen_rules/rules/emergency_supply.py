@@ -18,7 +18,7 @@ from baclofen_rules.words import count_days
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_days: Decimal = number("days", 1, 31)
+    max_days: Decimal = number("days", 1, 31, words="most days of a supply without an order")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

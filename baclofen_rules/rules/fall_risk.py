@@ -20,8 +20,8 @@ from baclofen_rules.words import clip
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    from_years: Decimal = number("years", 40, 100)
-    from_mg_per_day: Decimal = number("mg/day", 1, 100)
+    from_years: Decimal = number("years", 40, 100, words="age from which it is asked")
+    from_mg_per_day: Decimal = number("mg/day", 1, 100, words="daily dose from which it is asked")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

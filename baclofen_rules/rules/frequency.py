@@ -17,8 +17,8 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_per_day: Bands[Decimal] = by_age("doses/day", 1, 24)
-    min_per_day: Bands[Decimal] = by_age("doses/day", 1, 24)
+    max_per_day: Bands[Decimal] = by_age("doses/day", 1, 24, words="most doses a day")
+    min_per_day: Bands[Decimal] = by_age("doses/day", 1, 24, words="fewest doses a day")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

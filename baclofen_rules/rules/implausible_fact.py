@@ -18,10 +18,12 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    least_weight_kg: Bands[Decimal] = by_age("kg", 0.3, 100, none=False)
-    most_weight_kg: Bands[Decimal] = by_age("kg", 1, 700, none=False)
-    most_egfr: Bands[Decimal] = by_age("mL/min/1.73m2", 50, 300, none=False)
-    least_possible_share: Decimal = number("fraction", 0.1, 1)
+    least_weight_kg: Bands[Decimal] = by_age("kg", 0.3, 100, none=False, words="lightest plausible weight")
+    most_weight_kg: Bands[Decimal] = by_age("kg", 1, 700, none=False, words="heaviest plausible weight")
+    most_egfr: Bands[Decimal] = by_age("mL/min/1.73m2", 50, 300, none=False, words="highest plausible eGFR")
+    least_possible_share: Decimal = number(
+        "fraction", 0.1, 1, words="share of the lightest plausible weight under which a weight is impossible"
+    )
     """The share of the least plausible weight below which a weight cannot be recorded."""
 
 

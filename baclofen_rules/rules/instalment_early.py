@@ -21,7 +21,9 @@ from baclofen_rules.words import count_days
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    acknowledge_up_to_days: Decimal = number("days", 0, 14)
+    acknowledge_up_to_days: Decimal = number(
+        "days", 0, 14, words="most days before its day for an acknowledgement; earlier is an override"
+    )
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -17,7 +17,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    halvable_mg: tuple[Decimal, ...] = numbers("mg", 1, 100)
+    halvable_mg: tuple[Decimal, ...] = numbers("mg", 1, 100, words="strengths whose tablets may be halved")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -19,10 +19,12 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    from_years: Decimal = number("years", 40, 100)
-    slow_rise_mg_per_day: Decimal | None = number("mg/day", 1, 100, none=True)
+    from_years: Decimal = number("years", 40, 100, words="age from which it is asked")
+    slow_rise_mg_per_day: Decimal | None = number(
+        "mg/day", 1, 100, none=True, words="rise of the daily dose up to which a step is slow"
+    )
     """Half of the usual step; none where tablets do not give it."""
-    slow_interval_days: Decimal = number("days", 1, 90)
+    slow_interval_days: Decimal = number("days", 1, 90, words="days at each level from which a rise is slow")
     """Twice the usual interval."""
 
 

@@ -20,8 +20,8 @@ PREGNANCY_FACT = "patient.pregnant"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    severity_otherwise: Severity = severity()
-    severity_continuing: Severity = severity()
+    severity_otherwise: Severity = severity(words="how severe at a start or after a pause")
+    severity_continuing: Severity = severity(words="how severe for who goes on")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -22,7 +22,7 @@ WRITTEN_FACT = "prescription.written_on"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    valid_months: Decimal = number("months", 1, 24)
+    valid_months: Decimal = number("months", 1, 24, words="months for which an order is valid")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

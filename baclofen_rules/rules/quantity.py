@@ -20,8 +20,8 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    tolerance: Decimal = number("fraction", 0, 0.5)
-    override_from: Decimal = number("times", 1, 10)
+    tolerance: Decimal = number("fraction", 0, 0.5, words="part by which a quantity may differ from the directions")
+    override_from: Decimal = number("times", 1, 10, words="times too many tablets, from which it is an override")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

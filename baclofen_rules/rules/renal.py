@@ -42,16 +42,16 @@ DIALYSIS_FACT = "patient.dialysis"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    failure_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
-    severe_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
-    moderate_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
-    low_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
+    failure_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120, words="kidney failure, below this eGFR")
+    severe_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120, words="severely reduced kidneys, below this eGFR")
+    moderate_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120, words="moderately reduced kidneys, below this eGFR")
+    low_dose_mg_per_day: Decimal = number("mg/day", 1, 100, words="daily dose that counts as low")
     """The most that failing or severely impaired kidneys are thought to bear."""
-    high_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
+    high_dose_mg_per_day: Decimal = number("mg/day", 1, 100, words="daily dose that counts as high")
     """From here encephalopathy was seen more often."""
-    older_from_years: Decimal = number("years", 40, 100)
+    older_from_years: Decimal = number("years", 40, 100, words="age from which a new start on dialysis is graver")
     """From here no dose is begun or raised with impaired kidneys without a pharmacist."""
-    oldest_egfr_days: Decimal = number("days", 1, 3650)
+    oldest_egfr_days: Decimal = number("days", 1, 3650, words="days after which an eGFR is too old")
     """The days for which an eGFR is taken for the present one."""
 
 

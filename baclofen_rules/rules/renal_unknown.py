@@ -20,7 +20,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    from_years: Decimal = number("years", 40, 100)
+    from_years: Decimal = number("years", 40, 100, words="age from which unknown kidneys are asked for")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -18,7 +18,7 @@ from baclofen_rules.words import format_doses
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_mg: Decimal = number("mg", 5, 200)
+    max_mg: Decimal = number("mg", 5, 200, words="largest single dose")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

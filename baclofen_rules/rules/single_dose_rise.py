@@ -22,7 +22,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    factor: Decimal = number("times", 1, 10)
+    factor: Decimal = number("times", 1, 10, words="times the largest single dose before from which it is asked")
 
 
 class DoseChange(NamedTuple):

@@ -18,7 +18,7 @@ from baclofen_rules.words import join_words
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    strengths_mg: tuple[Decimal, ...] = numbers("mg", 1, 100)
+    strengths_mg: tuple[Decimal, ...] = numbers("mg", 1, 100, words="strengths that are dispensed")
     severity: Severity = severity()
 
 

@@ -17,7 +17,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    min_kg: Bands[Decimal] = by_age("kg", 1, 100)
+    min_kg: Bands[Decimal] = by_age("kg", 1, 100, words="least weight for tablets")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -20,7 +20,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    min_days: Bands[Decimal] = by_age("days", 1, 120, none=False)
+    min_days: Bands[Decimal] = by_age("days", 1, 120, none=False, words="least days of a taper to nothing")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

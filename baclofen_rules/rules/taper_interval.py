@@ -18,7 +18,7 @@ from baclofen_rules.words import count_days
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    min_days: Decimal = number("days", 1, 60)
+    min_days: Decimal = number("days", 1, 60, words="least days between two steps down")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

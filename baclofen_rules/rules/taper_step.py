@@ -18,7 +18,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_fall_mg_per_day: Decimal = number("mg/day", 1, 100)
+    max_fall_mg_per_day: Decimal = number("mg/day", 1, 100, words="largest fall of the daily dose in one step")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -21,7 +21,12 @@ from baclofen_rules.words import format_doses
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    factor: Decimal = number("times", 2, 10)
+    factor: Decimal = number(
+        "times",
+        2,
+        10,
+        words="times the dose before, or the start limit, from which the decimal point has probably slipped",
+    )
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -18,7 +18,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    min_days: Bands[Decimal] = by_age("days", 1, 60, none=False)
+    min_days: Bands[Decimal] = by_age("days", 1, 60, none=False, words="least days between two steps up")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

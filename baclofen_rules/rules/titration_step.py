@@ -17,7 +17,7 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    max_rise_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 100)
+    max_rise_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 100, words="largest rise of the daily dose in one step")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

@@ -20,8 +20,8 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    smallest_oral_dose_mg: Decimal = number("mg", 0.001, 5)
-    intrathecal_max_mg_per_day: Decimal = number("mg/day", 0.01, 10)
+    smallest_oral_dose_mg: Decimal = number("mg", 0.001, 5, words="smallest dose that is taken by mouth")
+    intrathecal_max_mg_per_day: Decimal = number("mg/day", 0.01, 10, words="most mg a day into the spine")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

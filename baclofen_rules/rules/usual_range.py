@@ -18,9 +18,9 @@ from baclofen_rules.text import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    low_mg_per_day: Decimal = number("mg/day", 1, 200)
-    high_mg_per_day: Decimal = number("mg/day", 1, 200)
-    adult_from_years: Decimal = number("years", 0, 21)
+    low_mg_per_day: Decimal = number("mg/day", 1, 200, words="lowest usual daily dose")
+    high_mg_per_day: Decimal = number("mg/day", 1, 200, words="highest usual daily dose")
+    adult_from_years: Decimal = number("years", 0, 21, words="age from which somebody is an adult here")
 
 
 def check(t: Terms, limits: Limits) -> Answer:

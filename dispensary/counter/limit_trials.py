@@ -16,7 +16,7 @@ from dispensary import policies
 from dispensary.actions import limit_trials
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import ClosedPeriodForm
-from dispensary.counter.log_lines import place_title, rule_title
+from dispensary.counter.log_lines import limit_value, place_title, rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
@@ -42,7 +42,10 @@ class TrialForm(ClosedPeriodForm):
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
         super().__init__(*args, visit=visit, **kwargs)
         cast("forms.ChoiceField", self.fields["line"]).choices = [
-            (line.digest, f"{place_title(line.place)}{f', {line.ages}' if line.ages else ''}: {line.value} {line.unit}")
+            (
+                line.digest,
+                f"{place_title(line.place)}{f', {line.ages}' if line.ages else ''}: {limit_value(line.value, line.unit)}",
+            )
             for line in limit_trials.changeable_lines(visit.pharmacy, visit.today)
         ]
 

@@ -17,6 +17,7 @@ from dispensary.actions import limits as actions
 from dispensary.actions.settings_changes import find_waiting
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
+from dispensary.counter.log_lines import limit_value, place_title
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.settings import LABELS
 from dispensary.counter.signing import SignatureForm
@@ -50,7 +51,7 @@ def limits(request: HttpRequest, visit: Visit) -> HttpResponse:
     signed = actions.signed_lines(visit.pharmacy, visit.today)
     may_sign = policies.may_override(visit.by)
     form = LimitsForm(posted_data(request), initial={"review_on": visit.today + timedelta(days=365)})
-    form.fields["lines"].choices = [(line.digest, line.place) for line in lines]  # type: ignore[attr-defined]  # a choice field
+    form.fields["lines"].choices = [(line.digest, place_title(line.place)) for line in lines]  # type: ignore[attr-defined]  # a choice field
     errors: list[ErrorLine] = []
     signature = None
     if may_sign:
@@ -67,7 +68,10 @@ def limits(request: HttpRequest, visit: Visit) -> HttpResponse:
     context = {
         "waiting": find_waiting(visit.pharmacy),
         "labels": LABELS,
-        "rows": [(line, signed.get(line.digest)) for line in lines],
+        "rows": [
+            (place_title(line.place), limit_value(line.value, line.unit), line, signed.get(line.digest))
+            for line in lines
+        ],
         "open": sum(line.digest not in signed for line in lines),
         "form": form,
         "signature": signature,

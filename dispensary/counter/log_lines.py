@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from baclofen_rules.rulebook import limit_words
 from dispensary.audit import Event, Line, sentence
 from dispensary.counter.visit import Visit
+from dispensary.documents.words import NB
 from dispensary.models import Mitigation, Patient, SignatureMethod
 from dispensary.text import format_amounts, join_values
 
@@ -56,10 +59,29 @@ def rule_title(code: str) -> str:
 
 
 def place_title(place: str) -> str:
-    """Return the place of a number in a profile as words: `Daily maximum: grace`; `All rules: max mg per day` for a shared one."""
+    """Return what a number of a profile is: `Quantity: part by which a quantity may differ from the directions`."""
     section, _, name = place.removeprefix("rules.").rpartition(".")
     title = "All rules" if section == "terms" else rule_title(section)
-    return f"{title}: {name.replace('_', ' ')}"
+    return f"{title}: {limit_words(place) or name.replace('_', ' ')}"
+
+
+_UNITS = {
+    "mg/day": "mg a day",
+    "mg/kg/day": "mg/kg a day",
+    "doses/day": "doses a day",
+    "mL/min/1.73m2": "mL/min/1.73 m²",
+}
+
+
+def limit_value(value: str, unit: str) -> str:
+    """Return a number of a profile with its unit as words: `60 mg a day`, `34 %`, `Override`, `none`."""
+    if unit == "rules":
+        return ", ".join(rule_title(code) for code in value.split(", "))
+    if unit == "severity" or value == "none":
+        return value
+    if unit == "fraction":
+        return f"{Decimal(value) * 100:f}".rstrip("0").rstrip(".") + NB + "%" if Decimal(value) else f"0{NB}%"
+    return f"{value}{NB}{_UNITS.get(unit, unit)}"
 
 
 def reason_words(code: str | None) -> str:

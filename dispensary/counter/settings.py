@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
 from baclofen_rules import list_profiles
+from baclofen_rules.profiles.compare import Difference
 from dispensary import policies, reminders
 from dispensary.actions import channel_trials, people, settings_changes
 from dispensary.channels import Fault
@@ -22,6 +24,7 @@ from dispensary.clock import read_clock, refuse_skew
 from dispensary.conf import conf
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
+from dispensary.counter.log_lines import place_title
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
@@ -191,10 +194,18 @@ def open_pharmacy(request: HttpRequest) -> HttpResponse:
             return redirect("counter:people")
     except DispensaryError as error:
         errors, status = error_lines(error, {name: f"id_{name}" for name in form.fields}), error.status
-    context = {"form": form, "profiles": profile_differences(now.date()), "default_profile": conf().default_profile}
+    context = {"form": form, "profiles": profiles_in_words(now.date()), "default_profile": conf().default_profile}
     response = render_page(request, None, "open_pharmacy.html", context, errors=errors, status=status)
     patch_cache_control(response, no_store=True, private=True)
     return response
+
+
+def profiles_in_words(on: date) -> dict[str, list[tuple[str, Difference]]]:
+    """Return what each profile sets otherwise than the site's default, each number with what it is."""
+    return {
+        name: [(place_title(difference.place), difference) for difference in differences]
+        for name, differences in profile_differences(on).items()
+    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -209,7 +220,7 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
             waiting = settings_changes.change_settings(
                 pharmacy=visit.pharmacy,
                 changes=form.changes(),
-                version=int(version) if version.isdecimal() else 0,
+                version=int(version) if version.isdecimal() and len(version) < 10 else 0,
                 by=visit.by,
                 now=visit.now,
             )
@@ -229,7 +240,7 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
         "version": version or visit.pharmacy.version,
         "waiting": settings_changes.find_waiting(visit.pharmacy),
         "labels": LABELS,
-        "profiles": profile_differences(visit.today),
+        "profiles": profiles_in_words(visit.today),
         "default_profile": conf().default_profile,
         "trial": TrialForm(),
     }

@@ -18,6 +18,7 @@ from baclofen_rules.extensions import InvalidExtension
 from baclofen_rules.medicines import BACLOFEN, interaction_classes, own_medicine, words
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.rules import ceiling, interactions
+from baclofen_rules.shared_limits import SharedLimits
 
 RULES = all_rules()
 
@@ -42,6 +43,13 @@ def test_rules_that_switch_others_off_come_first_and_then_by_code() -> None:
     assert codes[:2] == ["route", "unit"]
     assert codes[2:] == sorted(codes[2:])
     assert set(interaction_classes()) < set(codes)
+
+
+def test_every_number_that_a_pharmacist_signs_says_what_it_is() -> None:
+    places = [f"terms.{made.name}" for made in fields(SharedLimits)]
+    places += [f"rules.{rule.code}.{made.name}" for rule in RULES for made in fields(rule.limits)]
+    assert [place for place in places if not rulebook_module.limit_words(place)] == []
+    assert rulebook_module.limit_words("rules.taper-step.of_yesterday") == ""
 
 
 def test_a_rule_says_which_medicines_it_serves() -> None:

@@ -78,7 +78,7 @@ def test_a_higher_limit_would_find_less_and_the_decision_is_named(desk: Client, 
     assert result["unavailable"] == 0
     trial = LimitTrial.objects.get()
     words = desk.get(reverse("counter:audit-trial", args=[trial.pk])).content.decode()
-    assert "All rules: max mg per day, from 12 years: 100 to 110 mg/day" in words
+    assert "All rules: daily maximum, from 12 years: 100 to 110 mg/day" in words
     assert f"Of {result['decisions']} decisions {result['different']} would differ, in 1 order." in words
     assert "Daily maximum (override)" in words
     assert reverse("counter:audit-entry", args=[result["cases"][0]["entry"]]) in words
@@ -87,12 +87,12 @@ def test_a_higher_limit_would_find_less_and_the_decision_is_named(desk: Client, 
 def test_numbers_are_named_in_words(desk: Client, shop: Pharmacy) -> None:
     address = reverse("counter:audit-trials")
     choices = [words for _, words in desk.get(address).context["form"].fields["line"].choices]
-    assert "All rules: planned taper days: 14 days" in choices
+    assert "All rules: days of a taper to nothing that is planned without a wish: 14\xa0days" in choices
     assert len(set(choices)) == len(choices)
     assert not [words for words in choices if "_" in words or words.startswith(("terms.", "rules."))]
     result_of(desk, shop, "110")
     page = desk.get(address).content.decode()
-    assert "All rules: max mg per day</a>, from 12 years" in page and "max_mg_per_day" not in page
+    assert "All rules: daily maximum</a>, from 12 years" in page and "max_mg_per_day" not in page
 
 
 def test_a_lower_limit_would_find_more(desk: Client, shop: Pharmacy) -> None:

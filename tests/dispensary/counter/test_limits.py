@@ -44,6 +44,17 @@ def sign(client: Client, digests: list[str], **typed: Any) -> Any:
     return client.post(PAGE, form | typed)
 
 
+def test_each_number_says_what_it_is_in_words(pharmacist: StaffMember) -> None:
+    page = signed_in(pharmacist).get(PAGE)
+    rows = {(title, line.ages): value for title, value, line, _ in page.context["rows"]}
+    assert rows["All rules: daily maximum", "from 12 years"] == "100\xa0mg a day"
+    assert rows["Early refill: part of the supply before that must be used", ""] == "75\xa0%"
+    assert rows["Quantity: part by which a quantity may differ from the directions", ""] == "0\xa0%"
+    assert rows["Alcohol: how severe", ""] == "override"
+    assert not [title for title, _ in rows if "_" in title]
+    assert "Daily maximum, Ceiling, Renal" in page.content.decode()
+
+
 def test_every_number_is_signed_and_a_changed_one_is_open_again(shop: Pharmacy, pharmacist: StaffMember) -> None:
     client, today = signed_in(pharmacist), shop.local_day(timezone.now())
     check = reverse("counter:check", args=[make.prescription(make.patient(shop)).pk])
