@@ -10,6 +10,7 @@ from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rules import all_rules
 from dispensary.models import DispenseStatus, Override, OverrideState
 from dispensary.rows import Rows
+from dispensary.statements import list_rows
 
 _REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
 """Codes of the rules for which an earlier answer counts: at a repeat, or where a rise asks several again in one."""
@@ -22,7 +23,7 @@ def answered_document(rows: Rows) -> list[dict[str, Any]]:
     answers = [
         answer
         for row in dispenses
-        for answer in row.overrides.all()
+        for answer in list_rows(row, "overrides")
         if answer.code in _REMEMBERED and answer.state == OverrideState.USED and rows.has_come(answer.signed_at)
     ]
     latest = {

@@ -28,7 +28,7 @@ from dispensary.models import (
     ReminderPlan,
     SecondSignature,
 )
-from dispensary.statements import build_rows, load_statements, remember_related, run
+from dispensary.statements import build_rows, list_rows, load_statements, remember_related, run
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -62,7 +62,7 @@ class Record:
     @property
     def orders(self) -> dict[UUID, Prescription]:
         """The orders by key."""
-        return {row.pk: row for row in self.patient.prescriptions.all()}
+        return {row.pk: row for row in list_rows(self.patient, "prescriptions")}
 
 
 def find_order(order_id: UUID, pharmacy_ids: Sequence[UUID]) -> Prescription | None:
@@ -117,8 +117,8 @@ def _join(patient: Patient, joined: Sequence[Patient], rows: Mapping[type[Model]
         for phase in phases[order.pk]:
             phase.prescription = order
         parts = {"phases": phases, "overrides": answers, "dispenses": handed_over, "preparations": bags}
-        for name, related in parts.items():
-            remember_related(order, name, related[order.pk])
+        for name, rows_of_orders in parts.items():
+            remember_related(order, name, rows_of_orders[order.pk])
     for answer in rows[Override]:
         answer.prescription, answer.dispense = orders[answer.prescription_id], dispenses.get(answer.dispense_id)
         answer._state.fields_cache["second"] = seconds.get(answer.pk)
@@ -149,12 +149,12 @@ def _group(rows: Iterable[Any], key: str) -> defaultdict[UUID, list[Any]]:
 def add_dispenses(dispenses: Sequence[Dispense]) -> None:
     """Add hand-overs that were written just now to a record that was read before."""
     for row in dispenses:
-        remember_related(row.prescription, "dispenses", [row, *row.prescription.dispenses.all()])
+        remember_related(row.prescription, "dispenses", [row, *list_rows(row.prescription, "dispenses")])
 
 
 def add_decisions(patient: Patient, decisions: Sequence[Decision]) -> None:
     """Add decisions that were written just now to a record that was read before."""
-    rows = sorted([*patient.decisions.all(), *decisions], key=lambda row: (row.on, row.decided_at, row.pk))
+    rows = sorted([*list_rows(patient, "decisions"), *decisions], key=lambda row: (row.on, row.decided_at, row.pk))
     remember_related(patient, "decisions", rows)
 
 
@@ -162,4 +162,4 @@ def add_answers(order: Prescription, answers: Sequence[Override]) -> None:
     """Add answers that were written just now to a record that was read before."""
     for answer in answers:
         answer._state.fields_cache["second"] = None
-    remember_related(order, "overrides", [*answers, *order.overrides.all()])
+    remember_related(order, "overrides", [*answers, *list_rows(order, "overrides")])

@@ -26,6 +26,7 @@ from dispensary.models import (
     Source,
 )
 from dispensary.rows import Rows, group_packs, order_id
+from dispensary.statements import list_rows
 
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
 """The medicine of an order that names none: it is taken in here as one of baclofen."""
@@ -131,7 +132,9 @@ def _status(products: Sequence[Prescription]) -> str:
 
 
 def _product_document(row: Prescription, strength: Decimal | None, is_asked: bool) -> dict[str, Any]:
-    phases = [] if is_asked and row.phases_from_directions else [phase_document(phase) for phase in row.phases.all()]
+    phases = (
+        [] if is_asked and row.phases_from_directions else [phase_document(phase) for phase in list_rows(row, "phases")]
+    )
     return {
         "strength_mg": None if strength is None else trim_zeros(strength),
         "brand": row.brand or None,
@@ -256,7 +259,8 @@ def _supplied(products: Sequence[Prescription], rows: Rows) -> list[list[Dispens
 def _mg_of_phases(products: Sequence[Prescription]) -> list[Decimal]:
     """Return mg a day of each phase of an order, all products together."""
     phases = (
-        [RulePhase(tuple(p.doses), p.days, Unit(p.unit)).mg_per_day for p in row.phases.all()] for row in products
+        [RulePhase(tuple(p.doses), p.days, Unit(p.unit)).mg_per_day for p in list_rows(row, "phases")]
+        for row in products
     )
     return [sum(amounts, Decimal(0)) for amounts in zip(*phases, strict=True)]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from dispensary.models import Decision, Dispense, Patient, Prescription, PriorSupply, Review, ReviewReason
+from dispensary.statements import is_read, list_rows
 
 
 class Rows(NamedTuple):
@@ -47,9 +48,11 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
     def has_come(moment: datetime) -> bool:
         return local_day(moment) <= on if until is None else moment <= until
 
-    prescriptions: Iterable[Prescription] = patient.prescriptions.all()
-    if "prescriptions" not in getattr(patient, "_prefetched_objects_cache", {}):
-        prescriptions = patient.prescriptions.select_related("prescriber").prefetch_related("phases", "dispenses")
+    prescriptions: Iterable[Prescription] = (
+        list_rows(patient, "prescriptions")
+        if is_read(patient, "prescriptions")
+        else patient.prescriptions.select_related("prescriber").prefetch_related("phases", "dispenses")
+    )
     dispenses = [row for row in supplies_of(patient, prescriptions) if has_come(row.handed_over_at)]
     supplied = {asked, *(row.prescription_id for row in dispenses)}
     groups = {row.group for row in prescriptions if row.group and row.pk in supplied}
@@ -74,7 +77,7 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
         ),
         dispenses=dispenses,
         prior_supplies=[
-            row for row in patient.prior_supplies.all() if row.dispensed_on <= on and has_come(row.recorded_at)
+            row for row in list_rows(patient, "prior_supplies") if row.dispensed_on <= on and has_come(row.recorded_at)
         ],
         decisions=decisions,
         has_come=has_come,
@@ -89,15 +92,20 @@ def supplies_of(patient: Patient, orders: Iterable[Prescription] | None = None) 
     `orders` are the patient's with their hand-overs, where the caller has read them.
     """
     if orders is None:
-        is_read = "prescriptions" in getattr(patient, "_prefetched_objects_cache", {})
-        orders = patient.prescriptions.all() if is_read else patient.prescriptions.prefetch_related("dispenses")
-    rows = [row for order in orders for row in order.dispenses.all()]
+        orders = (
+            list_rows(patient, "prescriptions")
+            if is_read(patient, "prescriptions")
+            else patient.prescriptions.prefetch_related("dispenses")
+        )
+    rows = [row for order in orders for row in list_rows(order, "dispenses")]
     return sorted(rows, key=lambda row: row.handed_over_at, reverse=True)
 
 
 def decisions_of(patient: Patient) -> list[Decision]:
     """Return the decisions about a person in their order: also those under a record that was joined to this one."""
-    rows = [row for record in (patient, *patient.joined_records.all()) for row in record.decisions.all()]
+    rows = [
+        row for record in (patient, *list_rows(patient, "joined_records")) for row in list_rows(record, "decisions")
+    ]
     return sorted(rows, key=lambda row: (row.decided_at, row.pk))
 
 
@@ -108,7 +116,7 @@ def group_orders(prescriptions: Iterable[Prescription]) -> list[tuple[Prescripti
     """
     orders: dict[object, list[Prescription]] = {}
     for row in sorted(prescriptions, key=lambda row: (row.received_at, row.pk)):
-        lengths = tuple(phase.days for phase in row.phases.all())
+        lengths = tuple(phase.days for phase in list_rows(row, "phases"))
         key: object = row.pk
         if row.group and lengths and row.strength_mg is not None:
             key = (row.group, row.prescriber_id, row.written_on, row.starts_on, row.as_needed, row.then_stop, lengths)

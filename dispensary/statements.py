@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.models import Model
+from django.db.models import AutoField, Model
+from django.db.models.base import ModelState
 from psycopg.pq import Format
 
 Row = TypeVar("Row", bound=Model)
@@ -39,26 +43,151 @@ def list_columns(statement: str) -> str:
 
 def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Send a statement, which stays prepared, and return its rows; values come in binary, each with its own type."""
-    with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
+    with bound_cursor() as cursor:
         cursor.cursor.format = Format.BINARY
         cursor.execute(list_columns(statement), values)
         return [] if cursor.description is None else cursor.fetchall()
 
 
+def bound_cursor(using: str = DEFAULT_DB_ALIAS) -> Any:
+    """Return a cursor whose values the server binds: it reads no long literals, and keeps statements prepared as OPTIONS say."""
+    connection = connections[using]
+    # As Django's `connection.cursor()` does, but for the cursor that binds values itself, which would be made for nothing.
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return connection._prepare_cursor(ServerBindingCursor(connection.connection))  # type: ignore[attr-defined, call-arg]  # neither is in the stubs
+
+
+def insert(rows: Sequence[Model]) -> None:
+    """Insert rows of several tables, in one statement that stays prepared; rows of one table stand together.
+
+    Their keys are the application's; one that the database counts is not read back. Raises as the database refuses.
+    """
+    tables: list[tuple[type[Model], list[Model]]] = [(model, list(group)) for model, group in groupby(rows, type)]
+    if tables:
+        run(
+            _insert_statement(*(model for model, _ in tables)),
+            {model._meta.db_table: as_json(group) for model, group in tables},
+        )
+    for row in rows:
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+@cache
+def _insert_statement(*models: type[Model]) -> str:
+    *others, last = (insertion(model, model._meta.db_table) for model in models)
+    parts = ", ".join(f"part_{number} AS ({statement})" for number, statement in enumerate(others))
+    return f"WITH {parts} {last}" if parts else last
+
+
+def insertion(model: type[Model], rows: str) -> str:
+    """Return the statement that inserts rows, a parameter of JSON as `as_json` makes it."""
+    columns, table = ", ".join(f'"{field.column}"' for field in stored_fields(model)), model._meta.db_table
+    return f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %({rows})s::json)"  # noqa: S608  (names of columns)
+
+
+def as_json(rows: Sequence[Model]) -> str:
+    """Return rows as JSON, by the names of their columns, for `json_populate_recordset`."""
+    documents = [{field.column: getattr(row, field.attname) for field in stored_fields(type(row))} for row in rows]
+    return _to_json(documents)
+
+
+_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+@cache
+def stored_fields(model: type[Model]) -> list[Any]:
+    """Return the columns of a model that the application gives: all but a key that the database counts."""
+    return [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+
+
+def update(row: Model, *names: str) -> None:
+    """Store some columns of a row, in one statement that stays prepared. Takes no lists and no JSON."""
+    run(_update_statement(type(row), names), {name: getattr(row, name) for name in ("pk", *names)})
+
+
+@cache
+def _update_statement(model: type[Model], names: Sequence[str]) -> str:
+    changes = ", ".join(f'"{name}" = %({name})s' for name in names)
+    return f"UPDATE {model._meta.db_table} SET {changes} WHERE id = %(pk)s"  # noqa: S608  (names of columns)
+
+
 def build_rows(model: type[Row], records: Iterable[Sequence[Any]]) -> list[Row]:
     """Return rows of a model from arrays of its columns, as `{app.Model alias}` lists them."""
     names = [field.attname for field in _fields(model._meta.label)]
-    return [model.from_db(DEFAULT_DB_ALIAS, names, record) for record in records]
+    # A site's own model of accounts may do more than take its columns.
+    build = _build_row if model._meta.app_label == "dispensary" else _build_foreign_row
+    return [build(model, names, record) for record in records]
 
 
-def remember_related(row: Model, name: str, related: Collection[Model]) -> None:
-    """Let a row answer `row.<name>.all()` with these rows, as a prefetch does."""
-    cache_of_row = row.__dict__.setdefault("_prefetched_objects_cache", {})
-    cache_of_row.pop(name, None)
-    rows = getattr(row, name).get_queryset()
-    rows._result_cache, rows._prefetch_done = list(related), True
-    cache_of_row[name] = rows
+def _build_foreign_row(model: type[Row], names: Collection[str], record: Sequence[Any]) -> Row:
+    return model.from_db(DEFAULT_DB_ALIAS, names, record)
+
+
+def _build_row(model: type[Row], names: Collection[str], record: Sequence[Any]) -> Row:
+    """Return what `model.from_db` returns, without the signals and descriptors that take most of its time."""
+    row = model.__new__(model)
+    row.__dict__.update(zip(names, record, strict=True))
+    row._state = ModelState()
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    return row
+
+
+def find_own(model: type[Row], key: UUID, pharmacy_ids: Collection[UUID]) -> Row | None:
+    """Return a row by its key where it is one of these pharmacies'."""
+    rows = run(_find_statement(model), {"key": key, "pharmacies": list(pharmacy_ids)})
+    return next(iter(build_rows(model, rows)), None)
+
+
+@cache
+def _find_statement(model: type[Model]) -> str:
+    return (
+        f"SELECT {{{model._meta.label} t}} FROM {model._meta.db_table} t "  # noqa: S608  (a model's table)
+        "WHERE t.id = %(key)s AND t.pharmacy_id = ANY(%(pharmacies)s::uuid[])"
+    )
+
+
+def remember_related(row: Model, name: str, rows: Collection[Model]) -> None:
+    """Let a row answer `row.<name>.all()` and `list_rows(row, name)` with these rows, as a prefetch does."""
+    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = _ReadRows(row, name, list(rows))
+
+
+def is_read(row: Model, name: str) -> bool:
+    """Say whether related rows were read with their row."""
+    return name in row.__dict__.get("_prefetched_objects_cache", {})
+
+
+def list_rows(row: Model, name: str) -> Collection[Any]:
+    """Return `row.<name>.all()`, without a manager and a queryset where the rows were read with their row."""
+    rows: Collection[Any] | None = row.__dict__.get("_prefetched_objects_cache", {}).get(name)
+    return list(getattr(row, name).all()) if rows is None else rows
+
+
+class _ReadRows:
+    """Related rows that were read with their row. Made into a queryset, which costs more than they do, where more is asked of them."""
+
+    __slots__ = ("name", "row", "rows")
+
+    def __init__(self, row: Model, name: str, rows: list[Model]) -> None:
+        self.row, self.name, self.rows = row, name, rows
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+    def __getattr__(self, name: str) -> Any:
+        remembered = self.row.__dict__["_prefetched_objects_cache"]
+        read_rows = remembered.pop(self.name)
+        queryset = getattr(self.row, self.name).get_queryset()
+        remembered[self.name] = read_rows
+        queryset._result_cache, queryset._prefetch_done = self.rows, True
+        return getattr(queryset, name)
 
 
 @cache

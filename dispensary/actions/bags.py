@@ -13,6 +13,7 @@ from dispensary.errors import Problem
 from dispensary.models import OPEN_STAGES, Dispense, Preparation, Prescription, Stage
 from dispensary.models.preparation import CHECKED_STAGES
 from dispensary.scanning import Pack
+from dispensary.statements import is_read, list_rows
 
 
 def pack_bag(items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -41,8 +42,8 @@ def find_open_bag(prescription: Prescription) -> Preparation | None:
 
     It keeps its steps where the pharmacy has put all into one step since.
     """
-    if "preparations" in getattr(prescription, "_prefetched_objects_cache", {}):  # of a record: the open ones
-        return next(iter(prescription.preparations.all()), None)
+    if is_read(prescription, "preparations"):  # of a record: the open ones
+        return next(iter(list_rows(prescription, "preparations")), None)
     return Preparation.objects.filter(prescription=prescription, stage__in=OPEN_STAGES).first()
 
 

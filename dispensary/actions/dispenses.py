@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
 from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation, Therapy
@@ -35,6 +36,7 @@ from dispensary.actions.owed_orders import follow_owed_order
 from dispensary.actions.papers import open_work_on_return
 from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.refusals import Refused, refuse
+from dispensary.actions.reviews import Frozen
 from dispensary.actions.second_signatures import second_problems
 from dispensary.actions.summaries import follow_record, follow_therapy
 from dispensary.actions.therapy import save_decisions
@@ -59,7 +61,7 @@ from dispensary.models import (
 from dispensary.models.reminders import Withdrawal
 from dispensary.rows import group_orders, order_id, supplies_of
 from dispensary.scanning import Pack
-from dispensary.statements import remember_related
+from dispensary.statements import insert, list_rows, remember_related
 from dispensary.text import clean_line
 
 ACKNOWLEDGED_CODES = {NOT_ASSESSED, *(rule.code for rule in all_rules())}
@@ -170,7 +172,7 @@ class _Handover:
         assessment = assess_items(self.items, products, self._today, decisions) if decisions else first_assessment
         unanswered = open_questions(self.prescription, assessment, answers=self._answers(assessment))
         frozen_reviews = [
-            reviews.store(
+            reviews.build_review(
                 subject=item.prescription, assessment=assessment, reason=ReviewReason.DISPENSE, by=self.by, now=self.now
             )
             for item in self.items
@@ -178,8 +180,8 @@ class _Handover:
         after = None if unanswered else assessment.after_hand_over()
         problems = [] if unanswered else self._problems_of(assessment, after)
         if after is None or unanswered or problems:
-            audit.record_all(entry for _, entry in frozen_reviews)
-            return self._refuse(frozen_reviews[0][0], problems=problems, unanswered=unanswered)
+            _store(frozen_reviews)
+            return self._refuse(frozen_reviews[0].review, problems=problems, unanswered=unanswered)
         return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions, after=after)
 
     def _problems_of(self, assessment: Assessment, after: Therapy | None) -> list[Problem]:
@@ -222,7 +224,7 @@ class _Handover:
     def _hand_over(
         self,
         products: Sequence[Product],
-        frozen_reviews: Sequence[tuple[Review, audit.Prepared]],
+        frozen_reviews: Sequence[Frozen],
         first_assessment: Assessment,
         assessment: Assessment,
         decisions: Sequence[Decision],
@@ -233,10 +235,11 @@ class _Handover:
         if relation is None:
             raise AssertionError("a supply without a relation is refused before")
         answers = self._answers(assessment)
-        entries = [entry for _, entry in frozen_reviews]
+        entries = [frozen.entry for frozen in frozen_reviews]
+        rows: list[Model] = [row for frozen in frozen_reviews for row in frozen.rows]
         if decisions or answers:  # these write their own, after those of the review
-            audit.record_all(entries)
-            entries = []
+            _store(frozen_reviews)
+            entries, rows = [], []
         save_decisions(
             decisions,
             patient=order.patient,
@@ -252,7 +255,9 @@ class _Handover:
         add_answers(order, signed)
         fingerprints = {question.fingerprint for question in assessment.questions()}
         used = [
-            row for row in order.overrides.all() if row.state == OverrideState.OPEN and row.fingerprint in fingerprints
+            row
+            for row in list_rows(order, "overrides")
+            if row.state == OverrideState.OPEN and row.fingerprint in fingerprints
         ]
         days = after.supply(HAND_OVER)
         starts_on = next((row.starts_on for row in decisions if row.order_id == order.pk and row.starts_on), None)
@@ -264,8 +269,8 @@ class _Handover:
                 relation=relation,
                 bag=self._bag,
                 at=self.now,
-                review=frozen_reviews[number][0],
-                number=len(item.prescription.dispenses.all()) + 1,
+                review=frozen_reviews[number].review,
+                number=len(list_rows(item.prescription, "dispenses")) + 1,
                 relation_starts_on=starts_on,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
@@ -278,7 +283,7 @@ class _Handover:
         for row, entry in zip(dispenses, audit.record_all(entries)[-len(dispenses) :], strict=True):
             row.audit_entry = entry
         try:
-            Dispense.objects.bulk_create(dispenses)
+            insert([*rows, *dispenses])
         except IntegrityError as error:  # another patient's: those of this one were read under the lock
             if "dispense_key_unique" not in str(error):
                 raise
@@ -322,10 +327,15 @@ class _Handover:
         )
 
 
+def _store(frozen_reviews: Sequence[Frozen]) -> None:
+    insert([row for frozen in frozen_reviews for row in frozen.rows])
+    audit.record_all(frozen.entry for frozen in frozen_reviews)
+
+
 def end_replaced(order: Prescription, courses: Sequence[str], therapy: Therapy, by: Actor, now: datetime) -> None:
     """End the orders whose dose a handed-over one takes the place of: of the same prescriber, or named by that order."""
     sources = {therapy.course(name).source for name in courses}
-    for products in group_orders(order.patient.prescriptions.all()):
+    for products in group_orders(list_rows(order.patient, "prescriptions")):
         is_replaced = order_id(products) in sources and order not in products
         is_named = order.replaces_id in {row.pk for row in products}
         for row in products:

@@ -13,6 +13,7 @@ from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, Product
 from dispensary.rows import group_orders
 from dispensary.scanning import Pack
+from dispensary.statements import list_rows
 from dispensary.text import clean_line
 
 BACLOFEN = "baclofen"
@@ -117,7 +118,7 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
         )
     if order.status == PrescriptionStatus.ACTIVE:
         return ()
-    completed = [row for row in order.dispenses.all() if row.status == DispenseStatus.COMPLETED]
+    completed = [row for row in list_rows(order, "dispenses") if row.status == DispenseStatus.COMPLETED]
     last = max(completed, key=lambda row: row.handed_over_at, default=None)
     if order.status == PrescriptionStatus.COMPLETED and last is not None:
         return (_all_handed_over_problem(last),)

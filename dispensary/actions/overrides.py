@@ -33,6 +33,7 @@ from dispensary.models import (
     SignatureMethod,
 )
 from dispensary.models.review import Reviewed
+from dispensary.statements import list_rows
 from dispensary.text import clean_line, clean_words
 
 EMERGENCY = "emergency-supply"
@@ -149,7 +150,7 @@ def open_questions(
     subject: Reviewed, assessment: Assessment, *, answers: Sequence[Answer] = ()
 ) -> tuple[Question, ...]:
     """Return the unanswered questions: all stops, and those above information without an open answer or one of `answers`."""
-    signed = {row.fingerprint for row in subject.overrides.all() if row.state == OverrideState.OPEN}
+    signed = {row.fingerprint for row in list_rows(subject, "overrides") if row.state == OverrideState.OPEN}
     asked = [question for question in assessment.questions() if question.severity != FindingSeverity.INFORMATION]
     answered = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
     return tuple(
@@ -166,7 +167,7 @@ def sign_answers(
     if not answers:
         return []
     asked: list[tuple[Question, Answer]] = []
-    answered = {row.fingerprint: row for row in subject.overrides.all() if row.state in UNUSED_STATES}
+    answered = {row.fingerprint: row for row in list_rows(subject, "overrides") if row.state in UNUSED_STATES}
     for answer in answers:
         question = find(assessment.questions(), answer.finding)
         if question.fingerprint in {other.fingerprint for other, _ in asked}:

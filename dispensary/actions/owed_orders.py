@@ -7,8 +7,14 @@ from datetime import datetime
 from dispensary.actors import Actor
 from dispensary.documents.words import short_day
 from dispensary.handover import order_number
-from dispensary.models import Dispense, DispenseStatus, Patient, Prescriber, Source, WorkKind, WorklistItem, WorkState
+from dispensary.models import Dispense, DispenseStatus, Patient, Prescriber, Source, WorkKind, WorkState
 from dispensary.reminders.work import close_patient_work, open_or_add
+from dispensary.statements import run
+
+_OWES = """
+    SELECT id FROM dispensary_worklistitem
+     WHERE patient_id = %(patient)s AND kind = %(kind)s AND state <> %(resolved)s LIMIT 1"""
+"""Named, because each order that comes in asks it."""
 
 
 def follow_owed_order(dispense: Dispense, by: Actor, now: datetime) -> None:
@@ -31,11 +37,7 @@ def follow_owed_order(dispense: Dispense, by: Actor, now: datetime) -> None:
 
 def find_owed(patient: Patient) -> Dispense | None:
     """Return the newest emergency supply of a patient whose order is still owed."""
-    if (
-        not WorklistItem.objects.filter(patient=patient, kind=WorkKind.ORDER_OWED)
-        .exclude(state=WorkState.RESOLVED)
-        .exists()
-    ):
+    if not run(_OWES, {"patient": patient.pk, "kind": WorkKind.ORDER_OWED, "resolved": WorkState.RESOLVED}):
         return None
     supplies = Dispense.objects.completed().filter(prescription__patient=patient, prescription__source=Source.EMERGENCY)
     return supplies.select_related("prescription__prescriber", "pharmacy").order_by("-handed_over_at").first()

@@ -37,6 +37,7 @@ from dispensary.models import (
 )
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.models.reminders import Withdrawal
+from dispensary.statements import insert, update
 from dispensary.text import clean_line
 
 
@@ -119,11 +120,12 @@ def receive(
     )
     phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
-    prescription.save(force_insert=True)
-    Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
-    PrescriptionIdentifier.objects.bulk_create(
+    named = [
         PrescriptionIdentifier(pharmacy=pharmacy, prescription=prescription, system=system, value=value)
         for system, value in identifiers
+    ]
+    insert(
+        [prescription, *(Phase(prescription=prescription, number=n, **row) for n, row in enumerate(phases, 1)), *named]
     )
     if replaces is not None:
         _replace(replaces, prescription, by, now)
@@ -149,13 +151,14 @@ def receive(
     record = lock_record(patient.pk, [prescription.pk])
     order_of_record = record.orders[prescription.pk]
     assessment = assess(order_of_record, on=pharmacy.local_day(now))
-    review, reviewed = reviews.store(
+    frozen = reviews.build_review(
         subject=prescription, assessment=assessment, reason=ReviewReason.RECEIVED, by=by, now=now
     )
-    audit.record_all([received, reviewed])
+    insert(frozen.rows)
+    audit.record_all([received, frozen.entry])
     reason = Withdrawal.PRESCRIPTION_REPLACED if replaces is not None else Withdrawal.FACTS_CHANGED
     follow_record(record=record, reason=reason, assessments={prescription.pk: assessment}, by=by, now=now)
-    return Received(prescription, review, order=order_of_record, assessment=assessment)
+    return Received(prescription, frozen.review, order=order_of_record, assessment=assessment)
 
 
 @transaction.atomic
@@ -207,7 +210,7 @@ def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now
     prescription.ended_at = now
     prescription.ended_reason = reason
     prescription.version += 1
-    prescription.save(update_fields=["status", "awaiting", "ended_at", "ended_reason", "version"])
+    update(prescription, "status", "awaiting", "ended_at", "ended_reason", "version")
 
 
 def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> None:

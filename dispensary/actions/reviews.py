@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -13,7 +15,7 @@ from dispensary.assessment import Assessment, assess
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
 from dispensary.models.review import Reviewed
-from dispensary.statements import remember_related
+from dispensary.statements import insert, remember_related
 
 
 @transaction.atomic
@@ -37,17 +39,26 @@ def record(
 
 def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime) -> Review:
     """Store an assessment, one row a finding, with its audit entry. Inside the caller's transaction."""
-    review, entry = store(subject=subject, assessment=assessment, reason=reason, by=by, now=now)
-    audit.record_all([entry])
-    return review
+    frozen = build_review(subject=subject, assessment=assessment, reason=reason, by=by, now=now)
+    insert(frozen.rows)
+    audit.record_all([frozen.entry])
+    return frozen.review
 
 
-def store(
+class Frozen(NamedTuple):
+    """A review that is not stored yet: the caller stores its rows, with others, and its entry in the same transaction."""
+
+    review: Review
+    rows: Sequence[Review | Finding]
+    entry: audit.Prepared
+
+
+def build_review(
     *, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime
-) -> tuple[Review, audit.Prepared]:
-    """Store case and answer, and return them with their audit entry, which the caller writes in the same transaction."""
+) -> Frozen:
+    """Return case and answer as rows, with their audit entry."""
     pharmacy = subject.patient.pharmacy
-    review = Review.objects.create(
+    review = Review(
         pharmacy=pharmacy,
         **name_subject(subject),
         reason=reason,
@@ -75,7 +86,6 @@ def store(
         )
         for number, (question, finding) in enumerate(findings, start=1)
     ]
-    Finding.objects.bulk_create(rows)
     remember_related(review, "findings", rows)
     entry = audit.prepare(
         Event.REVIEW_RECORDED,
@@ -96,7 +106,7 @@ def store(
             "review": assessment.result_text,
         },
     )
-    return review, entry
+    return Frozen(review, [review, *rows], entry)
 
 
 def name_subject(subject: Reviewed) -> dict[str, Reviewed]:

@@ -30,6 +30,7 @@ from dispensary.models import (
     SecondSignature,
     SignatureMethod,
 )
+from dispensary.statements import list_rows
 from dispensary.text import clean_line
 
 MOST_DAYS_ALONE = 3
@@ -140,7 +141,7 @@ def second_problems(
     fingerprints = [question.fingerprint for question in questions]
     seconds = [
         getattr(answer, "second", None)
-        for answer in prescription.overrides.all()
+        for answer in list_rows(prescription, "overrides")
         if answer.state == OverrideState.OPEN and answer.fingerprint in fingerprints
     ]
     if days > MOST_DAYS_ALONE and any(second is not None and second.is_alone for second in seconds):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
-from django.db.models import AutoField, Model, QuerySet
+from django.db.models import Model, QuerySet
 
 from baclofen_rules.therapy import Due, QueueState, RiskLevel, Therapy, risks, watches
 from dispensary import reminders
@@ -46,7 +45,7 @@ from dispensary.reminders.queue import count
 from dispensary.reminders.schedule import Standing
 from dispensary.reminders.work import close_patient_work
 from dispensary.rows import group_orders, order_id, supplies_of
-from dispensary.statements import run
+from dispensary.statements import as_json, insertion, list_rows, run, stored_fields
 
 log = logging.getLogger(__name__)
 
@@ -113,14 +112,14 @@ def _standing(record: Record, therapy: Therapy) -> Iterator[Standing]:
     """Yield what the patient is told of while it lasts: bags on the shelf, orders that wait, papers that are wrong."""
     patient = record.patient
     shelved = [bag for bag in record.bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
-    orders = group_orders(patient.prescriptions.all()) if shelved else []
+    orders = group_orders(list_rows(patient, "prescriptions")) if shelved else []
     owing = {order.id for order in therapy.facts.orders if shelved and therapy.owed(order.id) is not None}
     rests = {row.pk for order in orders if order_id(order) in owing for row in order}
     for bag in shelved:
         assert bag.shelved_at is not None
         kind = ReminderKind.OWING_READY if bag.prescription_id in rests else ReminderKind.READY
         yield Standing(bag.shelved_at, kind)
-    for order in patient.prescriptions.all():
+    for order in list_rows(patient, "prescriptions"):
         if order.awaiting in _WAITS and order.awaiting_since is not None:
             yield Standing(order.awaiting_since, _WAITS[Awaited(order.awaiting)])
     if WorkKind.PAPERS_OUTDATED not in record.work:
@@ -147,10 +146,10 @@ def refresh_summary(
         "patient": patient.pk,
         "courses": [row.course for row in threads],
         "prescriptions": [row.prescription_id for row in orders],
-        "threads": _to_json(threads),
-        "orders": _to_json(orders),
+        "threads": as_json(threads),
+        "orders": as_json(orders),
         # Where nothing is left, nothing could change with a new day or new settings.
-        "counted": _to_json([counted] if threads or orders else []),
+        "counted": as_json([counted] if threads or orders else []),
     }
     run(_store_statement(), names)
 
@@ -176,20 +175,9 @@ def _store_statement() -> str:
 
 def _upsert(model: type[Model], rows: str, *keys: str) -> str:
     """Return the statement that inserts rows, a parameter of JSON, or updates those of equal keys."""
-    fields = [str(field.column) for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
-    columns = ", ".join(fields)
-    changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in fields if column not in keys)
-    table = model._meta.db_table
-    return (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %({rows})s::json) "  # noqa: S608  (likewise)
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
-    )
-
-
-def _to_json(rows: Sequence[Model]) -> str:
-    """Return rows as JSON, by the names of their columns."""
-    documents = [{field.column: getattr(row, field.attname) for field in row._meta.concrete_fields} for row in rows]
-    return json.dumps(documents, default=str)
+    columns = (field.column for field in stored_fields(model))
+    changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column not in keys)
+    return f"{insertion(model, rows)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
 
 
 def _threads(patient: Patient, therapy: Therapy) -> Iterator[TherapySummary]:
@@ -233,12 +221,12 @@ def _orders(
     patient: Patient, therapy: Therapy, assessments: Mapping[UUID, Assessment] = MappingProxyType({})
 ) -> Iterator[OrderSummary]:
     """Return a row for each order that has not ended."""
-    names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
-    still_open = [row for row in patient.prescriptions.all() if row.status in OPEN_STATUSES]
+    names = {row.pk: order_id(order) for order in group_orders(list_rows(patient, "prescriptions")) for row in order}
+    still_open = [row for row in list_rows(patient, "prescriptions") if row.status in OPEN_STATUSES]
     answered = {
         (row.pk, answer.fingerprint)
         for row in still_open
-        for answer in row.overrides.all()
+        for answer in list_rows(row, "overrides")
         if answer.state == OverrideState.OPEN
     }
     for prescription in still_open:

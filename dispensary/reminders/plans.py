@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
-from django.db.backends.postgresql.base import ServerBindingCursor
 
 from dispensary.models import Pharmacy, Reminder, ReminderPlan
 from dispensary.reminders.quiet_hours import manners
@@ -88,7 +87,5 @@ def write(plan: ReminderPlan, reminders: Sequence[Reminder], zone: str, tzdb: st
         "due": [row.due_at for row in reminders], "until": [row.useful_until for row in reminders],
         "params": [json.dumps(row.params) for row in reminders],
     }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor; it keeps the statement prepared
-        cursor.execute(SQL["write_plan"], names)
+    run(SQL["write_plan"], names)
     plan._state.adding = False

@@ -17,7 +17,6 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections, transaction
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
 
 from dispensary import signals
@@ -27,6 +26,7 @@ from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.signed import signed_row
 from dispensary.conf import conf
 from dispensary.outages import count_commit, is_transient
+from dispensary.statements import bound_cursor
 
 SITE = UUID(int=0)
 """Stands for the pharmacy of what belongs to none: a refused sign-in of somebody unknown, a key, the posture."""
@@ -117,16 +117,12 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
     Raises AuditMisuse outside of a transaction, without an actor, on a time without zone; NotCanonical on a value that has
     no single spelling; Django's database errors when the database refuses.
     """
-    connection = connections[using]
-    if not connection.in_atomic_block:
+    if not connections[using].in_atomic_block:
         raise AuditMisuse(
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
     entry = prepare(event, **fields)
-    with connection.cursor() as cursor:
-        # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
-        # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
-        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
+    with bound_cursor(using) as cursor:
         cursor.execute(_APPEND, entry.values)
         entry_id: UUID = cursor.fetchone()[0]
     count_commit(using)
@@ -146,15 +142,13 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
 
     Raises as `record` does.
     """
-    connection = connections[using]
     written = list(entries)
     rows = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in written]
-    if not connection.in_atomic_block:
+    if not connections[using].in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
         return []
-    with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
+    with bound_cursor(using) as cursor:
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
         entry_ids: list[UUID] = cursor.fetchone()[0]
     count_commit(using)
