@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ _CLAIM = """
     INSERT INTO dispensary_idempotentrequest (pharmacy_id, actor, key, request_digest, status, created_at)
     VALUES (%(pharmacy)s, %(actor)s, %(key)s, %(digest)s, %(status)s, %(now)s)
     ON CONFLICT (pharmacy_id, actor, key) DO NOTHING RETURNING id"""
+_ANSWER = "UPDATE dispensary_idempotentrequest SET status = %(status)s, body = %(body)s::jsonb WHERE id = %(id)s"
 
 
 class KeyReused(InvalidInput):
@@ -55,7 +57,8 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
     free again. Raises `KeyReused` when the key came with another request.
     """
     name = clean_line(key, "Idempotency-Key", longest=64)
-    if not _claim(pharmacy_id, by, name, digest=digest, status=None, now=now):
+    claimed = _claim(pharmacy_id, by, name, digest=digest, status=None, now=now)
+    if claimed is None:
         row = IdempotentRequest.objects.get(pharmacy_id=pharmacy_id, actor=by.name, key=name)
         if row.request_digest != digest:
             raise KeyReused(
@@ -64,19 +67,19 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
             )
         return Reply(int(row.status or 500), row.body)
     reply = do()
-    rows = IdempotentRequest.objects.filter(pharmacy_id=pharmacy_id, actor=by.name, key=name)
-    rows.update(status=reply.status, body=reply.body)
+    run(_ANSWER, {"id": claimed, "status": reply.status, "body": json.dumps(reply.body, ensure_ascii=False)})
     return reply
 
 
 def use_once(*, pharmacy_id: UUID, by: Actor, key: str, now: datetime) -> bool:
     """Use up a key of this actor; return False where it was used before. It is remembered as long as answers are."""
-    return _claim(pharmacy_id, by, key, digest=key, status=200, now=now)
+    return _claim(pharmacy_id, by, key, digest=key, status=200, now=now) is not None
 
 
-def _claim(pharmacy_id: UUID, by: Actor, key: str, **columns: Any) -> bool:
-    """Store a key; return False where it is stored already. Waits for another request that is storing it."""
-    return bool(run(_CLAIM, {"pharmacy": pharmacy_id, "actor": by.name, "key": key, **columns}))
+def _claim(pharmacy_id: UUID, by: Actor, key: str, **columns: Any) -> int | None:
+    """Store a key; return the id of its row, None where it is stored already. Waits for another request that is storing it."""
+    rows = run(_CLAIM, {"pharmacy": pharmacy_id, "actor": by.name, "key": key, **columns})
+    return rows[0][0] if rows else None
 
 
 def is_answered(*, by: Actor, key: str) -> bool:
