@@ -178,7 +178,7 @@ class EmergencyView(BaseView):
 def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:
     """Return the patient whom an id names, else the identity as the action takes it."""
     if "id" in identity:
-        patient = view.get_own(Patient.objects.filter(pharmacy=view.pharmacy), identity["id"])
+        patient = view.find_own(Patient, identity["id"])
         patient.pharmacy = view.pharmacy
         return patient
     birth_date = identity.get("birth_date")
@@ -187,11 +187,7 @@ def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:
 
 def find_prescriber(view: BaseView, identity: dict[str, Any]) -> Any:
     """Return the prescriber whom an id names, else the identity as the action takes it."""
-    return (
-        view.get_own(Prescriber.objects.filter(pharmacy=view.pharmacy), identity["id"])
-        if "id" in identity
-        else dict(identity)
-    )
+    return view.find_own(Prescriber, identity["id"]) if "id" in identity else dict(identity)
 
 
 class PrescriptionView(BaseView):
