@@ -19,6 +19,7 @@ LATEST: Final = date(2199, 12, 31)
 MOST_DIGITS: Final = 12
 MOST_PLACES: Final = 6
 MOST_TEXT: Final = 2_000_000
+_HALF_SIGN = re.compile("[\ud800-\udfff]")
 _AMOUNT = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -119,7 +120,7 @@ class Place(NamedTuple):
         if not isinstance(self.value, str):
             self.refuse("text")
         text = self.value.strip()
-        if not least <= len(text) <= most or "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        if not least <= len(text) <= most or "\x00" in text or _HALF_SIGN.search(text):
             self.refuse(f"text of {least} to {most} characters")
         return text
 
