@@ -8,10 +8,10 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
 <<<<<<< HEAD
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 =======
-.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-cds golden audit lock styles browser wheel clean distclean install-run install-test install-bench
->>>>>>> 34363061 (Add a site on several machines and its failover matrix)
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+>>>>>>> f862a697 (Measure 8 counters in an open load, and the greatest rate)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,6 +69,9 @@ bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA t
 
 bench-dispense: install-bench ## receive, look and dispense beside a bare view and beside django-simple-history, in one run
 	@$(BIN)/python -m tests.benchmarks.dispense_compare
+
+bench-load: install-bench ## whole dispenses of 8 counters in an open load, and the greatest rate, beside django-simple-history
+	@$(BIN)/python -m tests.benchmarks.dispense_load
 
 bench-cds: install-bench ## a call of CDS Hooks beside a bare view, and 16 clients of one call a second
 	@$(BIN)/python -m tests.benchmarks.cds_calls

@@ -78,12 +78,14 @@ def measure_ratios(caller: Caller, rounds: int, count: int) -> tuple[list[float]
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[str]:
+def serving(database: Database, **settings: str) -> Iterator[str]:
     """Serve the site by two worker processes; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = Site(database, "redis://127.0.0.1:1").environment(HTTPS="no", DISPENSARY_RUN_DIR="/nonexistent")
+    environment = Site(database, "redis://127.0.0.1:1").environment(
+        HTTPS="no", DISPENSARY_RUN_DIR="/nonexistent", **settings
+    )
     workers = ["--workers", "2", "--threads", "8", "--worker-class", "gthread", "--log-level", "warning"]
     command = [sys.executable, "-m", "gunicorn", "deploy.wsgi", "--bind", f"127.0.0.1:{port}", *workers]
     process = subprocess.Popen(command, env=environment)
