@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -63,8 +64,9 @@ class Snapshot(NamedTuple):
     """Those that matter from then on."""
 
     def moved_to(self, day: int) -> Snapshot:
-        """Return what was left of a course that had not begun, to be begun on another day."""
-        return self._replace(day=day, segments=[(s, (stock, day, moved)) for s, (stock, _, moved) in self.segments])
+        """Return what was left of a course that had not begun, to be begun on another day, where its segments stand now."""
+        segments = [(segment, (stock, segment.first_taken, moved)) for segment, (stock, _, moved) in self.segments]
+        return self._replace(day=day, segments=segments)
 
     def cover_end(self, first: int | None = None) -> CoverEnd:
         """Return where the tablets end: the present hole, or the first to come.
@@ -116,6 +118,8 @@ class Course:
     """Names of the courses of which nobody knows how they stand to this one."""
     decided_beside: set[str] = field(default_factory=set)
     """Names of the courses of which a person said that they run beside this one."""
+    start_named: date | None = None
+    """The first day that the answer to its first hand-overs named."""
 
     @property
     def last_segment(self) -> Segment:
@@ -166,6 +170,7 @@ class Course:
             self.reported,
             self.unknown,
             self.decided_beside,
+            self.start_named,
         )
 
     def snapshot(self) -> Snapshot:

@@ -191,21 +191,22 @@ class Courses:
 
     def decide(self, decision: Decision) -> None:
         """Apply a decision about courses that are open."""
-        if self._targets(decision.object):
+        courses = self._targets(decision.object)
+        if courses:
             self.applied.append(decision)
         if decision.kind is DecisionKind.STOPPED:
             self.stop(decision)
         elif decision.kind is DecisionKind.COUNTED:
-            self._count(decision)
+            self._count(decision, courses)
         elif decision.kind is DecisionKind.MOVED:
-            for course in self._targets(decision.object)[-1:]:
+            for course in courses:
                 self._move(course, decision.days or 0)
         elif decision.mg is not None:
-            for course in self._targets(decision.object)[-1:]:
-                course.reported.append((self.day, decision.mg))
+            for course in courses:  # the amount is of all courses of an order
+                course.reported.append((self.day, decision.mg if course is courses[-1] else ZERO))
 
-    def _count(self, decision: Decision) -> None:
-        """Put what was counted at home in the place of the stock; a counted order that was never taken begins."""
+    def _count(self, decision: Decision, courses: Sequence[Course]) -> None:
+        """Put what was counted in the place of the stock: of several courses of an order the latest has it. One never taken begins."""
         tablets = decision.tablets or ()
         order = self.orders.get(decision.object)
         if order is not None and self.fed_by(order.id) is None:
@@ -213,9 +214,11 @@ class Courses:
                 supply = Supply(f"{order.id} counted {decision.on}", decision.on, order.id, tablets)
                 self.hand_over(supply)
             return
-        for course in self._targets(decision.object)[-1:]:
+        for course in courses:
             for segment in course.segments:
-                segment.empty()
+                if course is courses[-1] or segment.source == decision.object:
+                    segment.empty()
+        for course in courses[-1:]:
             fed = [segment for segment in course.segments if segment.source == decision.object]
             segment = fed[-1] if fed else course.last_segment
             products = len(segment.stock)
@@ -235,7 +238,8 @@ class Courses:
         ]
         course.first_on = course.cursor = first_on
         for segment in course.segments:
-            segment.not_before = segment.first_taken = first_on
+            is_first = segment.first_taken is None or segment.first_taken > self.day  # else its order was taken before
+            segment.not_before, segment.first_taken = first_on, first_on if is_first else segment.first_taken
         for supply in course.supplies:
             self.feedings[supply.id].move(first_on)
 
@@ -282,13 +286,14 @@ class Courses:
         if own is not None and own.last_segment.source == asked.id and (own.is_open or own.was_over_on(self.day)):
             relation, course, before = None, own, own.snapshot()
             if self.decisions and own.is_open:
-                self._keep_decided(course, decided_by_own(self, own, asked, supply))
+                self._keep_decided(course, decided_by_own(self, own, asked, supply), course is own)
         else:
             relation = relation_to_courses(self, asked, supply)
             if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
                 course = relation.to[0]
                 before = course.snapshot()
-                self._keep_decided(course, DecidedByOwn(relation.ends, relation.decided_beside, relation.starts_on))
+                decided = DecidedByOwn(relation.ends, relation.decided_beside, relation.starts_on)
+                self._keep_decided(course, decided, course is own)
                 if course.last_segment.source != asked.id:
                     self._go_on_with(course, asked)
             else:
@@ -307,26 +312,35 @@ class Courses:
             asked = self.asked[supply.order] = Asked.of_order(self.orders[supply.order])
         return asked
 
-    def _keep_decided(self, course: Course, decided: DecidedByOwn) -> None:
+    def _keep_decided(self, course: Course, decided: DecidedByOwn, is_own: bool) -> None:
         """Keep what a person said of an open course when more of it is handed over.
 
-        It takes the place of some courses; those beside it no longer take its place.
+        It takes the place of some courses on the day that was named last, on which it begins itself where it is `is_own`, of the
+        order in question, and has not begun; those beside it no longer take its place.
         """
         if decided.ends:
             starts_on = 0 if decided.starts_on is None else decided.starts_on.toordinal()
+            if is_own and decided.starts_on not in (None, course.start_named) and course.first_on > self.day:
+                self._move(course, starts_on - course.first_on)
+                course.start_named = decided.starts_on
             first_on = max(self.day, course.first_on, starts_on)
-            course.replaces = [*course.replaces, *decided.ends]
+            self._keep_starts(course, decided.ends)
+            course.replaces = [*(other for other in course.replaces if other not in decided.ends), *decided.ends]
             self._start(course, first_on, decided.ends)
         for other in decided.beside:
             course.decided_beside.add(other.name)
             other.decided_beside.add(course.name)
             other.replaces = [replaced for replaced in other.replaces if replaced is not course]
-            self.starts = [
-                start._replace(replaced=[replaced for replaced in start.replaced if replaced is not course])
-                if start.course is other
-                else start
-                for start in self.starts
-            ]
+            self._keep_starts(other, [course])
+
+    def _keep_starts(self, course: Course, without: Sequence[Course]) -> None:
+        """Keep the planned starts of a course but for the place of some courses that it no longer takes then."""
+        self.starts = [
+            start._replace(replaced=[replaced for replaced in start.replaced if replaced not in without])
+            if start.course is course
+            else start
+            for start in self.starts
+        ]
 
     def _go_on_with(self, course: Course, asked: Asked) -> None:
         """Let a course go on with the tablets of another order, from today or its planned start."""
@@ -345,7 +359,7 @@ class Courses:
         segment = self._segment(asked, first_on)
         if segment.first_taken is None:
             segment.first_taken = first_on
-        course = Course(name, first_on, asked.as_needed, [segment], first_on)
+        course = Course(name, first_on, asked.as_needed, [segment], first_on, start_named=relation.starts_on)
         course.replaces = list(relation.to if relation.relation is Relation.CHANGES else relation.ends)
         for other, is_unknown in relation.beside.items():
             if is_unknown:

@@ -35,10 +35,10 @@ class Feeding:
         return self._days
 
     def move(self, first_on: int) -> None:
-        """Let the days that it is for begin on another day: its course had not begun."""
+        """Let the days that it is for begin on another day, where its course stands now: it had not begun."""
         self.before = None if self.before is None else self.before.moved_to(first_on)
         stock, _, moved = self.left
-        self.left = stock, first_on, moved
+        self.left = stock, self.segment.first_taken, moved
         self._days = None
 
     def _count_days(self) -> tuple[int, int]:

@@ -246,7 +246,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     takeovers = {course: row for course, row in rows.items() if row.relation in _TAKEOVERS}
     ends: tuple[Course, ...] = ()
     if takeovers:
-        first = min(takeovers.values(), key=lambda row: (row.number, row.relation is Relation.CHANGES))
+        first = _first_of(takeovers)
         to = [c for c, row in takeovers.items() if row.number == first.number and row.relation is first.relation]
         if first.relation is Relation.CHANGES:
             # What takes the place of a course that is only planned also replaces what that was to replace.
@@ -257,6 +257,11 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
         if first.relation is not Relation.CHANGES or not asked:
+            if (
+                first.relation is Relation.CHANGES
+            ):  # also of what the table has it replace, where a person named another
+                to += [c for c in others if c in takeovers]
+                others = {course: row for course, row in others.items() if course not in to}
             unknown = {name for course in to for name in course.unknown}
             beside = {course: course.name in unknown and course not in decided_beside for course in others}
             if unknown:
@@ -281,6 +286,24 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     first = min(rows.values(), key=lambda row: row.number)
     to = [course for course, row in rows.items() if row.number == first.number]
     return RelationToCourses(first.relation, first.how, tuple(to), dict.fromkeys(rows, False), decided_beside)
+
+
+def _first_of(takeovers: Mapping[Course, _Row]) -> _Row:
+    """Return the first row of the courses that are continued or replaced.
+
+    What the table has go on goes on also where a person said of another that it is replaced, unless one is planned in the other's place.
+    """
+    first = min(takeovers.values(), key=lambda row: (row.number, row.relation is Relation.CHANGES))
+    if first.number != 3 or first.relation is not Relation.CHANGES:
+        return first
+    replaced = [c for c, row in takeovers.items() if row == first]
+    going_on = [
+        row
+        for course, row in takeovers.items()
+        if row.relation is not Relation.CHANGES
+        and not any(c in course.replaces or course in c.replaces for c in replaced)
+    ]
+    return min(going_on, key=lambda row: row.number, default=first)
 
 
 def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None) -> RelationToCourses:

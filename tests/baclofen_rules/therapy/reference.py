@@ -81,6 +81,8 @@ class Course:
     """Names of the courses whose place this one takes on its first day."""
     unknown: set[str] = field(default_factory=set)
     is_begun: bool = False
+    start_named: date | None = None
+    """The first day that an answer named."""
     ended_on: date | None = None
     ended_why: str | None = None
     ended_by: str | None = None
@@ -333,32 +335,42 @@ class Reference:
                 self.hand_over(Supply(f"{decision.object} counted", self.day, decision.object, decision.tablets))
             return
         courses = self.named_by(decision.object)
-        for course in courses if decision.kind is DecisionKind.STOPPED else courses[-1:]:
+        if decision.kind is DecisionKind.MOVED:
+            self.move(courses, decision.days or 0)
+        for course in courses:
+            is_latest = course is courses[-1]
             if decision.kind is DecisionKind.STOPPED:
                 self.end(course, "stopped")
             elif decision.kind is DecisionKind.TAKES:
-                course.takes = decision.mg
-            elif decision.kind is DecisionKind.MOVED:
-                self.move(course, decision.days or 0)
+                course.takes = decision.mg if is_latest else ZERO
             elif decision.kind is DecisionKind.COUNTED:
-                for segment in course.segments:
-                    segment.stock, segment.days = [ZERO for _ in segment.stock], 0
                 named = [segment for segment in course.segments if segment.source == decision.object]
+                for segment in course.segments if is_latest else named:
+                    segment.stock, segment.days = [ZERO for _ in segment.stock], 0
+                if not is_latest:
+                    continue
                 last = (named or course.segments)[-1]
                 last.stock = [] if last.plan is None else stock_of(last.plan, decision.tablets or ())
 
-    def move(self, course: Course, days: int) -> None:
-        if course.first_on <= self.day:
-            for source in {segment.source for segment in course.segments} & self.first_taken.keys():
-                self.moved[source] = self.moved.get(source, 0) + days
-            return
+    def move(self, courses: Sequence[Course], days: int) -> None:
+        """Move the dates of orders once, however many courses of them there are; a course that has not begun begins then."""
+        begun = [course for course in courses if course.first_on <= self.day]
+        for source in {segment.source for course in begun for segment in course.segments} & self.first_taken.keys():
+            self.moved[source] = self.moved.get(source, 0) + days
+        for course in courses:
+            if course not in begun:
+                self.move_start(course, days)
+
+    def move_start(self, course: Course, days: int) -> None:
         planned, course.first_on = course.first_on, max(self.day, course.first_on + timedelta(days))
         self.ends_later = [
             (course.first_on if own is course and day == planned else day, own, names)
             for day, own, names in self.ends_later
         ]
         for segment in course.segments:
-            segment.not_before = self.first_taken[segment.source] = course.first_on
+            segment.not_before = course.first_on
+            if self.first_taken.get(segment.source, planned) > self.day:  # else its order was taken before
+                self.first_taken[segment.source] = course.first_on
 
     def take_back(self, supply: Supply) -> None:
         course = next(c for c in self.courses if supply in c.supplies)
@@ -438,13 +450,14 @@ class Reference:
             first_on = max(before, self.day, segment.not_before)
             course.fill_days[supply.id] = max(0, (self.run_out(course, first_on) - first_on).days)
             return
-        first_on = max(self.day, self.decided_start(source, supply) or planned)
+        start_named = self.decided_start(source, supply)
+        first_on = max(self.day, start_named or planned)
         segment.not_before = first_on
         names = [c.name for c in self.courses]
         day_name = f"{source}@{first_on.isoformat()}"
         possible = [source, day_name, *(f"{day_name}#{number}" for number in range(2, len(names) + 2))]
         name = next(name for name in possible if name not in names)
-        course = Course(name, first_on, [segment], [supply], {supply.id: 0})
+        course = Course(name, first_on, [segment], [supply], {supply.id: 0}, start_named=start_named)
         is_taken_before = source in self.first_taken and self.first_taken[source] <= self.day
         if not is_taken_before:
             self.first_taken[source] = first_on
@@ -467,13 +480,23 @@ class Reference:
     def end_decided(self, own: Course, source: str, supply: Supply) -> None:
         """End the courses that what is handed over takes the place of by a decision, while it continues another.
 
-        What goes on beside it by a decision no longer takes its place.
+        What goes on beside it by a decision no longer takes its place. A dose that has not begun begins on the day that was told.
         """
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
-        for name, decision in self.decided(source, supply, is_late=is_unknown).items():
+        decided = self.decided(source, supply, is_late=is_unknown)
+        starts = [d.starts_on for d in decided.values() if d.kind is DecisionKind.REPLACES and d.starts_on is not None]
+        is_own = own.first_on > self.day and any(segment.source == source for segment in own.segments)
+        if starts and is_own and max(starts) != own.start_named:
+            self.move_start(own, (max(starts) - own.first_on).days)
+            own.start_named = max(starts)
+        for name, decision in decided.items():
             for other in [c for c in self.courses if c.name == name]:
                 if decision.kind is DecisionKind.REPLACES and other is not own:
-                    own.ends.append(other.name)
+                    self.ends_later = [
+                        (on, c, [name for name in names if c is not own or name != other.name])
+                        for on, c, names in self.ends_later
+                    ]
+                    own.ends = [*(name for name in own.ends if name != other.name), other.name]
                     first_on = max(self.day, own.first_on, decision.starts_on or self.day)
                     if first_on == self.day:
                         self.end(other, "replaced", own.name)
@@ -623,6 +646,12 @@ class Reference:
         takeovers = [row for row in rows if row[1] in (Relation.CONTINUES, Relation.CHANGES)]
         unknown = [row for row in rows if row[1] is Relation.UNKNOWN]
         first = min(takeovers or unknown or rows, key=lambda row: (row[0], row[1] is Relation.CHANGES))
+        if first[:2] == (3, Relation.CHANGES):
+            replaced = [row[3] for row in rows if row[:2] == first[:2]]
+            tied = {name for c in replaced for name in c.ends}
+            tied |= {row[3].name for row in takeovers if {c.name for c in replaced} & set(row[3].ends)}
+            going_on = [row for row in takeovers if row[1] is Relation.CONTINUES and row[3].name not in tied]
+            first = min(going_on, key=lambda row: row[0], default=first)
         named = [row[3] for row in rows if row[:3] == first[:3]]
         if takeovers and first[1] is Relation.CONTINUES:
             course = min(named, key=self.run_out)
@@ -634,7 +663,7 @@ class Reference:
             waiting = [row[3] for row in rows if row[0] != 3 and row[3] not in named]
             waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]
             if not waiting:
-                return first[1], first[2], named
+                return first[1], first[2], named + [row[3] for row in takeovers if row[3] not in named]
             self.replaced_by_decision = named if first[0] == 3 else []
             return Relation.UNKNOWN, How.UNKNOWN, waiting
         return first[1], first[2], [row[3] for row in unknown] or named
