@@ -96,8 +96,8 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    event_body = {"carer": str(carer.relation)} if carer else {"address": hint(clean), "address_digest": digest}
-    record_change(point, by, now, "added", {**event_body, "detail": detail_level.value})
+    event_body = {"carer": str(carer.relation)} if carer else {"address": hint(clean)}
+    record_change(point, by, now, "added", {**event_body, "address_digest": digest, "detail": detail_level.value})
     settle_owed(patient, by, now)
     return point
 

@@ -238,7 +238,10 @@ def add_product(
             by=by,
             now=now,
             subject=product,
-            body={"name": product.name, "strength_mg": product.strength_mg, "pack_size": product.pack_size},
+            body={
+                name: getattr(product, name)
+                for name in ("name", "brand", "ingredient", "form", "strength_mg", "pack_size")
+            },
         )
     return product
 

@@ -11,6 +11,7 @@ from dispensary.audit.log.events import Event
 from dispensary.audit.log.signed import COLUMNS, PATIENT_JSON
 from dispensary.models import (
     ConsentEvent,
+    ContactPoint,
     Decision,
     Dispense,
     DispenseStatus,
@@ -22,6 +23,7 @@ from dispensary.models import (
     Pharmacy,
     Phase,
     Prescription,
+    Product,
     Review,
     SecondSignature,
     StaffAlert,
@@ -157,6 +159,8 @@ COMPARED = (
         {"answered_by": "@actor", "answerer_name": "by", "words": "words", "answered_at": "@occurred_at"},
     ),
     Compared(Prescription, (Event.PRESCRIPTION_RECEIVED,), _in_row(Event.PRESCRIPTION_RECEIVED)),
+    Compared(ContactPoint, (Event.CONTACT_CHANGED,), _same("medium", "address_digest")),
+    Compared(Product, (Event.PRODUCT_CHANGED,), _same("name", "brand", "ingredient", "form", "strength_mg", "pack_size")),
     Compared(
         Patient,
         (Event.PATIENT_REGISTERED, Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED, Event.NAMESAKE_ANSWERED),

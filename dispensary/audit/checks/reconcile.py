@@ -57,10 +57,10 @@ class Orphan:
 
 # The entry about each row is read into the row's own types. Without a body (erased), or a value in an older entry, nothing is said.
 _CHANGED = """
-    SELECT t.id::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
+    SELECT t.{key}::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
     CROSS JOIN LATERAL (
         SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
-        WHERE {about} AND e.subject_id = t.id::text ORDER BY e.recorded_at {order} LIMIT 1) n
+        WHERE {about} AND e.subject_id = t.{key}::text ORDER BY e.recorded_at {order} LIMIT 1) n
     JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
     CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, jsonb_build_object({facts})) p
@@ -176,7 +176,9 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
         for name in sources
     )
     order = "DESC" if compared.is_master else "ASC"
-    question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, order=order)
+    question = _CHANGED.format(
+        table=meta.db_table, key=meta.pk.column, about=_ABOUT, facts=facts, pairs=pairs, order=order
+    )
     values = {"type": meta.model_name, "actions": [event.value for event in compared.events]}
     cursor.execute(question, values | {f"default_{name}": value for name, value in defaults.items()})
     for key, entry, name, now, logged in cursor.fetchall():

@@ -14,6 +14,7 @@ from django.db import transaction
 from psycopg import Connection
 
 from dispensary.actors import Actor
+from dispensary.audit.checks.addresses import compare_addresses
 from dispensary.audit.checks.catalogue import compare_catalogue, find_unreleased
 from dispensary.audit.checks.counts import compare_counts
 from dispensary.audit.checks.live import (
@@ -237,7 +238,7 @@ def compare_site(*, retention: Sequence[verify.Key] = (), keep_record: bool, now
     """
     connection = raw_connection(sealer_alias())
     ranges = list(read_retired(connection, all_logs(connection), retention or retention_keys()))
-    orphans = [*reconcile(retired=ranges), *compare_counts(now.date())]
+    orphans = [*reconcile(retired=ranges), *compare_addresses(), *compare_counts(now.date())]
     comparison = Comparison(
         tuple(orphan for orphan in orphans if orphan.kind is not Kind.RETIRED),
         tuple(compare_catalogue(connection)),

@@ -11,7 +11,8 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from dispensary.actions import corrections, dispenses, namesakes, patients, pharmacies, staff_alerts, tokens
+from dispensary.actions import consent, corrections, dispenses, namesakes, patients, pharmacies, staff_alerts, tokens
+from dispensary.audit.checks.addresses import compare_addresses
 from dispensary.audit.checks.reconcile import Kind, reconcile
 from dispensary.audit.log import signed
 from dispensary.audit.log.events import Event
@@ -21,6 +22,7 @@ from dispensary.models import (
     Answer,
     AnswerSource,
     Consent,
+    ContactPoint,
     Dispense,
     StaffAlert,
     StaffRole,
@@ -126,6 +128,61 @@ def test_an_entry_from_before_a_column_says_that_the_row_has_its_default(
         "opening_days is '12345', the log says '1234567'",
         "second_signer is 'true', the log says 'false'",
     ]
+
+
+def test_a_pack_is_not_changed_by_the_application_and_named_when_the_owner_changes_it(
+    shop: Shop, database: Database
+) -> None:
+    added = pharmacies.add_product(
+        gtin="05012345678306", name="Baclofen 10 mg tablets", brand="", strength_mg=Decimal(10), pack_size=84,
+        by=shop.by, now=make.NOW,
+    )  # fmt: skip
+    shop.rows["product"] = added.pk
+    statement = "UPDATE dispensary_product SET strength_mg = 25 WHERE gtin = %s"
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="and stays"):
+        app.execute(statement, [added.pk])
+    assert shop.changed() == []
+    with database.connect("owner") as owner:
+        owner.execute(statement, [added.pk])
+    assert shop.changed() == [("product", "strength_mg is '25.000', the log says '10.000'")]
+
+
+@pytest.fixture
+def phones(shop: Shop) -> list[ContactPoint]:
+    """The telephone numbers of two patients."""
+    return [
+        consent.add_contact(patient=patient, medium=Medium.SMS, address=number, by=shop.by, now=make.NOW)
+        for patient, number in ((shop.patient, "+447700900123"), (make.patient(shop.pharmacy), "+447700900456"))
+    ]
+
+
+def test_an_address_that_was_copied_over_another_is_named(
+    shop: Shop, phones: list[ContactPoint], database: Database
+) -> None:
+    def misplaced() -> list[tuple[str, str]]:
+        return [(orphan.id, orphan.detail) for orphan in compare_addresses() if orphan.id in map(str, keys)]
+
+    keys = [phone.pk for phone in phones]
+    assert misplaced() == []
+    statement = "UPDATE dispensary_contactpoint c SET {} FROM dispensary_contactpoint o WHERE c.id = %s AND o.id = %s"
+    with database.connect("app") as app:
+        app.execute(statement.format("address = o.address"), keys)
+    assert misplaced() == [(str(keys[0]), "address is not the one that was entered")]
+    both = statement.format("address = o.address, address_digest = o.address_digest")
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="and stays"):
+        app.execute(both, keys)
+    with database.connect("owner") as owner:
+        owner.execute(both, keys)
+    shop.rows["phone"] = keys[0]
+    assert misplaced() == []
+    assert ["address_digest is " in detail for _, detail in shop.changed()] == [True]
+
+
+def test_an_address_that_no_secret_of_the_site_opens_is_named(phones: list[ContactPoint], database: Database) -> None:
+    with database.connect("app") as app:
+        app.execute("UPDATE dispensary_contactpoint SET address = 'x' WHERE id = %s", [phones[0].pk])
+    details = {orphan.id: orphan.detail for orphan in compare_addresses()}
+    assert details[str(phones[0].pk)] == "address cannot be read with the secrets of this site"
 
 
 MASTER_ROWS = {
