@@ -48,6 +48,18 @@ _RIGHTS = """
             WHERE p.pronamespace = 'audit'::regnamespace
         UNION ALL SELECT 'schema', nspacl, nspowner FROM pg_namespace WHERE nspname = 'audit') o
     CROSS JOIN LATERAL aclexplode(o.acl) a WHERE a.grantee <> o.owner ORDER BY 1, 2, 3"""
+_POWERS = """
+    SELECT DISTINCT r.rolname, p.power FROM pg_namespace n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+    CROSS JOIN LATERAL (VALUES
+        (r.rolsuper, 'is a superuser'),
+        (NOT r.rolsuper AND r.rolbypassrls, 'passes by row security'),
+        (NOT r.rolsuper AND r.rolcreaterole, 'may make itself a member of other roles'),
+        (NOT r.rolsuper AND pg_has_role(r.oid, n.nspowner, 'MEMBER'), 'is a member of the role that owns the log'),
+        (NOT r.rolsuper AND pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER'), 'may write every table')
+    ) AS p(is_held, power)
+    WHERE n.nspname = 'audit' AND r.oid <> n.nspowner AND p.is_held ORDER BY 1, 2"""
+"""What the roles of the split may do by themselves, past every right on an object."""
 _SEALERS = {"checkpoint", "cosignature", "delivery"}
 
 
@@ -115,6 +127,8 @@ def _excess_rights(connection: Connection[Any]) -> Iterator[str]:
         )
         if not is_granted or role.startswith("unknown (OID=0)"):
             yield f"{role} has {privilege} on audit.{name.removeprefix('audit.')}"
+    for role, power in connection.execute(_POWERS).fetchall():
+        yield f"{role} {power}"
 
 
 def _signature(function: str) -> str:

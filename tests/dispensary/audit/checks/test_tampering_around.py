@@ -322,6 +322,24 @@ def test_what_the_owner_changes_of_the_logs_objects_is_named(database: Database,
         owner.rollback()
 
 
+POWERS = {
+    "GRANT {owner} TO {app}": "is a member of the role that owns the log",
+    "GRANT pg_write_all_data TO {app}": "may write every table",
+    "ALTER ROLE {app} SUPERUSER": "is a superuser",
+    "ALTER ROLE {app} BYPASSRLS": "passes by row security",
+    "ALTER ROLE {app} CREATEROLE": "may make itself a member of other roles",
+}
+
+
+@pytest.mark.parametrize("change", POWERS)
+def test_a_power_that_the_application_was_given_is_named(database: Database, db: None, change: str) -> None:
+    app, owner = database.roles.app.name, database.roles.owner.name
+    with database.connect("superuser", autocommit=False) as admin:
+        admin.execute(change.format(app=f'"{app}"', owner=f'"{owner}"'))
+        assert list(catalogue.compare_catalogue(admin)) == [f"{app} {POWERS[change]}"]
+        admin.rollback()
+
+
 # What the desk and the monitors say.
 
 
