@@ -41,7 +41,8 @@ _OBJECTS = """
     UNION ALL SELECT 'constraint ' || k.conname || ' on ' || o.relname, k.contype::text || ' ' || pg_get_constraintdef(k.oid)
         FROM pg_constraint k JOIN own o ON o.oid = k.conrelid WHERE k.contype <> 't' AND k.contype <> 'n'"""
 _RIGHTS = """
-    SELECT pg_get_userbyid(a.grantee), o.name, a.privilege_type FROM (
+    SELECT pg_get_userbyid(a.grantee), o.name, a.privilege_type,
+        coalesce(a.grantee <> 0 AND has_table_privilege(a.grantee, to_regclass('public.dispensary_dispense'), 'INSERT'), false) FROM (
         SELECT c.relname::text AS name, c.relacl AS acl, c.relowner AS owner FROM pg_class c
             WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
         UNION ALL SELECT p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner FROM pg_proc p
@@ -61,6 +62,7 @@ _POWERS = """
     WHERE n.nspname = 'audit' AND r.oid <> n.nspowner AND p.is_held ORDER BY 1, 2"""
 """What the roles of the split may do by themselves, past every right on an object."""
 _SEALERS = {"checkpoint", "cosignature", "delivery"}
+"""Tables of the role that signs, which is not the one that hands over."""
 
 
 def read_catalogue(connection: Connection[Any]) -> dict[str, str]:
@@ -118,11 +120,11 @@ def _excess_rights(connection: Connection[Any]) -> Iterator[str]:
         _signature(function)
         for function in (APPEND, ERASE, *PURE, "audit.open_log(uuid, text)", "audit.ensure_partitions(integer)")
     }
-    for role, name, privilege in connection.execute(_RIGHTS).fetchall():
+    for role, name, privilege, writes_rows in connection.execute(_RIGHTS).fetchall():
         is_granted = (
             (privilege == "USAGE" and name == "schema")
             or (privilege == "SELECT" and name in {*READABLE, "readable_body", "body"})
-            or (privilege == "INSERT" and name in _SEALERS)
+            or (privilege == "INSERT" and name in _SEALERS and not writes_rows)
             or (privilege == "EXECUTE" and _signature(name) in allowed)
         )
         if not is_granted or role.startswith("unknown (OID=0)"):

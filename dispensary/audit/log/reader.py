@@ -258,10 +258,18 @@ def last_cosigned(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> tuple[str, 
     return row
 
 
+_SIGNERS = """
+    WITH granted AS (
+        SELECT pg_get_userbyid(a.grantee) AS name FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+        WHERE c.oid = 'audit.checkpoint'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner))
+    SELECT name FROM granted
+    UNION SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'audit.checkpoint', 'INSERT') AND NOT EXISTS (SELECT FROM granted)"""
+
+
 def _signing_roles(using: str) -> list[str]:
-    """Return the database roles that may sign checkpoints."""
+    """Return the database roles that were given the right to sign checkpoints; where none was, those that have it as owner or superuser."""
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'audit.checkpoint', 'INSERT')")
+        cursor.execute(_SIGNERS)
         return [name for (name,) in cursor.fetchall()]
 
 

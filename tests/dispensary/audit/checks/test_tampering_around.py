@@ -303,6 +303,7 @@ CHANGES = {
     "e.corrects_seq, e.body_commit, e.body_kind, e.v FROM audit.entry e JOIN audit.log g USING (log_id) "
     "LEFT JOIN audit.link l ON l.entry_id = e.entry_id": "view line is not that of this release",
     "GRANT UPDATE ON audit.entry TO {app}": "has UPDATE on audit.entry",
+    "GRANT INSERT ON audit.checkpoint TO {app}": "has INSERT on audit.checkpoint",
     "GRANT EXECUTE ON FUNCTION audit.guard(regclass) TO PUBLIC": "has EXECUTE on audit.guard",
     "DROP TRIGGER guard ON audit.entry": "trigger guard on entry is missing",
     "ALTER TABLE audit.entry DISABLE TRIGGER guard": "trigger guard on entry is not that",
@@ -389,12 +390,14 @@ def test_a_postgresql_that_the_release_does_not_know_is_said_wherever_somebody_a
     assert "does not know this version of PostgreSQL" in words
 
 
-def test_the_desk_believes_the_sealers_role_only_and_ages(sealed: Pharmacy, database: Database) -> None:
-    """An entry of before the application's role was refused such words is still there."""
+@pytest.mark.parametrize("writer", ["app", "owner", "superuser"])
+def test_the_desk_believes_the_sealers_role_only_and_ages(sealed: Pharmacy, database: Database, writer: str) -> None:
+    """An entry of before the application's role was refused such words is still there; an owner may write one today."""
     with database.connect("superuser") as connection, unguarded(connection):
+        forger = connection.info.user if writer == "superuser" else getattr(database.roles, writer).name
         connection.execute(APPEND, [sealed.pk, "log.verified", "{}"])
         attack = Attack(connection, log_of(sealed).log_id)
-        attack.set_entry(14, "db_role = %(role)s", role=database.roles.app.name)
+        attack.set_entry(14, "db_role = %(role)s", role=forger)
         attack.relink(14)
     assert reader.last_check(sealed.pk) is None
     verification.record_verification(
