@@ -69,7 +69,7 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
     try:
         content = _RENDERERS[document](handover, at=now)
     except DoesNotFit as error:
-        raise _not_printable(error) from None
+        raise not_printable(error) from None
     _record_print(dispense, document, handover, by, now)
     return content
 
@@ -83,7 +83,7 @@ def print_labels(*, dispenses: Sequence[Dispense], by: Actor, now: datetime) -> 
         try:
             pages += draw_labels(handover)
         except DoesNotFit as error:
-            raise _not_printable(error) from None
+            raise not_printable(error) from None
         _record_print(dispense, Document.LABEL, handover, by, now)
     return pages
 
@@ -101,7 +101,7 @@ def _require_printable(dispense: Dispense, document: Document, by: Actor, now: d
     try:
         return printed_handover(dispense, dispense.pharmacy.local_day(now))
     except DoesNotFit as error:
-        raise _not_printable(error) from None
+        raise not_printable(error) from None
 
 
 def preview_label(dispense: Dispense, *, now: datetime) -> bytes:
@@ -109,10 +109,11 @@ def preview_label(dispense: Dispense, *, now: datetime) -> bytes:
     try:
         return label_png(printed_handover(dispense, dispense.pharmacy.local_day(now)), ppi=PREVIEW_PPI)
     except DoesNotFit as error:
-        raise _not_printable(error) from None
+        raise not_printable(error) from None
 
 
-def _not_printable(error: DoesNotFit) -> NotPrintable:
+def not_printable(error: DoesNotFit) -> NotPrintable:
+    """Return the refusal of a text that does not fit its paper."""
     return NotPrintable(f"{str(error).capitalize()}.")
 
 

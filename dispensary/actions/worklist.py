@@ -20,7 +20,7 @@ from dispensary.reminders.work import record_step
 @transaction.atomic
 def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: Actor, now: datetime) -> WorklistItem:
     """Close a piece of work, saying what was done. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
-    item = _lock_item(item_id, by)
+    item = lock_item(item_id, by)
     if resolution not in set(Resolution.values) - {Resolution.BY_EVENT.value}:
         raise InvalidInput("What was done?", Problem("resolution", str(resolution), "one of the listed resolutions"))
     resolution = Resolution(resolution)
@@ -28,6 +28,9 @@ def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: A
         raise InvalidInput(
             "Nothing was recorded late.", Problem("resolution", resolution.value, "one of the other resolutions")
         )
+    if resolution is Resolution.POSTED and item.letter_printed_at is None:
+        problem = Problem("resolution", resolution.value, "another one", "Print the letter first, then post it.")
+        raise Conflict("No letter about this was printed.", problem)
     if item.kind == WorkKind.LATE_ENTRY:
         require(may_override(by), by, "review what was recorded late", "a pharmacist")
     reader = item.patient if item.kind == WorkKind.PAPERS_OUTDATED else None
@@ -55,7 +58,7 @@ def _require_new_papers(item: WorklistItem, patient: Patient, resolution: Resolu
 @transaction.atomic
 def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: datetime) -> WorklistItem:
     """Leave a piece of work until a later time, saying why. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
-    item = _lock_item(item_id, by)
+    item = lock_item(item_id, by)
     if not note.strip():
         raise InvalidInput("Why is it put off?", Problem("note", "nothing", "a reason in words"))
     if not now < until <= now + timedelta(days=31):
@@ -66,7 +69,8 @@ def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: d
     return item
 
 
-def _lock_item(item_id: UUID, by: Actor) -> WorklistItem:
+def lock_item(item_id: UUID, by: Actor) -> WorklistItem:
+    """Lock a piece of work that is not done. Raises NotFound, NotAllowed, Conflict."""
     require(may_send_reminders(by), by, "work on the list", "technicians, pharmacists and managers")
     item = WorklistItem.objects.select_for_update().filter(pk=item_id, pharmacy_id=by.pharmacy_id).first()
     if item is None:

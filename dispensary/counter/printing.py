@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dispensary import policies
 from dispensary.actions.documents import Document, preview_label, print_document, print_labels
+from dispensary.actions.letters import print_letter
 from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.counter.access import at_counter
 from dispensary.counter.pages import render_page
@@ -45,6 +46,14 @@ def respond_with(content: bytes, name: str, content_type: str = "application/pdf
     response = HttpResponse(content, content_type=content_type)
     response["Content-Disposition"] = f'inline; filename="{name}"'
     return response
+
+
+@require_POST
+@at_counter(policies.may_send_reminders)
+def letter(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Print a letter about a piece of work to the address that is typed."""
+    content = print_letter(item_id=pk, address=request.POST.get("address", ""), by=visit.by, now=visit.now)
+    return respond_with(content, "letter.pdf")
 
 
 @require_POST

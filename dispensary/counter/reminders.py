@@ -165,6 +165,15 @@ def find_last_contacts(patient_ids: Sequence[uuid.UUID], visit: Visit) -> dict[u
     return {patient: (visit.pharmacy.local_day(at), words) for patient, at, words in latest}
 
 
+BY_LETTER = frozenset(
+    {
+        WorkKind.UNREACHABLE, WorkKind.FAILED, WorkKind.MAYBE_SENT, WorkKind.EXPIRED, WorkKind.WRONG_PERSON,
+        WorkKind.NO_ANSWER, WorkKind.WITHDRAWAL_RISK,
+    }
+)  # fmt: skip
+"""The work that a letter may answer."""
+
+
 class DoneForm(StyledForm):
     """The outcome of a piece of work, or the day until which it is put off."""
 
@@ -190,6 +199,9 @@ class DoneForm(StyledForm):
         if kind != WorkKind.LATE_ENTRY:
             what = self.fields["what"]
             what.choices = [c for c in what.choices if c[0] != Resolution.REVIEWED]  # type: ignore[attr-defined]  # a choice field
+        if kind not in BY_LETTER:
+            what = self.fields["what"]
+            what.choices = [c for c in what.choices if c[0] != Resolution.POSTED]  # type: ignore[attr-defined]  # a choice field
 
 
 @require_http_methods(["GET", "POST"])
@@ -229,6 +241,7 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         else (),
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
         "form": form,
+        "may_post": item is not None and kind in BY_LETTER and patient.died_on is None,
     }
     return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
 

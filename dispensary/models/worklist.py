@@ -46,6 +46,7 @@ class Resolution(models.TextChoices):
 
     CALLED = "called", _("Spoke to the patient")
     SENT_AGAIN = "sent-again", _("Sent again")
+    POSTED = "posted", _("Posted a letter")
     ADDRESS_CORRECTED = "address-corrected", _("Corrected the address")
     SUPPLY_ARRANGED = "supply-arranged", _("Arranged a supply")
     REVIEWED = "reviewed", _("Reviewed what was recorded late")
@@ -69,6 +70,7 @@ class WorklistItem(models.Model):
     reprinted_at = models.DateTimeField(
         null=True, blank=True, help_text=_("when papers that were no longer true were printed again")
     )
+    letter_printed_at = models.DateTimeField(null=True, blank=True, help_text=_("when a letter about it was printed"))
     resolution = models.CharField(max_length=20, choices=Resolution, blank=True)
     note = models.CharField(max_length=500, blank=True)
     resolved_by = models.CharField(max_length=64, blank=True)

@@ -274,3 +274,27 @@ def test_a_message_from_a_number_on_no_record_is_followed_up_like_any_other(
     assert counter.post(where, {"what": "called", "note": "Their son collects for them"}).status_code == 302
     item.refresh_from_db()
     assert (item.state, item.resolution) == ("resolved", "called")
+
+
+def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist)
+    open_work(
+        WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
+        by=pharmacist.actor(), now=timezone.now(),
+    )  # fmt: skip
+    item = WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
+    where, letter = (
+        f"{reverse('counter:work', args=[patient.pk])}?kind=unreachable", reverse("counter:letter", args=[item.pk]),
+    )  # fmt: skip
+    page = counter.get(where).content.decode()
+    assert letter in page and "Posted a letter" in page
+    assert counter.post(where, {"what": "posted"}).status_code == 422
+    assert counter.post(letter, {"address": "only a street"}).status_code == 400
+    stranger = Client()
+    stranger.force_login(make.staff(make.pharmacy("Elsewhere")).user)
+    assert stranger.post(letter, {"address": "12 Mill Lane\nOxford"}).status_code == 404
+    answer = counter.post(letter, {"address": "12 Mill Lane\nOxford"})
+    assert answer["Content-Type"] == "application/pdf" and answer.content.startswith(b"%PDF")
+    assert counter.post(where, {"what": "posted"}).status_code == 302
+    item.refresh_from_db()
+    assert (item.state, item.resolution) == ("resolved", "posted")

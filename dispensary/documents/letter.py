@@ -1,0 +1,53 @@
+"""A letter to a patient whom no message reaches, on one page with the address in the window of an envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispensary.documents.paper import PharmacyLines
+from dispensary.documents.typesetting import typeset
+from dispensary.documents.words import NB, RIGHT_TO_LEFT, words_in
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a letter says, in the patient's language."""
+
+    address: Sequence[str]
+    """The lines in the window: name, street, place."""
+    day: str
+    text: str
+    """The words of the message that did not arrive; empty where they would be out of date."""
+    emergency: str
+    """The number of the ambulance."""
+    language: str
+    pharmacy: PharmacyLines
+
+
+def letter_pdf(letter: Letter, *, at: datetime | None = None) -> bytes:
+    """Render a letter as a tagged PDF. It names no medicine and no dose: others may open it. Raises DoesNotFit.
+
+    The address stands 20 mm from the left and 45 mm from the top, in 85 x 45 mm: the window of DIN 5008, form B, and within
+    that of a British DL envelope (BS 4264).
+    """
+    words, pharmacy = words_in(letter.language)["letter"], letter.pharmacy
+    values = {
+        "phone": f"\u2066{pharmacy.phone.replace(' ', NB)}\u2069",
+        "emergency": f"\u2066{letter.emergency}\u2069",
+        "pharmacy": f"\u2068{pharmacy.name}\u2069",
+    }
+    sentences = [words["reason"], letter.text, words["call"], words["ill"], words["check"]]
+    data = {
+        "title": words["title"].format(**values),
+        "language": letter.language,
+        "rtl": letter.language in RIGHT_TO_LEFT,
+        "address": list(letter.address),
+        "day": letter.day,
+        "paragraphs": [sentence.format(**values) for sentence in sentences if sentence],
+        "pharmacy": pharmacy.name,
+        "pharmacy_address": pharmacy.address,
+        "phone": pharmacy.phone,
+    }
+    return typeset("letter.typ", data, at=at)

@@ -1,0 +1,86 @@
+"""A letter is printed from the work that says a patient is not reached, and the work closes once it was posted."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import letters, worklist
+from dispensary.documents.words import words_in
+from dispensary.errors import Conflict, InvalidInput, NotFound
+from dispensary.models import Patient, Pharmacy, Resolution, WorkKind, WorklistItem
+from dispensary.models.audit import AuditBody, AuditEntry
+from dispensary.reminders.outcomes import engine_actor
+from dispensary.reminders.work import open_work
+from tests.dispensary import make
+from tests.dispensary.documents.test_leaflet import letters_of
+from tests.dispensary.reminders import making
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "12 Mill Lane\nOxford\nOX1 2AB"
+
+
+@pytest.fixture
+def patient() -> Patient:
+    person: Patient = making.patient(making.pharmacy())
+    return person
+
+
+@pytest.fixture
+def item(patient: Patient) -> WorklistItem:
+    open_work(
+        WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
+        by=engine_actor(patient.pharmacy_id), now=making.NOON,
+    )  # fmt: skip
+    return WorklistItem.objects.get()
+
+
+def print_letter(item: WorklistItem, address: str = ADDRESS, pharmacy: Pharmacy | None = None) -> bytes:
+    by = making.pharmacist(pharmacy or item.pharmacy)
+    return letters.print_letter(item_id=item.pk, address=address, by=by, now=making.NOON)
+
+
+def post(item: WorklistItem) -> WorklistItem:
+    by = making.pharmacist(item.pharmacy)
+    return worklist.resolve_work(item_id=item.pk, resolution=Resolution.POSTED, by=by, now=making.NOON)
+
+
+def test_the_work_closes_when_the_letter_was_printed_and_posted(item: WorklistItem) -> None:
+    with pytest.raises(Conflict, match="No letter about this was printed"):
+        post(item)
+    assert print_letter(item).startswith(b"%PDF")
+    assert post(item).state == "resolved"
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr"])
+def test_it_is_in_the_patients_language_with_name_and_address(
+    item: WorklistItem, patient: Patient, language: str
+) -> None:
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), language=language)
+    content = letters_of(print_letter(item))
+    assert "".join(words_in(language)["letter"]["title"].split()) in content
+    assert "AnnCanary" in content and "12MillLane" in content
+
+
+def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> None:
+    print_letter(item)
+    entry = AuditEntry.objects.get(action="document.printed", subject_id=str(item.pk))
+    with audit.reading(item.pharmacy_id):
+        body = AuditBody.objects.get(entry_id=entry.entry_id).body
+    assert '"document":"letter"' in body and "Mill Lane" not in body
+
+
+@pytest.mark.parametrize("address", ["", "12 Mill Lane", " \n \n"])
+def test_without_an_address_nothing_is_printed(item: WorklistItem, address: str) -> None:
+    with pytest.raises(InvalidInput, match="Where is the letter to go"):
+        print_letter(item, address)
+
+
+def test_no_letter_goes_to_a_patient_who_has_died_or_from_another_pharmacy(
+    item: WorklistItem, patient: Patient
+) -> None:
+    with pytest.raises(NotFound):
+        print_letter(item, pharmacy=making.pharmacy())
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), died_on=making.NOON.date())
+    with pytest.raises(Conflict, match="No letter"):
+        print_letter(WorklistItem.objects.get())
