@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +31,19 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
     past_months = [first_of_month(month, -back) for back in reversed(range(SHOWN_MONTHS))]
     history = months.count_refills(visit.pharmacy, past_months, today)
     ended, reached = months.count_tapers(visit.pharmacy, month)
+    channels = months.count_by_channel(visit.pharmacy, month)
+    hours = months.median_hours_to_answer(visit.pharmacy, month)
+    stops = months.count_stops(visit.pharmacy, month)
+    if request.GET.get("format") == "csv":
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="messages-{month:%Y-%m}.csv"'
+        writer = csv.writer(response)
+        writer.writerow(["month", "measure", "of", "value"])
+        rows = _list_values(kinds, channels, history[-1])
+        singles = [("median hours to answer", "", "" if hours is None else f"{hours:.1f}"), ("patients who ended messages", "", stops),
+                   ("tapers that were to end", "", ended), ("tapers that ended as planned", "", reached)]  # fmt: skip
+        writer.writerows([f"{month:%Y-%m}", *row] for row in (*rows, *singles))
+        return response
     began_at = months.first_planned_at(visit.pharmacy)
     began = None if began_at is None else visit.pharmacy.local_day(began_at)
     charts = [
@@ -58,6 +73,9 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
         "after": first_of_month(month, 1) if month < this_month else None,
         "is_open": today < first_of_month(month, 1) + months.CLOSED_AFTER,
         "kinds": kinds,
+        "channels": channels,
+        "hours": hours,
+        "stops": stops,
         "due": sum(row.due for row in kinds),
         "left": sum(row.left for row in kinds),
         "arrived": sum(row.arrived for row in kinds),
@@ -71,6 +89,20 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
         "charts": [chart for chart in charts if any(bar.count for bar in chart.bars)],
     }
     return render_page(request, visit, "month.html", context)
+
+
+def _list_values(
+    kinds: list[months.KindCounts], channels: list[months.ChannelCounts], refills: Refills
+) -> Iterator[tuple[str, str, int]]:
+    """Yield measure, what it is of, and value."""
+    for row in kinds:
+        for measure in ("due", "left", "arrived", "not_left", "not_allowed", "answered"):
+            yield f"messages {measure.replace('_', ' ')}", row.kind.value, getattr(row, measure)
+    for channel in channels:
+        for measure in ("taken", "arrived", "failed", "unknown"):
+            yield f"deliveries {measure}", f"{channel.medium.value} {channel.channel}", getattr(channel, measure)
+    for lateness in months.Lateness:
+        yield "next supply", lateness.value, refills.counts[lateness]
 
 
 def _read_month(text: str) -> date | None:

@@ -10,11 +10,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from statistics import median
 
 from django.db.models import Count, F, Min, Q
 
-from dispensary.models import Dispense, DispenseStatus, PatientAnswer, Pharmacy, Reminder, ReminderPlan, ReminderState
-from dispensary.models.reminders import ReminderKind
+from dispensary.models import (
+    ConsentAnswer,
+    ConsentEvent,
+    ConsentSource,
+    Delivery,
+    DeliveryOutcome,
+    Dispense,
+    DispenseStatus,
+    Medium,
+    PatientAnswer,
+    Pharmacy,
+    Reminder,
+    ReminderPlan,
+    ReminderState,
+)
+from dispensary.models.reminders import LIVE, ReminderKind
 
 CLOSED_AFTER = timedelta(days=30)
 """The time after a month in which a supply may still be followed; until then its counts may change."""
@@ -44,7 +59,31 @@ class KindCounts:
     left: int
     arrived: int
     not_left: int
+    not_allowed: int
+    """Of those that did not leave, the ones whose patient was not asked, had refused, or has no address."""
     answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCounts:
+    """Messages that one channel took; `arrived` and `failed` by receipts, `unknown` without any."""
+
+    medium: Medium
+    channel: str
+    taken: int
+    arrived: int
+    failed: int
+
+    @property
+    def unknown(self) -> int:
+        return self.taken - self.arrived - self.failed
+
+
+_TAKEN = (*LIVE, DeliveryOutcome.UNDELIVERED, DeliveryOutcome.BOUNCED, DeliveryOutcome.COMPLAINED)
+_ARRIVED = (DeliveryOutcome.DELIVERED, DeliveryOutcome.COMPLAINED)
+_NOT_ARRIVED = (DeliveryOutcome.UNDELIVERED, DeliveryOutcome.BOUNCED)
+_STOP_SOURCES = (ConsentSource.REPLY, ConsentSource.ONE_CLICK, ConsentSource.PATIENT_PAGE, ConsentSource.PROVIDER)
+"""The ways in which a reader ends messages without staff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +128,53 @@ def count_by_kind(pharmacy: Pharmacy, month: date) -> list[KindCounts]:
         not_left = sum(states[kind.value, state] for state in _NOT_LEFT)
         if left or not_left:
             arrived = states[kind.value, ReminderState.DELIVERED]
-            counts.append(KindCounts(kind, left + not_left, left, arrived, not_left, answers.get(kind.value, 0)))
+            not_allowed = states[kind.value, ReminderState.SUPPRESSED]
+            answered = answers.get(kind.value, 0)
+            counts.append(KindCounts(kind, left + not_left, left, arrived, not_left, not_allowed, answered))
     return counts
+
+
+def count_by_channel(pharmacy: Pharmacy, month: date) -> list[ChannelCounts]:
+    """Return what channels took of the messages that were due in a month; one message of several reminders once for each."""
+    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+    rows = Delivery.objects.filter(
+        reminder__pharmacy=pharmacy, reminder__due_at__gte=start, reminder__due_at__lt=end, outcome__in=_TAKEN
+    )
+    sums = rows.values("medium", "channel").annotate(
+        taken=Count("id"),
+        arrived=Count("id", filter=Q(outcome__in=_ARRIVED)),
+        failed=Count("id", filter=Q(outcome__in=_NOT_ARRIVED)),
+    )
+    return [
+        ChannelCounts(Medium(row["medium"]), row["channel"], row["taken"], row["arrived"], row["failed"])
+        for row in sums.order_by("medium", "channel")
+    ]
+
+
+def median_hours_to_answer(pharmacy: Pharmacy, month: date) -> float | None:
+    """Return the middle time from a message that was due in a month to its first answer, in hours; None without one."""
+    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+    asked = Reminder.objects.filter(pharmacy=pharmacy, due_at__gte=start, due_at__lt=end, answers__isnull=False)
+    times = asked.annotate(sent_at=Min("deliveries__started_at"), answered_at=Min("answers__answered_at"))
+    hours = [
+        (answered_at - sent_at).total_seconds() / 3600
+        for sent_at, answered_at in times.values_list("sent_at", "answered_at")
+        if sent_at is not None
+    ]
+    return median(hours) if hours else None
+
+
+def count_stops(pharmacy: Pharmacy, month: date) -> int:
+    """Return how many patients ended messages of a medium in a month by a reply, a link, the page or their provider."""
+    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+    events = ConsentEvent.objects.filter(
+        patient__pharmacy=pharmacy,
+        said_at__gte=start,
+        said_at__lt=end,
+        answer=ConsentAnswer.NO,
+        source__in=_STOP_SOURCES,
+    )
+    return events.values("patient").distinct().count()
 
 
 def count_refills(pharmacy: Pharmacy, months: Sequence[date], today: date) -> list[Refills]:

@@ -55,3 +55,18 @@ def test_what_is_no_month_or_is_to_come_shows_one_that_is(client: Client, manage
 @pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.PHARMACIST])
 def test_it_is_for_managers(client: Client, manager: StaffMember, role: StaffRole) -> None:
     assert page(client, make.staff(manager.pharmacy, role=role)).status_code == 403
+
+
+def test_the_counts_come_as_a_file_with_a_value_a_line(client: Client, manager: StaffMember) -> None:
+    patient = supplied(make.staff(manager.pharmacy, role=StaffRole.PHARMACIST))
+    now = timezone.now()
+    row = Reminder.objects.filter(patient=patient).earliest("due_at")
+    Reminder.objects.filter(pk=row.pk).update(
+        state=ReminderState.SUPPRESSED, due_at=now, useful_until=now + timedelta(days=1)
+    )
+    month = f"{manager.pharmacy.local_day(now):%Y-%m}"
+    answer = page(client, manager, month=month, format="csv")
+    lines = answer.content.decode().splitlines()
+    assert answer["Content-Type"].startswith("text/csv") and lines[0] == "month,measure,of,value"
+    assert f"{month},messages not allowed,{row.kind},1" in lines
+    assert patient.family_name not in answer.content.decode()

@@ -5,13 +5,26 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispensary.models import Dispense, Patient, PatientAnswer, Prescription, Reminder, ReminderState
+from dispensary.models import (
+    ConsentEvent,
+    Delivery,
+    Dispense,
+    Patient,
+    PatientAnswer,
+    Prescription,
+    Reminder,
+    ReminderState,
+)
+from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.reminders.month import (
     Lateness,
+    count_by_channel,
     count_by_kind,
     count_refills,
+    count_stops,
     count_tapers,
     first_of_month,
+    median_hours_to_answer,
     sum_refills,
 )
 from tests.dispensary.reminders import making
@@ -140,3 +153,59 @@ def test_a_taper_ends_as_planned_where_its_last_day_was_not_withdrawn():
 )
 def test_months_are_counted_across_years(months, first):
     assert first_of_month(date(2026, 1, 31), months) == first
+
+
+def sent(person, day, medium="sms", outcome=Outcome.ACCEPTED, hours_to_answer=None):
+    """A reminder that was due on a day and left then; with an answer so many hours later."""
+    making.dispense(making.prescription(person), at=noon(day - timedelta(days=28)))
+    plan = making.follow(person, noon(day - timedelta(days=28)))
+    plan.reminders.exclude(kind="run_out").delete()
+    row = plan.reminders.get()
+    Reminder.objects.filter(pk=row.pk).update(
+        due_at=noon(day), state=ReminderState.SENT, useful_until=noon(day) + timedelta(days=1)
+    )
+    Delivery.objects.create(
+        reminder=row, medium=medium, channel="sink", attempt=1, key=row.public_id, address_digest="x", outcome=outcome,
+        language="en", words_version="1", detailed=False, started_at=noon(day),
+    )  # fmt: skip
+    if hours_to_answer is not None:
+        PatientAnswer.objects.create(
+            pharmacy=person.pharmacy, patient=person, reminder=row, answer="order", source="reply",
+            answered_at=noon(day) + timedelta(hours=hours_to_answer),
+        )  # fmt: skip
+
+
+def test_deliveries_are_counted_by_channel_with_those_without_a_receipt_apart():
+    shop, day = making.pharmacy(), date(2026, 10, 20)
+    for medium, outcome in (
+        ("sms", Outcome.DELIVERED),
+        ("sms", Outcome.UNDELIVERED),
+        ("sms", Outcome.ACCEPTED),
+        ("email", Outcome.ACCEPTED),
+    ):
+        sent(making.patient(shop), day, medium, outcome)
+    sent(making.patient(shop), date(2026, 11, 1))
+    sent(making.patient(shop), day, outcome=Outcome.REFUSED)
+    rows = [(row.medium, row.taken, row.arrived, row.failed, row.unknown) for row in count_by_channel(shop, OCTOBER)]
+    assert rows == [("email", 1, 0, 0, 1), ("sms", 3, 1, 1, 1)]
+
+
+@pytest.mark.parametrize(("hours", "middle"), [([], None), ([2], 2), ([1, 2, 30], 2), ([1, 3], 2)])
+def test_the_middle_time_to_an_answer_is_in_hours(hours, middle):
+    shop = making.pharmacy()
+    for count in hours:
+        sent(making.patient(shop), date(2026, 10, 20), hours_to_answer=count)
+    assert median_hours_to_answer(shop, OCTOBER) == middle
+
+
+def test_patients_who_ended_messages_themselves_are_counted_once():
+    shop = making.pharmacy()
+    person, other = making.patient(shop), making.patient(shop)
+    for who, medium, source, day in (
+        (person, "sms", "reply", 1), (person, "email", "reply", 31), (other, "sms", "counter", 5), (other, "sms", "one-click", 32),
+    ):  # fmt: skip
+        ConsentEvent.objects.create(
+            patient=who, medium=medium, answer="no", source=source, said_at=noon(date(2026, 9, 30) + timedelta(days=day)), recorded_by="t",
+        )  # fmt: skip
+    assert count_stops(shop, OCTOBER) == 1
+    assert count_stops(shop, date(2026, 11, 1)) == 1
