@@ -55,11 +55,7 @@ def add_carer(
     require(may_send_reminders(by), by, "record a carer", "staff at the counter")
     require_same_pharmacy(by, patient.pharmacy_id)
     lock_patient(patient.pk)
-    if relation in GUARDIANS and not carers.is_under_age(patient, patient.pharmacy.local_day(now)):
-        problem = Problem(
-            "relation", relation.label.lower(), "a carer", "Whoever is of age is asked, and may name a carer."
-        )
-        raise InvalidInput("A guardian answers only for a patient known to be under the age of consent.", problem)
+    _require_under_age(patient, relation, now)
     if not (name := " ".join(name.split())):
         raise InvalidInput("Who is it?", Problem("name", "nothing", "the carer's name"))
     carer = Carer.objects.create(
@@ -105,16 +101,26 @@ def choose_language(*, carer: Carer, language: Language, by: Actor, now: datetim
 
 
 @transaction.atomic
-def ask_for_carer(*, contact: ContactPoint, name: str, medium: Medium, address: str, by: Actor, now: datetime) -> None:
+def ask_for_carer(
+    *,
+    contact: ContactPoint,
+    name: str,
+    relation: CarerRelation,
+    medium: Medium,
+    address: str,
+    by: Actor,
+    now: datetime,
+) -> None:
     """Record from the patient's page whom staff are to ask, and open the work. The same address again is the same carer.
 
-    The address stands sealed at the carer alone, never in the work or the log. Raises InvalidInput for no name, for an address
-    that `add_contact` refuses, and where ASKED_AT_MOST carers wait for being asked.
+    The address stands sealed at the carer alone, never in the work or the log. Raises InvalidInput for no name, for a guardian of a patient
+    who is not known to be under age, for an address that `add_contact` refuses, and where ASKED_AT_MOST carers wait for being asked.
     """
     if not (name := " ".join(name.split())[:60]):
         raise InvalidInput("Who is it?", Problem("name", "nothing", "the carer's name"))
     patient, digest = contact.patient, address_digest(medium, clean_address(medium, address))
     lock_patient(patient.pk)
+    _require_under_age(patient, relation, now)
     waiting = patient.carers.filter(ended_at=None, answer=ConsentAnswer.NOT_ASKED)
     carers_there = patient.carers.filter(
         contact_points__medium=medium, contact_points__address_digest=digest, contact_points__retired_at=None
@@ -126,14 +132,24 @@ def ask_for_carer(*, contact: ContactPoint, name: str, medium: Medium, address: 
         carer = Carer.objects.create(
             patient=patient,
             name=name,
-            relation=CarerRelation.CARER,
+            relation=relation,
             language=patient.language,
             added_at=now,
             added_by=by.name,
         )
-        add_contact(patient=patient, carer=carer, medium=medium, address=address, preference=2, by=by, now=now)
-    reason = f"The patient asks on the page that {name} gets the messages, too. Ask them: the address stands with the patient's messages."
+        preference = 1 if relation in GUARDIANS else 2
+        add_contact(patient=patient, carer=carer, medium=medium, address=address, preference=preference, by=by, now=now)
+    reason = f"The patient asks on the page that {name}, {relation.label.lower()}, gets the messages, too. Ask them: the address stands with the patient's messages."
     open_or_add(WorkKind.REPLY, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason=reason, by=by, now=now)
+
+
+def _require_under_age(patient: Patient, relation: CarerRelation, now: datetime) -> None:
+    """Raise InvalidInput for a guardian of a patient who is of age or whose birth date is not known."""
+    if relation in GUARDIANS and not carers.is_under_age(patient, patient.pharmacy.local_day(now)):
+        problem = Problem(
+            "relation", relation.label.lower(), "a carer", "Whoever is of age is asked, and may name a carer."
+        )
+        raise InvalidInput("A guardian answers only for a patient known to be under the age of consent.", problem)
 
 
 def _require_access(carer: Carer, by: Actor) -> None:

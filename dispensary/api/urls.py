@@ -108,6 +108,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/<uuid:pk>/consents/", messages.ConsentsView.as_view(), name="consents"),
     path("contacts/<uuid:pk>/retire/", messages.ContactEndView.as_view(how="retire"), name="contact-retire"),
     path("contacts/<uuid:pk>/wrong-person/", messages.ContactEndView.as_view(how="wrong"), name="contact-wrong"),
+    path("patients/<uuid:pk>/carers/", messages.CarersView.as_view(), name="carers"),
+    path("carers/<uuid:pk>/answer/", messages.CarerAnswerView.as_view(), name="carer-answer"),
+    path("carers/<uuid:pk>/end/", messages.CarerEndView.as_view(), name="carer-end"),
     path("reminders/", messages.RemindersView.as_view(), name="reminders"),
     path("reminders/<uuid:pk>/send/", messages.ReminderActionView.as_view(how="send"), name="reminder-send"),
     path(

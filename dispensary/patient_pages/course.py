@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import dateformat, translation
+from django.utils.text import capfirst
 
 from baclofen_rules.therapy import Day, Therapy
 from dispensary.documents.words import hour_in_words, mg, short_day
@@ -84,7 +85,7 @@ def describe_course(therapy: Therapy, wording: Wording) -> PatientCourse:
     months: dict[str, list[DayLine]] = {}
     with translation.override(language):
         for line in days:
-            months.setdefault(dateformat.format(line.on, "F Y"), []).append(line)
+            months.setdefault(capfirst(dateformat.format(line.on, words["month_format"])), []).append(line)
     return PatientCourse(
         today=_describe_day(therapy, today, wording),
         next_change=change,

@@ -30,6 +30,7 @@ from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import papers_in_hand, printed_handover
 from dispensary.models import (
     Answer,
+    CarerRelation,
     ConsentAnswer,
     ConsentSource,
     ContactPoint,
@@ -43,6 +44,7 @@ from dispensary.patient_pages.course import PatientCourse, Wording, describe_cou
 from dispensary.patient_pages.feed import render_feed
 from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
 from dispensary.reminders import links, upcoming
+from dispensary.reminders.carers import is_under_age
 from dispensary.reminders.planning import manners_of
 from dispensary.reminders.texts import patient_page, say_date, short_name, stop_page
 
@@ -206,8 +208,13 @@ def _ask_for_carer(contact: ContactPoint, request: HttpRequest, by: Actor, now: 
         return ""
     address = request.POST.get("address", "")[:250]
     medium = Medium.EMAIL if "@" in address else Medium.SMS
-    name = request.POST.get("name", "")
-    carers.ask_for_carer(contact=contact, name=name, medium=medium, address=address, by=by, now=now)
+    relation = request.POST.get("relation", CarerRelation.CARER.value)
+    if relation not in CarerRelation.values:
+        return ""
+    carers.ask_for_carer(
+        contact=contact, name=request.POST.get("name", ""), relation=CarerRelation(relation), medium=medium,
+        address=address, by=by, now=now,
+    )  # fmt: skip
     return "carer"
 
 
@@ -267,6 +274,9 @@ def _render_page(
         ),
         "intro": words["intro"].format(sender=pharmacy.name),
         "for_carer": words["for_carer"].format(name=_short_name(contact)) if contact.carer else "",
+        "relations": [(relation.value, words[f"relation_{relation}"]) for relation in CarerRelation]
+        if is_under_age(patient, pharmacy.local_day(now))
+        else [],
         "notice": words["unclear"] if is_unclear else words[f"done_{done}"] if done in _CONFIRMED else "",
         "tone": "stop" if is_unclear or done == Answer.UNWELL else "ready",
         "coming": [

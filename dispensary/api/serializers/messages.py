@@ -10,9 +10,12 @@ from rest_framework import serializers
 from baclofen_rules.therapy import RiskLevel
 from dispensary.api.fields import Amount, Body, Choice, Count, Flag, Text
 from dispensary.models import (
+    Carer,
+    CarerRelation,
     ConsentAnswer,
     ContactPoint,
     DetailLevel,
+    Language,
     Medium,
     Reminder,
     ReminderState,
@@ -39,6 +42,25 @@ class Answer(Body):
     medium = Choice(Medium)
     answer = Choice(ConsentAnswer, [ConsentAnswer.YES, ConsentAnswer.NO])
     evidence = Text(max_length=250, default="", allow_blank=True)
+
+
+class NewCarer(Body):
+    """Somebody else who gets the messages about a patient, after a yes of their own. Guardians: only under the age of consent."""
+
+    name = Text(max_length=120)
+    relation = Choice(CarerRelation)
+    language = Choice(Language)
+    medium = Choice(Medium)
+    address = Text(max_length=254)
+    takes_texts = serializers.BooleanField(
+        default=False, help_text="The carer says that this landline takes text messages."
+    )
+
+
+class CarerAnswer(Body):
+    """A carer's own answer."""
+
+    answer = Choice(ConsentAnswer, [ConsentAnswer.YES, ConsentAnswer.NO])
 
 
 class Nothing(Body):
@@ -110,10 +132,19 @@ class ReminderOut(serializers.ModelSerializer[Any]):
         return "sending" if reminder.sending_since else ReminderState(reminder.state).name.lower()
 
 
+class CarerOut(serializers.ModelSerializer[Any]):
+    """A carer with the answer in force; `ended_at` from when they get nothing more."""
+
+    class Meta:
+        model = Carer
+        fields = ["id", "name", "relation", "language", "answer", "answered_at", "added_at", "ended_at"]
+
+
 class MessagesOut(serializers.Serializer[Any]):
     """The messages of one patient, with reasons."""
 
     contacts = ContactOut(many=True)
+    carers = CarerOut(many=True)
     consents = serializers.DictField(child=serializers.ChoiceField(ConsentAnswer.choices))
     reminders = ReminderOut(many=True)
     explanation = serializers.ListField(child=serializers.CharField())

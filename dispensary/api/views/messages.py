@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary import policies, reminders
-from dispensary.actions import consent, worklist
+from dispensary.actions import carers, consent, worklist
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
+from dispensary.actors import Actor
 from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
@@ -20,6 +21,7 @@ from dispensary.api.views.base import BaseView, Policy, reply
 from dispensary.assessment import therapy_of
 from dispensary.errors import NotFound
 from dispensary.models import (
+    Carer,
     ConsentAnswer,
     ConsentSource,
     ContactPoint,
@@ -54,6 +56,7 @@ class MessagesView(BaseView):
         answers |= {consent_row.medium: consent_row.answer for consent_row in patient.consents.all()}
         messages = {
             "contacts": patient.contact_points.filter(retired_at__isnull=True).select_related("carer"),
+            "carers": patient.carers.filter(ended_at=None),
             "consents": answers,
             "reminders": patient.reminders.order_by("-due_at")[:100],
             "explanation": reminders.explain(patient=patient, addresses=addresses_of(patient), now=self.now),
@@ -118,6 +121,61 @@ class ConsentsView(BaseView):
             now=self.now,
         )
         return Response(status=204)
+
+
+class CarersView(BaseView):
+    """A patient's carers."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(
+        request=shapes.NewCarer, responses={201: shapes.CarerOut}, parameters=CREATES, summary="Record a carer"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.NewCarer)
+
+        def do() -> Reply:
+            return reply(201, shapes.CarerOut(carers.add_carer(patient=patient, by=by, now=self.now, **body)).data)
+
+        return self.answer_once(by, do)
+
+
+class CarerAnswerView(BaseView):
+    """A carer's own yes or no."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(request=shapes.CarerAnswer, responses=shapes.CarerOut, summary="Record a carer's own yes or no")
+    def post(self, request: Request, pk: UUID) -> Response:
+        carer, by = find_carer(self, pk)
+        answer, source = self.parse_body(shapes.CarerAnswer)["answer"], ConsentSource.COUNTER
+        carers.answer_carer(carer=carer, answer=answer, source=source, by=by, now=self.now)
+        carer.refresh_from_db()
+        return Response(shapes.CarerOut(carer).data)
+
+
+class CarerEndView(BaseView):
+    """The end of a carer's messages."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(request=shapes.Nothing, responses=shapes.CarerOut, summary="Send a carer nothing more")
+    def post(self, request: Request, pk: UUID) -> Response:
+        carer, by = find_carer(self, pk)
+        self.parse_body(shapes.Nothing)
+        carers.end_carer(carer=carer, by=by, now=self.now)
+        carer.refresh_from_db()
+        return Response(shapes.CarerOut(carer).data)
+
+
+def find_carer(view: BaseView, pk: UUID) -> tuple[Carer, Actor]:
+    """Return a carer who gets messages at a pharmacy of the caller, and who is asking. Raises NotFound, NotAllowed."""
+    rows = Carer.objects.select_related("patient__pharmacy")
+    carer = rows.filter(pk=pk, ended_at=None, patient__pharmacy_id__in=view.caller.pharmacy_ids).first()
+    if carer is None:
+        raise NotFound("There is no such thing here.")
+    return carer, view.authorize(carer.patient.pharmacy_id)
 
 
 class RemindersView(BaseView):

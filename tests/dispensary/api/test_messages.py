@@ -56,6 +56,35 @@ def test_what_is_no_address_gets_a_problem_document(pharmacist, dispense, body):
     assert answer.status_code == 400 and answer.json()["problems"]
 
 
+CARER = {"name": "Jo Hill", "relation": "carer", "language": "es", "medium": "sms", "address": "07700 900124"}
+
+
+def test_a_carer_is_recorded_says_yes_and_ends(pharmacist, dispense):
+    where = f"patients/{dispense.patient_id}/"
+    added = pharmacist.post(where + "carers/", CARER)
+    assert (added.status_code, added.json()["answer"]) == (201, "not-asked"), added.content
+    carer = f"carers/{added.json()['id']}/"
+    assert pharmacist.post(carer + "answer/", {"answer": "yes"}).json()["answer"] == "yes"
+    assert [row["name"] for row in pharmacist.get(where + "messages/").json()["carers"]] == ["Jo Hill"]
+    assert pharmacist.post(carer + "end/").json()["ended_at"]
+    assert pharmacist.get(where + "messages/").json()["carers"] == []
+    assert pharmacist.post(carer + "answer/", {"answer": "no"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"relation": "parent"}, "relation"),
+        ({"relation": "friend"}, "relation"),
+        ({"name": ""}, "name"),
+        ({"address": "x"}, "address"),
+    ],
+)
+def test_what_is_wrong_with_a_carer_is_named(pharmacist, dispense, change, field):
+    answer = pharmacist.post(f"patients/{dispense.patient_id}/carers/", CARER | change)
+    assert answer.status_code in {400, 422} and answer.json()["problems"][0]["field"].endswith(field), answer.content
+
+
 def test_a_reminder_is_sent_now_or_withdrawn_but_not_both(pharmacist, dispense):
     row = pharmacist.get("reminders/").json()["results"][0]
     assert pharmacist.post(f"reminders/{row['id']}/send/").json()["state"] == "scheduled"

@@ -11,15 +11,17 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.actions import consent, tokens
+from dispensary.actions import carers, consent, tokens
 from dispensary.actors import Actor
 from dispensary.api.fhir.kinds import KINDS
 from dispensary.models import (
     AccessToken,
     AuditEntry,
     AuditLog,
+    CarerRelation,
     Dispense,
     Finding,
+    Language,
     Medium,
     Override,
     Pharmacy,
@@ -127,6 +129,14 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/messages/", None, COUNTER),
     ("POST", "patients/{patient}/contacts/", {"medium": "email", "address": "ann@example.org"}, COUNTER),
     ("POST", "patients/{patient}/consents/", {"medium": "email", "answer": "yes"}, COUNTER),
+    (
+        "POST",
+        "patients/{patient}/carers/",
+        {"name": "Jo", "relation": "carer", "language": "es", "medium": "email", "address": "jo@example.org"},
+        COUNTER,
+    ),
+    ("POST", "carers/{carer}/answer/", {"answer": "yes"}, COUNTER),
+    ("POST", "carers/{carer}/end/", {}, COUNTER),
     ("POST", "contacts/{contact}/retire/", {}, COUNTER),
     ("POST", "contacts/{contact}/wrong-person/", {}, COUNTER),
     ("POST", "reminders/{reminder}/send/", {}, COUNTER),
@@ -171,12 +181,17 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     work = WorklistItem.objects.create(
         pharmacy=shop, patient=prescription.patient, kind="reply", reason="wrote back", opened_at=now, due_by=now
     )
+    carer = carers.add_carer(
+        patient=prescription.patient, name="Jo", relation=CarerRelation.CARER, language=Language.ENGLISH,
+        medium=Medium.EMAIL, address="jo-carer@example.org", by=by, now=now,
+    )  # fmt: skip
     bag = Preparation.objects.create(
         pharmacy=shop, prescription=too_high, bag=[], prepared_by=by.name, preparer_name="Tess", prepared_at=now
     )
     return {
         "bag": str(bag.pk),
         "contact": str(contact.pk),
+        "carer": str(carer.pk),
         "reminder": str(Reminder.objects.filter(pharmacy=shop)[0].public_id),
         "work": str(work.pk),
         "patient": str(prescription.patient_id),

@@ -74,6 +74,15 @@ def test_every_day_to_the_last_with_tablets_is_listed_by_month(client: Client, e
     assert page.count('<details class="d-month"') == len({day[:7] for day in listed})
 
 
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", r"[A-Z]\w+ 2\d{3}"), ("es", r"[A-Z]\w+ de 2\d{3}"), ("fr", r"[A-ZÀ-Þ]\w+ 2\d{3}")]
+)
+def test_months_are_titled_as_titles(client: Client, email: ContactPoint, language: str, title: str) -> None:
+    make.change_past_actions(Patient.objects.all(), language=language)
+    titles = re.findall(r"<summary>(.*?)</summary>", page_of(email, client))
+    assert titles and all(re.fullmatch(title, text) for text in titles), titles
+
+
 def test_it_says_the_last_day_and_whom_to_call_in_an_emergency(client: Client, email: ContactPoint) -> None:
     page = page_of(email, client)
     assert f"Your last day with tablets is {say_date(today_of(email) + 11 * DAY, 'en')}." in section(page, "supply")

@@ -417,12 +417,25 @@ def test_a_patient_asks_that_somebody_gets_the_messages_too_and_a_person_asks_th
     answer = client.post(link(email), {"do": "carer", "name": "Jo Hill", "address": "+44 7700 900123"}, follow=True)
     assert EN["done_carer"] in unescape(words_on(answer))
     assert WorklistItem.objects.get().reason.startswith(
-        "The patient asks on the page that Jo Hill gets the messages, too."
+        "The patient asks on the page that Jo Hill, carer, gets the messages, too."
     )
     carer = Carer.objects.get()
     assert (carer.name, carer.answer) == ("Jo Hill", "not-asked")
     assert carer.contact_points.get().address == "+447700900123"
     assert [point.pk for point in usable(email.patient)] == [email.pk]
+
+
+def test_a_childs_page_asks_what_the_carer_is_so_that_a_parent_ends_at_the_age_of_consent(client, email):
+    asked = {"do": "carer", "name": "Jo Hill", "relation": "parent", "address": "+44 7700 900123"}
+    assert EN["relation"] not in words_on(client.get(link(email)))
+    assert client.post(link(email), asked).status_code == 400, "the patient is of age, or may be"
+    today = timezone.localdate()
+    make.change_past_actions(Patient.objects.all(), birth_date=today - timedelta(days=8 * 365))
+    assert EN["relation"] in words_on(client.get(link(email)))
+    assert client.post(link(email), asked | {"relation": "king"}).status_code == 400
+    assert client.post(link(email), asked).status_code == 302
+    carer = Carer.objects.get()
+    assert (carer.relation, carer.contact_points.get().preference) == ("parent", 1)
 
 
 @pytest.mark.parametrize("address", ["+44 7700 900123", "jo@example.org"])
