@@ -1,0 +1,67 @@
+"""Papers for a screen reader: headings, paragraphs, tables and a title, read from what was rendered (ISO 14289-1)."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import pytest
+from pypdf import PdfReader
+
+from dispensary.documents import (
+    Letter,
+    PharmacyLines,
+    PlanRequest,
+    RequestPhase,
+    label_pdf,
+    leaflet_pdf,
+    letter_pdf,
+    plan_request_pdf,
+    taper_calendar_pdf,
+)
+from dispensary.models.pharmacy import LabelLayout
+from tests.dispensary.documents.samples import steady, taper
+from tests.dispensary.documents.test_leaflet import LANGUAGES, elements
+
+PHARMACY = PharmacyLines("Riverside Pharmacy", "1 High Street, Oxford", "01865 496 000")
+REQUEST = PlanRequest(
+    prescriber="Dr Grey", patient="Ann Canary", born="", number="P1", replaces="", now="30 mg a day",
+    sentence="5 mg less each week", phases=[RequestPhase("1", "10 mg, 5 mg, 10 mg", "7", "25")], tablets="35",
+    rules="Kept: lioresal.", reason="", printed="30 Nov 2026", pharmacy=PHARMACY,
+)  # fmt: skip
+
+
+def papers_in(language: str) -> dict[str, bytes]:
+    values = steady(patient_language=language, emergency="999")
+    return {
+        "label": label_pdf(values),
+        "label of the United States": label_pdf(steady(patient_language=language, layout=LabelLayout.US)),
+        "calendar": taper_calendar_pdf(steady(course=taper(), patient_language=language, emergency="999")),
+        "leaflet": leaflet_pdf(values),
+        "letter": letter_pdf(Letter(("Ann Canary", "Oxford"), "30 November", "", "999", language, PHARMACY)),
+        "request": plan_request_pdf(REQUEST),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_paper_is_titled_and_has_a_heading_and_paragraphs(language: str) -> None:
+    for name, content in papers_in(language).items():
+        reader = PdfReader(io.BytesIO(content))
+        root = reader.trailer["/Root"]
+        kinds = Counter(elements(root["/StructTreeRoot"]))
+        assert root["/MarkInfo"]["/Marked"] and root["/ViewerPreferences"]["/DisplayDocTitle"], name
+        assert reader.metadata and reader.metadata.title, name
+        assert kinds["/H1"] >= 1 and kinds["/P"] >= 2, (name, kinds)
+
+
+def test_a_label_in_two_languages_has_a_heading_for_each() -> None:
+    kinds = Counter(
+        elements(PdfReader(io.BytesIO(label_pdf(steady(patient_language="ar")))).trailer["/Root"]["/StructTreeRoot"])
+    )
+    assert kinds["/H1"] == 2 and kinds["/P"] == 10
+
+
+@pytest.mark.parametrize(("name", "columns"), [("calendar", 7), ("request", 4)])
+def test_a_table_has_its_header_cells(name: str, columns: int) -> None:
+    kinds = Counter(elements(PdfReader(io.BytesIO(papers_in("en")[name])).trailer["/Root"]["/StructTreeRoot"]))
+    assert kinds["/TH"] >= columns and kinds["/TR"] >= 2 and kinds["/THead"] >= 1
