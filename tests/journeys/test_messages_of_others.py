@@ -50,3 +50,7 @@ def test_a_manager_records_a_carer_and_looks_at_the_month(browser: Browser, live
         window.go(f"/m/{Carer.objects.get().contact_points.get().page_code}")
         assert window.find_faults() == []
         save_pictures(window, "carer-page")
+        window.go(reverse("counter:settings"))
+        expect(page.get_by_role("heading", name="What text messages cost")).to_be_visible()
+        assert window.find_faults() == []
+        save_pictures(window, "text-costs")

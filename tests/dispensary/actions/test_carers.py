@@ -296,3 +296,23 @@ def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbo
             patient=row.patient, answer=Answer.WELL, reminder=question, source=AnswerSource.REPLY, now=database_now()
         )
     assert two_way.open_unanswered(now=database_now()) == 0
+
+
+def test_a_worker_that_dies_before_a_copy_leaves_loses_and_doubles_nothing(guardians, outbox, monkeypatch):  # noqa: F811  (a fixture)
+    row, (_first, second) = guardians
+    copy = queue.copy_for_readers
+
+    def copy_and_die(*parameters):
+        copy(*parameters)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(queue, "copy_for_readers", copy_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        reminders.drain()
+    assert outbox.sent == [] and states_by_reader() == {None: "Taken by a worker", second.pk: "Owed"}
+    monkeypatch.setattr(queue, "copy_for_readers", copy)
+    Reminder.objects.filter(pk=row.pk).update(lease_until=database_now() - timedelta(seconds=1))
+    reminders.tick()
+    reminders.drain()
+    assert sorted(message["to"] for message in outbox.sent) == [PHONE, "+447700900124"]
+    assert states_by_reader() == {None: "Sent", second.pk: "Sent"}
