@@ -211,8 +211,7 @@ class Courses:
         order = self.orders.get(decision.object)
         if order is not None and self.fed_by(order.id) is None:
             if any(tablets):
-                supply = Supply(f"{order.id} counted {decision.on}", decision.on, order.id, tablets)
-                self.hand_over(supply)
+                self.hand_over(Supply(f"{order.id} counted {decision.on}", decision.on, order.id, tablets))
             return
         for course in courses:
             for segment in course.segments:
@@ -220,9 +219,9 @@ class Courses:
                     segment.empty()
         for course in courses[-1:]:
             fed = [segment for segment in course.segments if segment.source == decision.object]
-            segment = fed[-1] if fed else course.last_segment
-            products = len(segment.stock)
-            segment.stock = stock_of(segment.plan, (*tablets, *[ZERO] * products)[:products], None)
+            segment = (fed or course.segments)[-1]
+            counted = (*tablets, *[ZERO] * len(segment.stock))[: len(segment.stock)]
+            segment.stock = stock_of(segment.plan, counted, None)
 
     def _move(self, course: Course, days: int) -> None:
         """Move the dates of a plan; one that has not begun begins so much later, or sooner."""
@@ -286,11 +285,12 @@ class Courses:
         if own is not None and own.last_segment.source == asked.id and (own.is_open or own.was_over_on(self.day)):
             relation, course, before = None, own, own.snapshot()
             if self.decisions and own.is_open:
-                self._keep_decided(course, decided_by_own(self, own, asked, supply), course is own)
+                self._keep_decided(course, decided_by_own(self, own, asked, supply), True)
         else:
             relation = relation_to_courses(self, asked, supply)
-            if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
-                course = relation.to[0]
+            courses = relation.to if relation.relation in (Relation.PART, Relation.CONTINUES) else ()
+            if courses and (courses[0] is own or self._segment(asked, self.day).goes_on_at(self.day)):
+                course = courses[0]
                 before = course.snapshot()
                 decided = DecidedByOwn(relation.ends, relation.decided_beside, relation.starts_on)
                 self._keep_decided(course, decided, course is own)

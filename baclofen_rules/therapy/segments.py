@@ -66,6 +66,10 @@ class Segment:
             position -= phase.days
         return plan.phases[-1], 0 if plan.then_stop else FAR
 
+    def goes_on_at(self, day: int) -> bool:
+        """Say whether its plan is not over on a day."""
+        return self.at(day, self.first_taken)[1] > 0
+
     def is_steady(self, day: int) -> bool:
         """Say whether the daily dose never changes by plan from a day on, also not to nothing."""
         first_taken = day if self.first_taken is None else self.first_taken

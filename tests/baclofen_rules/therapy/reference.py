@@ -435,6 +435,9 @@ class Reference:
             self.given[source].append(supply)
             return
         course = courses[0] if relation in (Relation.CONTINUES, Relation.PART) else None
+        is_over = plan is not None and source in self.first_taken and self.phase_of(segment) is None
+        if course is not None and is_over and not any(s.source == source for s in course.segments):
+            course = None  # of a plan that is over: for no day, and what it would go on with stays as it is
         self.given.setdefault(source, []).append(supply)
         if course is not None:
             before = self.run_out(course)
@@ -484,7 +487,8 @@ class Reference:
         """
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
         decided = self.decided(source, supply, is_late=is_unknown)
-        starts = [d.starts_on for d in decided.values() if d.kind is DecisionKind.REPLACES and d.starts_on is not None]
+        replacing = [d for name, d in decided.items() if d.kind is DecisionKind.REPLACES and name != own.name]
+        starts = [decision.starts_on for decision in replacing if decision.starts_on is not None]
         is_own = own.first_on > self.day and any(segment.source == source for segment in own.segments)
         if starts and is_own and max(starts) != own.start_named:
             self.move_start(own, (max(starts) - own.first_on).days)

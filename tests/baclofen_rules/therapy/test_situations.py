@@ -1132,6 +1132,17 @@ SITUATIONS = [
         expected={"mg 7": 30, "high 7": 30, "mg 8": 45, "running 8": "B"},
     ),
     Situation(
+        "S96 more of a plan that is over, while an equal dose of elsewhere is without tablets",
+        [order("A", plan(([5] * 3, 4), then_stop=True, quantity=6))],
+        [given("A", -60, 6), elsewhere("r1", -30, 14, 15, prescriber="dr-b"), given("A", 0, 3)],
+        expected={
+            "uncovered 0": "r1",
+            "mg 0": 0,
+            "risk": [("r1", "overdue", -16, 15)],
+            "ended": {"A": ("planned", -56), "A@2026-12-01": ("planned", 0)},
+        },
+    ),
+    Situation(
         "S92 the dates of a plan of which two courses are open are moved",
         [order("A", 45, "dr-b"), order("B", plan(([10] * 3, 55), ([5] * 3, None)))],
         TWICE_OPEN[1],
