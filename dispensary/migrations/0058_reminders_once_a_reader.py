@@ -1,12 +1,16 @@
 """Owe a message once a day to each reader; the indexes are built without holding up what is written meanwhile."""
 
+from uuid import UUID
+
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+from django.db.models.functions import Coalesce
 
 _CONSTRAINT = models.UniqueConstraint(
-    fields=["plan", "kind", "local_date", "reader"],
-    nulls_distinct=False,
-    opclasses=["uuid_ops", "text_ops", "date_ops", "uuid_ops"],
+    "plan",
+    "kind",
+    "local_date",
+    Coalesce("reader", models.Value(UUID(int=0)), output_field=models.UUIDField()),
     name="reminder_owed_once_a_reader",
 )
 
@@ -19,7 +23,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             "CREATE UNIQUE INDEX CONCURRENTLY reminder_owed_once_a_reader ON dispensary_reminder"
-            " (plan_id, kind, local_date, reader_id) NULLS NOT DISTINCT",
+            " (plan_id, kind, local_date, coalesce(reader_id, '00000000-0000-0000-0000-000000000000'::uuid))",
             "DROP INDEX reminder_owed_once_a_reader",
             state_operations=[migrations.AddConstraint("reminder", _CONSTRAINT)],
         ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.contacts import Carer, ContactPoint, Medium
@@ -199,10 +201,12 @@ class Reminder(models.Model):
 
     class Meta:
         constraints = [
+            # No reader counts as one: PostgreSQL 14 cannot say NULLS NOT DISTINCT.
             models.UniqueConstraint(
-                fields=["plan", "kind", "local_date", "reader"],
-                nulls_distinct=False,
-                opclasses=["uuid_ops", "text_ops", "date_ops", "uuid_ops"],  # makes it an index, built concurrently
+                "plan",
+                "kind",
+                "local_date",
+                Coalesce("reader", models.Value(UUID(int=0)), output_field=models.UUIDField()),
                 name="reminder_owed_once_a_reader",
             ),
             models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
