@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser dist clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -97,9 +97,10 @@ styles: install-run
 browser: install-test
 	@$(BIN)/python -m tests.chromium
 
-wheel: install-test styles ## build dist/*.whl, style sheet and fonts included, and its bill of materials (CycloneDX)
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+dist: install-test styles ## build dist/: wheel and source archive with style sheet and fonts, the documentation as pages, the bill of materials (CycloneDX)
+	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist .
 	@$(BIN)/python -m deploy.materials dist/*.whl
+	@$(BIN)/python -m deploy.pages dist
 
 clean: ## stop nothing, forget everything the demo made: servers' data, built files
 	@if [ -d .run ]; then $(BIN)/python -m deploy.forget; fi

@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+import dispensary
 from deploy.databases import database_settings
 from deploy.environment import ROOT, read_environment
 from deploy.logs import logging_config
@@ -250,7 +251,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Dispensary",
     "DESCRIPTION": "Prescriptions of oral baclofen: review, override, dispense, remind, audit.",
-    "VERSION": "0.1.0",
+    "VERSION": dispensary.__version__,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
