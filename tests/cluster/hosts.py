@@ -40,8 +40,9 @@ def enter_own_network() -> None:
     ]
     trial = [*unshare, "sh", "-c", "mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && ip netns add trial"]
     if subprocess.run(trial, capture_output=True, check=False).returncode == 0:
-        module = ["-m", "tests.cluster", *sys.argv[1:]]
-        os.execvpe("unshare", [*unshare, sys.executable, *module], os.environ | {_INSIDE: "yes"})
+        # The shell is process 1 there: it buries what nobody waits for, such as a postmaster that was killed.
+        command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-m", "tests.cluster", *sys.argv[1:]]
+        os.execvpe("unshare", [*unshare, *command], os.environ | {_INSIDE: "yes"})
 
 
 class Hosts:

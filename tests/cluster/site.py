@@ -236,8 +236,8 @@ class ClusterSite:
             self.kill_host(host)
 
     def last_words(self) -> str:
-        """Return the last lines of every log."""
-        return "\n".join(f"{name}: {server.last_words(3)}" for name, server in self.servers.items())
+        """Return the last line of every log, cut to its beginning."""
+        return "\n".join(f"{name}: {server.last_words(1)[:200]}" for name, server in self.servers.items())
 
     def _start_etcd(self, server: Server, host: str) -> None:
         address = self.addresses[host]
