@@ -52,6 +52,16 @@ def exception_without_message(_logger: WrappedLogger, _name: str, event: EventDi
     return event
 
 
+def task_without_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Put an error's type in the place of its message in Celery's line about a task that failed."""
+    context = event.pop("positional_args", ())
+    record = event.get("_record")
+    if record is not None and record.name == "celery.app.trace" and "exc" in context:
+        kind = record.exc_info[0] if record.exc_info else None
+        event["event"] = record.msg % {**context, "exc": kind.__qualname__ if kind else "an error"}
+    return event
+
+
 def shorten_user_agent(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Keep of `user_agent` the first three products with their versions: the rest is whatever a client writes there."""
     if "user_agent" in event:
@@ -90,7 +100,8 @@ def logging_config(level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.JSONRenderer(),
                 ],
-                "foreign_pre_chain": SHARED_PROCESSORS,
+                "foreign_pre_chain": [task_without_message, *SHARED_PROCESSORS],
+                "pass_foreign_args": True,  # of which task_without_message lets nothing through
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},

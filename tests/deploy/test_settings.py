@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 import redis
 import structlog
+from celery.app.trace import LOG_FAILURE
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
@@ -142,6 +143,18 @@ def test_log_line_names_an_error_without_its_message() -> None:
     except ValueError:
         line = lines_of(logger, "request_failed", exc_info=True)
     assert line["exception"] == "ValueError"
+    assert "943" not in json.dumps(line)
+
+
+def test_log_line_of_a_failed_task_names_its_error_without_its_message() -> None:
+    """Celery writes the error's message into its own words."""
+    logger = logging.getLogger("celery.app.trace")
+    context = {"name": "tick", "id": "7", "description": "raised unexpected", "exc": "Key (identifier)=(943) exists"}
+    try:
+        raise ValueError("Key (identifier)=(943) exists")
+    except ValueError:
+        line = lines_of(logger, LOG_FAILURE, context, exc_info=True)
+    assert line["event"] == "Task tick[7] raised unexpected: ValueError"
     assert "943" not in json.dumps(line)
 
 
