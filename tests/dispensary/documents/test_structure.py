@@ -10,12 +10,15 @@ from pypdf import PdfReader
 
 from dispensary.documents import (
     Letter,
+    OverrideRecord,
     PharmacyLines,
     PlanRequest,
+    PrintedSignature,
     RequestPhase,
     label_pdf,
     leaflet_pdf,
     letter_pdf,
+    override_record_pdf,
     plan_request_pdf,
     taper_calendar_pdf,
 )
@@ -30,6 +33,13 @@ REQUEST = PlanRequest(
     rules="Kept: lioresal.", reason="", printed="30 Nov 2026", pharmacy=PHARMACY,
 )  # fmt: skip
 
+RECORD = OverrideRecord(
+    patient="Ann Canary", order="30 mg a day", finding="Daily maximum", rule="daily-maximum",
+    details=[("Limit", "100 mg"), ("Why", "agreed with the prescriber")], shown="",
+    signatures=[PrintedSignature("Pat Pharmacist", "override", "password", "30 Nov 2026", "ab", "12")],
+    state="Used.", printed="30 Nov 2026", pharmacy=PHARMACY,
+)  # fmt: skip
+
 
 def papers_in(language: str) -> dict[str, bytes]:
     values = steady(patient_language=language, emergency="999")
@@ -40,6 +50,7 @@ def papers_in(language: str) -> dict[str, bytes]:
         "leaflet": leaflet_pdf(values),
         "letter": letter_pdf(Letter(("Ann Canary", "Oxford"), "30 November", "", "999", language, PHARMACY)),
         "request": plan_request_pdf(REQUEST),
+        "override record": override_record_pdf(RECORD),
     }
 
 
