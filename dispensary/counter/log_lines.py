@@ -14,11 +14,13 @@ from dispensary.audit import Event, Line, sentence
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import NB
 from dispensary.models import Mitigation, Patient, SignatureMethod
+from dispensary.models.reminders import ReminderKind
 from dispensary.text import format_amounts, join_values
 
 Details = list[tuple[str, str]]
 """Names and values, in the order of a page."""
 _REASONS: Mapping[str, str] = {member.value: str(member.label) for member in Mitigation}
+_KINDS: Mapping[str, str] = {member.value: str(member.label) for member in ReminderKind}
 _METHODS: Mapping[str, str] = {member.value: str(member.label) for member in SignatureMethod}
 
 
@@ -168,7 +170,8 @@ def _refusal(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _message(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Kind", (line.entry.reason_code or "").replace("-", " ").capitalize()
+    reason = line.entry.reason_code or ""
+    yield "Kind", _KINDS.get(reason, reason.replace("-", " ")).capitalize()
     yield "Channel", str(body.get("channel", ""))
 
 

@@ -177,6 +177,17 @@ def test_a_patients_file_tells_what_happened_and_who_looked(desk: Client, shop: 
     )
 
 
+def test_a_patients_file_says_in_words_what_a_message_was_about(desk: Client, shop: Shop) -> None:
+    audit.record(
+        audit.Event.REMINDER_SENT, pharmacy=shop.pharmacy, by=shop.pharmacist.actor(), now=make.moment(), patient=shop.patient,
+        subject=audit.Subject("reminder", "1"), reason_code="refill_due", body={"channel": "email"},
+    )  # fmt: skip
+    flush_links()
+    text = desk.get(reverse("counter:audit-patient", args=[shop.patient.pk])).content.decode()
+    assert "Next supply due" in text
+    assert "refill_due" not in text.casefold()
+
+
 def test_an_orders_file_shows_what_was_shown_signed_and_printed(desk: Client, shop: Shop) -> None:
     page = desk.get(reverse("counter:audit-order", args=[shop.order.pk]))
     details_by_action = {line.line.entry.action: line.details for line in page.context["lines"]}
