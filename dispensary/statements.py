@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -60,16 +59,15 @@ def bound_cursor(using: str = DEFAULT_DB_ALIAS) -> Any:
 
 
 def insert(rows: Sequence[Model]) -> None:
-    """Insert rows of several tables, in one statement that stays prepared; rows of one table stand together.
+    """Insert rows of several tables, in one statement that stays prepared: a table's rows together, where its first one stands.
 
     Their keys are the application's; one that the database counts is not read back. Raises as the database refuses.
     """
-    tables: list[tuple[type[Model], list[Model]]] = [(model, list(group)) for model, group in groupby(rows, type)]
+    tables: dict[type[Model], list[Model]] = {}
+    for row in rows:
+        tables.setdefault(type(row), []).append(row)
     if tables:
-        run(
-            _insert_statement(*(model for model, _ in tables)),
-            {model._meta.db_table: as_json(group) for model, group in tables},
-        )
+        run(_insert_statement(*tables), {model._meta.db_table: as_json(group) for model, group in tables.items()})
     for row in rows:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 

@@ -94,6 +94,13 @@ def test_rows_of_several_tables_go_in_one_statement(handed_over: Dispense) -> No
     assert Review.objects.filter(prescription=order).count() == 1
 
 
+def test_rows_of_two_reviews_are_stored_each_once_whatever_their_order(handed_over: Dispense) -> None:
+    reviews = copies(handed_over.review)
+    findings = [Finding(review=review, number=1, code="age", severity="information") for review in reviews]
+    insert([reviews[0], findings[0], reviews[1], findings[1]])
+    assert [list(review.findings.values_list("code", flat=True)) for review in reviews] == [["age"], ["age"]]
+
+
 def test_no_rows_send_no_statement() -> None:
     with CaptureQueriesContext(connection) as sent:
         insert([])
