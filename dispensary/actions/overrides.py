@@ -282,7 +282,9 @@ def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
 
 def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
     pharmacy = subject.patient.pharmacy
-    observed = {} if question.finding is None else question.finding.observed
+    observed = None
+    if question.finding is not None:  # of what could not be assessed nothing was observed, and the entry says nothing
+        observed = {name: value for name, value in question.finding.observed.items() if value is not None}
     is_waiting = needs_second(question, pharmacy, pharmacy.local_day(now))
     override = Override.objects.create(
         **name_subject(subject),
@@ -291,7 +293,7 @@ def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now
         summary=question.summary,
         detail=question.detail,
         fingerprint=question.fingerprint,
-        observed={name: value for name, value in observed.items() if value is not None},
+        observed=observed,
         mitigation=answer.mitigation,
         words=answer.words,
         asked=answer.asked,

@@ -10,7 +10,7 @@ import pytest
 from dispensary import audit
 from dispensary.actions import dispenses
 from dispensary.audit.checks.reconcile import Kind, reconcile
-from dispensary.models import Dispense, Patient, Review
+from dispensary.models import Dispense, Override, Patient, Review
 from tests.dispensary import make
 from tests.dispensary.audit.linking import flush_links
 from tests.dispensary.make import NOW
@@ -67,6 +67,15 @@ def test_what_the_actions_wrote_is_in_agreement(dispense: Dispense) -> None:
     dispenses.cancel(dispense=dispense, reason="wrong bag", by=make.staff(dispense.pharmacy).actor(), now=NOW)
     flush_links()
     assert orphans(dispense) == []
+
+
+def test_an_acknowledgement_of_what_could_not_be_assessed_is_in_agreement() -> None:
+    make.products()
+    shop = make.pharmacy()
+    supply = make.hand_over(make.prescription(make.patient(shop, egfr=None)), make.staff(shop).actor())
+    flush_links()
+    acknowledged = Override.objects.get(code="not-assessed", prescription=supply.prescription)
+    assert [orphan for orphan in reconcile() if orphan.id == str(acknowledged.pk)] == []
 
 
 def test_a_dispense_without_its_entry_is_found(dispense: Dispense) -> None:
