@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser dist clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser dist clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
