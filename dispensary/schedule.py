@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.schedules import schedule
-
 TICK_QUEUE = "rem-tick"
 SEND_QUEUE = "rem-send"
 TASK_ROUTES = {
@@ -31,6 +29,8 @@ def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
     Args:
         tick_seconds: how often to look for reminders that are due.
     """
+    from celery.schedules import schedule  # not at the top: who asks for a queue's name need not wait for Celery
+
     return {
         "dispensary-reminders": {
             "task": "dispensary.reminders.tick",
