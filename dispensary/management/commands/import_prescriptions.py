@@ -110,6 +110,10 @@ def _read_document(document: Mapping[str, Any]) -> Intake:
     if not isinstance(facts, Mapping):
         raise InvalidInput("The line cannot be read.", Problem("case.patient", "another value", "an object"))
     number = person_of(document, "order", ORDER) if "order" in document else None
+    if number and not number["identifier"].strip():
+        raise InvalidInput(
+            "The line cannot be read.", Problem("order.identifier", "empty text", "a number, or no order")
+        )
     return Intake(
         patient=person_of(document, "patient", PATIENT),
         prescriber=person_of(document, "prescriber", PRESCRIBER),

@@ -77,6 +77,8 @@ class ImportCommand(BaseCommand):
         pharmacy = find_pharmacy(options["pharmacy"])
         by = authoriser(options["by"], pharmacy.pk, Role.MANAGER, Role.PHARMACIST)
         path, first = options["file"], options["from_line"]
+        if options["report"] and options["report"].resolve() == path.resolve():
+            raise CommandError("--report names the file that is imported. Name another file.")
         counts: Counter[str] = Counter()
         started, line = time.monotonic(), first
         with ExitStack() as stack:
@@ -102,12 +104,7 @@ class ImportCommand(BaseCommand):
                         continue
                     outcome, problems = self._import_entry(entry, pharmacy, by, is_trial=options["dry_run"])
                     counts[outcome] += 1
-                    for problem in problems:
-                        cells = (line, entry.part, problem.field, problem.given, problem.expected, problem.next)
-                        if rows:
-                            rows.writerow([guard_cell(cell) for cell in cells])
-                        else:
-                            self.stderr.write(f"line {line} {entry.part}".rstrip() + f": {problem.sentence()}")
+                    self._report_problems(entry, problems, rows)
                     bar.update(task, completed=file.tell(), description=_describe(counts))
                     if bar.disable and counts.total() % _REPORT_EVERY == 0:
                         self.stderr.write(f"line {line}: {_describe(counts)}")
@@ -127,6 +124,15 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{counts[REFUSED]} entries were refused; mend them and import the file again.")
         if not counts and first == 1:
             raise CommandError(f"{path}: nothing to import was found in it.")
+
+    def _report_problems(self, entry: Entry, problems: Sequence[Problem], rows: Any) -> None:
+        """Write what is wrong with an entry into the report; without one, on standard error."""
+        for problem in problems:
+            cells = (entry.line, entry.part, problem.field, problem.given, problem.expected, problem.next)
+            if rows:
+                rows.writerow([guard_cell(cell) for cell in cells])
+            else:
+                self.stderr.write(f"line {entry.line} {entry.part}".rstrip() + f": {problem.sentence()}")
 
     def _read_entries(self, file: BinaryIO, kind: Kind, sent: SentResources) -> Iterator[Entry]:
         match kind:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from dispensary.management.imports.files import MOST_LINE
 from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.api.conftest import case
 from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, days, mg, request
 
 pytestmark = pytest.mark.usefixtures("machine_clock")
@@ -305,3 +306,22 @@ def test_supplies_in_fhir_are_recorded(run: Import) -> None:
 def test_a_report_holds_no_formula(run: Import) -> None:
     _, refused = run("import_supplies", "supplies.jsonl", json.dumps({"patient": {}, "supplies": [], "=1+1": ""}))
     assert "'=1+1" in [row["field"] for row in refused]
+
+
+def test_a_report_never_takes_the_place_of_the_file(manager: StaffMember, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(table(row()))
+    with pytest.raises(CommandError, match="Name another file"):
+        call_command(
+            "import_prescriptions", str(file), by=manager.user.get_username(), report=tmp_path / "." / "orders.csv"
+        )
+    assert file.read_text() == table(row())
+
+
+def test_an_order_with_an_empty_number_is_refused(run: Import) -> None:
+    line = {
+        "patient": {"identifier": "1", "family_name": "Able"}, "prescriber": {"identifier": "D-1", "name": "Dr Grey"},
+        "order": {"identifier": " "}, "case": case(),
+    }  # fmt: skip
+    _, refused = run("import_prescriptions", "orders.jsonl", json.dumps(line))
+    assert [row["field"] for row in refused] == ["order.identifier"]
