@@ -203,3 +203,8 @@ class CaseField(Document):
 )
 class FrozenField(Document):
     """A stored document."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "object"}})
+class FrozenListField(Document):
+    """A stored list of objects."""

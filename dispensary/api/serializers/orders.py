@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from dispensary.actions.order_states import CLAIM_LASTS
 from dispensary.api.fields import Amount, Body, Count, Flag, Text, represent
-from dispensary.api.serializers.documents import CaseField, FrozenField
+from dispensary.api.serializers.documents import CaseField, FrozenField, FrozenListField
 from dispensary.api.serializers.people import (
     PatientIdentity,
     PatientOfOrder,
@@ -346,7 +346,7 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
     max_mg_per_day = Amount(allow_null=True)
     interval_days = Count(allow_null=True, help_text="least number of days between two supplies")
     expected_days = Count(allow_null=True, help_text="days that the quantity is expected to last")
-    lines = FrozenField(help_text="the lines it was written in, where it had several")
+    lines = FrozenListField(help_text="the lines it was written in, where it had several")
     medicine = FrozenField(allow_null=True)
     overrides = OverrideOut(many=True)
     dispenses = SupplyOut(many=True)

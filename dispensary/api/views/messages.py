@@ -261,18 +261,27 @@ class WorkView(BaseView):
         return self.paginate(rows.select_related("reminder"), shapes.WorkOut, "due_by")
 
 
-class WorkActionView(BaseView):
-    """Closing a piece of work, or putting it off."""
+class WorkResolveView(BaseView):
+    """Closing a piece of work."""
 
     may: ClassVar = {"POST": MESSAGE}
-    how = "resolve"
 
-    @extend_schema(request=shapes.Resolved, responses=shapes.WorkOut, summary="Close a piece of work, or put it off")
+    @extend_schema(request=shapes.Resolved, responses=shapes.WorkOut, summary="Close a piece of work")
     def post(self, request: Request, pk: UUID) -> Response:
         item = self.get_own(WorklistItem.objects.all(), pk)
         by = self.authorize(item.pharmacy_id)
-        if self.how == "resolve":
-            done = worklist.resolve_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.Resolved))
-        else:
-            done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.PutOff))
+        done = worklist.resolve_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.Resolved))
+        return Response(shapes.WorkOut(done).data)
+
+
+class WorkPutOffView(BaseView):
+    """Putting a piece of work off."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(request=shapes.PutOff, responses=shapes.WorkOut, summary="Put a piece of work off")
+    def post(self, request: Request, pk: UUID) -> Response:
+        item = self.get_own(WorklistItem.objects.all(), pk)
+        by = self.authorize(item.pharmacy_id)
+        done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.PutOff))
         return Response(shapes.WorkOut(done).data)
