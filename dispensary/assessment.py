@@ -120,7 +120,7 @@ class Assessment:
     @property
     def is_taken_to_go_on(self) -> bool:
         """Say whether nobody said what follows the days of an order that repeats the one dose that is taken."""
-        if self.case.ask is None or self.ask.order is None or self.plan.then_stop is not None:
+        if self.review.standing is None or self.ask.order is None or self.plan.then_stop is not None:
             return False
         relation = self.therapy.relate(self.ask.order) if self.plan.is_constant and self.plan.total_days else None
         return relation is not None and relation.relation in (Relation.CONTINUES, Relation.PART)

@@ -213,7 +213,12 @@ def take_plan(
 
 
 def plan_rise(assessment: Assessment, strength_mg: Decimal, *, pharmacy: Pharmacy, on: date) -> Plan | None:
-    """Return a titration from what is taken today to the last dose of the order that was assessed; None where none keeps the rules."""
+    """Return a titration from what is taken today to the last dose of the order that was assessed.
+
+    None where none keeps the rules, and for a patient without a record here, of whom nobody knows what is taken.
+    """
+    if assessment.review.standing is None:
+        return None
     try:
         return _plan(assessment, PlanWishes(Goal.ORDERED, [strength_mg]), pharmacy, on)[0]
     except InvalidInput:
