@@ -100,8 +100,7 @@ def plan_messages(
         plans.end(plan_id=in_force.pk, new=new, carried=carried, reason=reason, by=by.name, now=now)
         _record_end(in_force, new, changes, reason=reason, by=by, now=now)
     if new:
-        zone, _quiet = manners_of(patient)
-        plans.write(new, changes.added, str(zone), tzdb_version())
+        plans.write(new, changes.added, tzdb_version())
         held_back = [*changes.carried, *changes.withdrawn]
         if reason != Withdrawal.NEW_DISPENSE and any(_is_held_back(row, now) for row in held_back):
             plans.hold_back(plan_id=new.pk, now=now)

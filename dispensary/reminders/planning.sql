@@ -39,22 +39,6 @@ UPDATE dispensary_reminder
 UPDATE dispensary_reminder SET state = 6 /* suppressed */, last_error = %s
  WHERE plan_id = %s AND state = 0 /* scheduled */ AND attempts = 0 AND due_at > %s
 
--- write_plan --
--- Store a plan and its reminders. plan, pharmacy, patient, version, now, zone, tzdb and arrays of equal length: ids, kinds,
--- occurrences, dates, times, due, until, params
-WITH made AS (
-    INSERT INTO dispensary_reminderplan (id, pharmacy_id, patient_id, version, planned_at, ended_reason)
-    VALUES (%(plan)s, %(pharmacy)s, %(patient)s, %(version)s, %(now)s, ''))
-INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date, local_time,
-       due_at, useful_until, params, tz_name, tzdb_version, state, round, attempts, lost_workers, despite_quiet,
-       last_error, lease_owner)
-SELECT owed.public_id, %(plan)s, %(pharmacy)s, %(patient)s, owed.kind, owed.occurrence, owed.local_date,
-       owed.local_time, owed.due_at, owed.useful_until, owed.params, %(zone)s, %(tzdb)s, 0 /* scheduled */, 1, 0, 0, false,
-       '', ''
-  FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(occurrences)s::text[], %(dates)s::date[], %(times)s::time[],
-              %(due)s::timestamptz[], %(until)s::timestamptz[], %(params)s::jsonb[])
-       AS owed (public_id, kind, occurrence, local_date, local_time, due_at, useful_until, params)
-
 -- list_outdated --
 -- List patients whose therapy was counted on an earlier day or with settings that their pharmacy has changed since.
 -- arrays of equal length: pharmacies, versions, days; ids to pass over, limit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,7 +13,7 @@ from django.db import connection
 from dispensary.models import Pharmacy, Reminder, ReminderPlan
 from dispensary.reminders.quiet_hours import manners
 from dispensary.reminders.reach import NOT_ALLOWED
-from dispensary.statements import build_rows, load_statements, run
+from dispensary.statements import build_rows, insert, load_statements, run
 
 SQL = load_statements(Path(__file__).with_name("planning.sql"))
 
@@ -77,15 +76,8 @@ def hold_back(*, plan_id: uuid.UUID, now: datetime) -> None:
         cursor.execute(SQL["hold_back"], [NOT_ALLOWED, plan_id, now])
 
 
-def write(plan: ReminderPlan, reminders: Sequence[Reminder], zone: str, tzdb: str) -> None:
+def write(plan: ReminderPlan, reminders: Sequence[Reminder], tzdb: str) -> None:
     """Store a plan and what it owes, in one statement."""
-    names: dict[str, Any] = {
-        "plan": plan.pk, "pharmacy": plan.pharmacy_id, "patient": plan.patient_id, "version": plan.version,
-        "now": plan.planned_at, "zone": zone, "tzdb": tzdb, "ids": [row.public_id for row in reminders],
-        "kinds": [str(row.kind) for row in reminders], "occurrences": [row.occurrence for row in reminders],
-        "dates": [row.local_date for row in reminders], "times": [row.local_time for row in reminders],
-        "due": [row.due_at for row in reminders], "until": [row.useful_until for row in reminders],
-        "params": [json.dumps(row.params) for row in reminders],
-    }  # fmt: skip
-    run(SQL["write_plan"], names)
-    plan._state.adding = False
+    for row in reminders:
+        row.plan_id, row.tzdb_version = plan.pk, tzdb
+    insert([plan, *reminders])
