@@ -442,7 +442,10 @@ def test_a_rise_that_is_too_fast_comes_with_a_titration_that_passes_in_its_place
     cards = cards_of(system.post(SIGN, call(fast, prefetch=prefetch)))
     assert codes() & too_fast
     (suggestion,) = [
-        found for card in cards for found in card.get("suggestions", ()) if found["label"].startswith("Titration over ")
+        proposed
+        for card in cards
+        for proposed in card.get("suggestions", ())
+        if proposed["label"].startswith("Titration over ")
     ][:1]
     delete, create = suggestion["actions"]
     assert delete["resourceId"] == "MedicationRequest/r1"

@@ -286,11 +286,11 @@ def test_supplies_in_fhir_are_recorded(run: Import) -> None:
         "dosageInstruction": [{"timing": {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}},
                                "doseAndRate": [{"doseQuantity": mg(10)}]}],
     }  # fmt: skip
-    told_in_days = supply | {"daysSupply": days(28)}
-    told_in_tablets = supply | {"quantity": {"value": 87}, "whenHandedOver": f"{day(60)}T10:00:00Z"}
+    counted_in_days = supply | {"daysSupply": days(28)}
+    counted_in_tablets = supply | {"quantity": {"value": 87}, "whenHandedOver": f"{day(60)}T10:00:00Z"}
     without = supply | {"whenHandedOver": f"{day(90)}T10:00:00Z"}
-    stopped = told_in_days | {"status": "cancelled"}
-    text = ndjson(told_in_days, told_in_tablets, without, stopped, sent_patient(1), medicine)
+    stopped = counted_in_days | {"status": "cancelled"}
+    text = ndjson(counted_in_days, counted_in_tablets, without, stopped, sent_patient(1), medicine)
     output, refused = run("import_supplies", "supplies.ndjson", text)
     assert "2 taken in, 0 here already, 2 refused" in output
     assert [(line["line"], line["field"]) for line in refused] == [
