@@ -145,9 +145,9 @@ class ClusterSite:
     def broker_master(self) -> str:
         """Return the host on which the broker's master runs, by the word of the Sentinels that answer."""
         for host in DATABASE_HOSTS:
-            words = self._ask_sentinel(host)
-            if words:
-                return next(name for name in DATABASE_HOSTS if self.addresses[name] == words)
+            address = self._ask_sentinel(host)
+            if address:
+                return next(name for name in DATABASE_HOSTS if self.addresses[name] == address)
         return ""
 
     def _ask_sentinel(self, host: str) -> str:
