@@ -95,8 +95,6 @@ class Courses:
         ahead.day = self.day
         return ahead
 
-    # --- questions ------------------------------------------------------------------------------------------------
-
     def open_courses(self) -> list[Course]:
         """Return the courses that are open on the day, planned ones included, counted forward to it."""
         new_after = self.facts.habits.new_after
@@ -144,8 +142,6 @@ class Courses:
         if stretch is None or stretch.uncovered_since is None:
             return True
         return day - stretch.uncovered_since < self.facts.habits.restart_after
-
-    # --- events ---------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
         """Apply an event whose day has been reached."""
@@ -265,6 +261,9 @@ class Courses:
             return
         for replaced in again:
             replaced.reopen(self.day)
+            for segment in replaced.segments:
+                if segment.first_taken is None and segment.source in self.asked:  # where its order stands meanwhile
+                    segment.first_taken = self._segment(self.asked[segment.source], self.day).first_taken
             self._fall_away(replaced)
         for replaced in again:
             if replaced.first_on <= self.day:

@@ -436,7 +436,9 @@ class Reference:
             return
         course = courses[0] if relation in (Relation.CONTINUES, Relation.PART) else None
         is_over = plan is not None and source in self.first_taken and self.phase_of(segment) is None
+        names_day = True
         if course is not None and is_over and not any(s.source == source for s in course.segments):
+            names_day = False
             course = None  # of a plan that is over: for no day, and what it would go on with stays as it is
         self.given.setdefault(source, []).append(supply)
         if course is not None:
@@ -453,7 +455,7 @@ class Reference:
             first_on = max(before, self.day, segment.not_before)
             course.fill_days[supply.id] = max(0, (self.run_out(course, first_on) - first_on).days)
             return
-        start_named = self.decided_start(source, supply)
+        start_named = self.decided_start(source, supply) if names_day else None
         first_on = max(self.day, start_named or planned)
         segment.not_before = first_on
         names = [c.name for c in self.courses]

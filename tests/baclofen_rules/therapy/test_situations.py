@@ -1143,6 +1143,13 @@ SITUATIONS = [
         },
     ),
     Situation(
+        "S97 a planned dose that was replaced before it began goes on where more of its order came to meanwhile",
+        [order("A", 30, "dr-b"), order("C", plan(([20, 20], 4), ([5] * 3, 30)), starts=-25)],
+        [given("C", -33, 6), given("A", -28, 3, back=-9), given("C", -17, 10.5)],
+        [said("replaces", "C", -28, "A")],
+        expected={"mg -9": 15, "running -9": "C"},
+    ),
+    Situation(
         "S92 the dates of a plan of which two courses are open are moved",
         [order("A", 45, "dr-b"), order("B", plan(([10] * 3, 55), ([5] * 3, None)))],
         TWICE_OPEN[1],
