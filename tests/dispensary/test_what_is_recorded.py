@@ -413,7 +413,7 @@ def test_limits_are_read_and_signed(pharmacy: StaffedPharmacy, client: Client) -
     member = pharmacy.staff[StaffRole.PHARMACIST]
     client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     page = client.get(reverse("counter:limits"))
-    line = page.context["rows"][0][0]
+    line = page.context["rows"][0][2]
     form = {
         "lines": [line.digest], "review_on": str(today() + timedelta(days=300)), "password": make.PASSWORD,
         "nonce": str(page.context["signature"].begun.pk),
