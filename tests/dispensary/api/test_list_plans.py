@@ -1,12 +1,18 @@
-"""Plans by which PostgreSQL reads the lists of REST and FHIR among forty thousand orders and hand-overs of two hundred pharmacies."""
+"""Plans by which PostgreSQL reads the lists of REST, FHIR and the counter among the orders and hand-overs of two hundred pharmacies.
 
+Forty thousand of each, enough for the planner to choose; another number by LIST_ROWS: `LIST_ROWS=1000000` takes minutes.
+"""
+
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from dispensary.models import Dispense, StaffMember, StaffRole
@@ -15,7 +21,7 @@ from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
-ROWS = 40_000
+ROWS = int(os.environ.get("LIST_ROWS", "40000"))
 TABLES = ("patient", "prescription", "review", "dispense")
 COPY = """
 INSERT INTO dispensary_{table}
@@ -56,10 +62,10 @@ def crowd(django_db_setup: None, django_db_blocker: Any, database: Any) -> Itera
         truncate_tables()
 
 
-def read_plans(caller: Caller, address: str) -> list[str]:
-    """Return the plans of the statements by which an address is read, as text."""
+def read_plans(get: Callable[[str], Any], address: str) -> list[str]:
+    """Return the plans of the statements by which an address is read, as text; of those whose values Django binds."""
     with CaptureQueriesContext(connection) as asked:
-        answer = caller.get(address)
+        answer = get(address)
     assert answer.status_code == 200, answer.content
     statements = [
         query["sql"] for query in asked.captured_queries if query["sql"] and query["sql"].startswith("SELECT")
@@ -84,7 +90,27 @@ def read_plans(caller: Caller, address: str) -> list[str]:
 )  # fmt: skip
 def test_a_list_is_read_by_indexes_and_sorts_no_crowd(crowd: StaffMember, address: str) -> None:
     patient = Dispense.objects.filter(pharmacy=crowd.pharmacy).earliest("handed_over_at").patient_id
-    for plan in read_plans(Caller(crowd), address.format(patient=patient)):
+    _check_plans(read_plans(Caller(crowd).get, address.format(patient=patient)))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "day", "queue/news", "second/", "reminders/", "withdrawal-risk/", "patients/{patient}/",
+        "?q=Name5", "?q=N50",
+    ],
+)  # fmt: skip
+def test_a_page_of_the_counter_is_read_by_indexes_and_sorts_no_crowd(
+    crowd: StaffMember, client: Client, address: str
+) -> None:
+    patient = Dispense.objects.filter(pharmacy=crowd.pharmacy).earliest("handed_over_at").patient_id
+    client.force_login(crowd.user)
+    counter = reverse("counter:queue")
+    _check_plans(read_plans(client.get, counter + address.format(patient=patient)))
+
+
+def _check_plans(plans: Iterable[str]) -> None:
+    for plan in plans:
         assert not re.search(r"Seq Scan on dispensary_(patient|prescription|review|dispense)\b", plan), plan
         sorted_rows = [int(rows) for rows in re.findall(r"(?<!Incremental )Sort  \(cost=\S+ rows=(\d+)", plan)]
         assert max(sorted_rows, default=0) <= 500, plan
