@@ -262,6 +262,8 @@ SPECTACULAR_SETTINGS = {
         "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
         "DispenseStatus": "dispensary.models.DispenseStatus",
         "DecisionKind": "dispensary.models.DecisionKind",
+        "CarerRelation": "dispensary.models.CarerRelation",
+        "YesOrNo": ["yes", "no"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

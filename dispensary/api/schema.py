@@ -148,6 +148,8 @@ SCHEMA: dict[str, Any] = {
         "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
         "DispenseStatus": "dispensary.models.DispenseStatus",
         "DecisionKind": "dispensary.models.DecisionKind",
+        "CarerRelation": "dispensary.models.CarerRelation",
+        "YesOrNo": ["yes", "no"],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
 }
