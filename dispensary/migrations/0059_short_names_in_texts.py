@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             name="text_name",
             field=models.CharField(
                 blank=True,
+                default="",
                 db_default="",
                 help_text="short name in text messages; empty: the whole name",
                 max_length=20,

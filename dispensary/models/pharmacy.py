@@ -105,7 +105,11 @@ class Pharmacy(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=120)
     text_name = models.CharField(
-        max_length=20, blank=True, db_default="", help_text=_("short name in text messages; empty: the whole name")
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("short name in text messages; empty: the whole name"),
     )
     phone = models.CharField(max_length=32, blank=True)
     email = models.EmailField(blank=True)
