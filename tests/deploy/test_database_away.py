@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("machine_clock"),
 ]
-WRITES_DISPENSE = b'INSERT INTO "dispensary_dispense"'
+WRITES_DISPENSE = b"INSERT INTO dispensary_dispense "
 SECONDS = 60
 
 

@@ -184,7 +184,7 @@ def test_the_pages_of_the_desk_are_without_fault(
         check_page(window, "desk-rules")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Try a limit").click()
         page.get_by_label("Limit", exact=True).select_option(
-            label="All rules: max mg per day, from 12 years: 100 mg/day"
+            label="All rules: daily maximum, from 12 years: 100\xa0mg a day"
         )
         page.get_by_label("Number to try").fill("110")
         check_page(window, "desk-trials")
