@@ -25,7 +25,7 @@ def row(now, *sent, zone=AUCKLAND, kind="refill_due", useful=timedelta(days=5), 
         "pharmacy_zone": "Europe/London", "language": "en", "pharmacy_language": "en", "sender": "", "phone": "", "after_hours": "", "reply_to": "",
         "quiet_from": time(0), "quiet_until": time(0), "message_at": time(10), "contact_id": uuid.uuid4(),
         "medium": "sms", "address": "", "address_digest": "", "detail_level": "plain", "page_code": "abcdefghijkl", "given_name": "", "family_name": "", "shared_names": "initials", "usual_times": "evening", "is_shared": False, "rank": 0, "sent_before": list(sent),
-        "another_first": False, "refused_before": False, "was_in_doubt": False, "now": now,
+        "another_first": False, "refused_before": False, "was_in_doubt": False, "now": now, "sender_in_texts": "", "reader_id": None, "further_readers": None,
     }  # fmt: skip
     return Row(**{**values, **more})
 
