@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -274,7 +275,8 @@ def made_project(environment: Path, folder: Path, database: dict[str, Any], redi
     settings = of_the_readme("settings.py").replace("/etc/yours", str(folder)).replace("/etc/theirs", str(folder))
     host.append("settings.py", f"DATABASES = {{'default': {database!r}}}\nAUTH_USER_MODEL = 'people.User'")
     host.append("settings.py", settings)
-    host.append("settings.py", f"INSTALLED_APPS += ['people']\nCELERY_BROKER_URL = {redis_url!r}")
+    broker = urlsplit(redis_url)._replace(path="/15").geturl()  # beside the other tests' queues
+    host.append("settings.py", f"INSTALLED_APPS += ['people']\nCELERY_BROKER_URL = {broker!r}")
     host.append("urls.py", of_the_readme("urls.py").replace('path("", include', 'path("pharmacy/", include'))
     host.append("celery.py", of_the_readme("celery.py"))
     try:
