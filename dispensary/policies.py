@@ -66,6 +66,11 @@ def may_read_log(actor: Actor) -> bool:
     return _allows(actor, _AUDITORS, Scope.AUDIT)
 
 
+def may_export_records(actor: Actor) -> bool:
+    """Export the tables of orders, hand-overs and findings with their patients; never by a token. An auditor reads the log alone."""
+    return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
+
+
 def may_answer_alerts(actor: Actor) -> bool:
     """Read and answer alerts of the staff; never by a token."""
     return actor.role in _PHARMACISTS | _AUDITORS and actor.scopes is None

@@ -37,6 +37,7 @@ ABANDONED = timedelta(minutes=5)
 _TIMES = ("since", "until")
 _ANSWERS = "answers"
 _EXPORT = ("export the audit log", "an auditor or manager")
+_EXPORT_RECORDS = ("export records", "a manager")
 
 
 @transaction.atomic
@@ -67,7 +68,7 @@ def request_records(
 
     Raises Conflict while an earlier one is being prepared.
     """
-    policies.require(policies.may_read_log(by), by, *_EXPORT)
+    policies.require(policies.may_export_records(by), by, *_EXPORT_RECORDS)
     policies.require_same_pharmacy(by, pharmacy.pk)
     values = {"until": min(until or now, now)} | ({"since": since} if since else {})
     return _request(kind, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
@@ -164,6 +165,8 @@ def find_export(*, export_id: UUID, by: Actor) -> LogExport:
     export = LogExport.objects.filter(pk=export_id, pharmacy=by.pharmacy_id).first()
     if export is None:
         raise NotFound("There is no such export here, or it was removed when details in the log were erased.")
+    if _kind_of(export):
+        policies.require(policies.may_export_records(by), by, *_EXPORT_RECORDS)
     return export
 
 

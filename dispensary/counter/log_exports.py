@@ -66,6 +66,8 @@ class ExportForm(OverridesForm):
         super().__init__(*args, **kwargs)
         for name in ("severity", "rule", "actor", "reason", "words"):
             self.fields[name].widget = forms.HiddenInput()
+        if not policies.may_export_records(self.visit.by):
+            self.fields["shape"].choices = [shape for shape in SHAPES if shape[0] not in RECORD_WORDS]  # type: ignore[attr-defined]  # a choice field
 
     def moments(self) -> tuple[datetime, datetime]:
         """Return the edges of the period. Raises InvalidInput where one is open."""

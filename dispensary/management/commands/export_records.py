@@ -28,13 +28,13 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=[kind.value for kind in RecordKind])
         parser.add_argument("file", type=Path, help="the zip file to write; one that exists is refused")
         parser.add_argument("--pharmacy", type=UUID, help="may be left out where there is only one")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the manager or auditor who answers for it")
+        parser.add_argument("--by", required=True, metavar="USERNAME", help="the manager who answers for it")
         parser.add_argument("--purpose", required=True, help="what for; stands in the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask for the export, prepare it, and write its file."""
         pharmacy = find_pharmacy(options["pharmacy"])
-        by = authoriser(options["by"], pharmacy.pk, Role.MANAGER, Role.AUDITOR)
+        by = authoriser(options["by"], pharmacy.pk, Role.MANAGER)
         kind = RecordKind(options["kind"])
         path: Path = options["file"]
         try:

@@ -108,6 +108,7 @@ def test_a_long_export_holds_what_a_short_one_does_and_is_told_as_it_grows(
 
 
 def test_records_are_asked_for_on_the_page_and_prepared_by_the_worker(desk: Client, shop: Pharmacy) -> None:
+    desk.force_login(make.staff(shop, StaffRole.MANAGER).user)
     today = timezone.localdate()
     period = {"since": str(today - timedelta(days=3000)), "until": str(today + timedelta(days=1))}
     for shape in ("orders", "dispenses", "findings"):
@@ -124,6 +125,20 @@ def test_records_are_asked_for_on_the_page_and_prepared_by_the_worker(desk: Clie
         [AuditEntry.objects.filter(pharmacy=shop.pk, action="log.exported").latest("recorded_at")], shop
     )[0].body
     assert body is not None and (body["shape"], body["reason"]) == ("findings", "inspection 7")
+
+
+def test_an_auditor_neither_asks_for_records_nor_opens_those_of_a_manager(
+    desk: Client, shop: Pharmacy, auditor: StaffMember
+) -> None:
+    assert b"Hand-overs as a table" not in desk.get(reverse("counter:audit-export")).content
+    assert ask(desk, shape="orders").status_code == 422
+    desk.force_login(make.staff(shop, StaffRole.MANAGER).user)
+    ask(desk, shape="orders")
+    prepare_exports()
+    file = reverse("counter:audit-export-file", args=[LogExport.objects.get().pk])
+    assert desk.get(file).status_code == 200
+    desk.force_login(auditor.user)
+    assert desk.get(file).status_code == 403
 
 
 def test_what_is_signed_after_it_was_asked_for_is_not_in_it(desk: Client, shop: Pharmacy) -> None:
