@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def moved_clock(library: Path, offset: dt.timedelta) -> dict[str, str]:
         "LD_PRELOAD": str(library), "FAKETIME": f"{offset.total_seconds():+.0f}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
+
+
+def inherited_clock() -> dict[str, str]:
+    """Return what makes a child with an environment of its own believe in the moved clock of this process; empty where it is not moved."""
+    if "FAKETIME" not in os.environ:
+        return {}
+    return {name: os.environ[name] for name in moved_clock(Path(), dt.timedelta())}
 
 
 class Clock:

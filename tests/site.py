@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -42,13 +41,12 @@ from deploy.servers import (
 from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.audit.log.roles import Roles as LogRoles
 from dispensary.audit.log.roles import grant_statements as log_grants
-from tests.clock import moved_clock
+from tests.clock import inherited_clock
 from tests.template import Template
 from tests.waiting import wait_until
 
 # A clock that is moved for the tests (tests/dates.py) is moved for the servers that they start as well.
-if "FAKETIME" in os.environ:
-    BARE_ENVIRONMENT.update({name: os.environ[name] for name in moved_clock(Path(), timedelta())})
+BARE_ENVIRONMENT.update(inherited_clock())
 
 _FOLDER_PREFIX = "dispensary-tests-"
 

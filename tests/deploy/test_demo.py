@@ -17,6 +17,7 @@ import pytest
 from deploy.environment import ROOT
 from deploy.servers import Server, ServerError
 from deploy.servers.processes import remove
+from tests.clock import inherited_clock
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,9 @@ def run_dir() -> Iterator[Path]:
 
 def start(run_dir: Path, **more: str) -> subprocess.Popen[str]:
     names = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEALER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+    names |= (
+        inherited_clock().keys()
+    )  # the demo starts its servers without our variables: all of it has the machine's clock
     environment = {name: value for name, value in os.environ.items() if name not in names}
     environment |= {"DISPENSARY_RUN_DIR": str(run_dir), "PYTHONUNBUFFERED": "1", **more}
     return subprocess.Popen(

@@ -30,6 +30,7 @@ import pytest
 from deploy.environment import ROOT
 from deploy.servers import Postgres, Server, ServerError, free_port
 from dispensary.counter.styles.build import BuildFailed
+from tests.clock import inherited_clock
 from tests.deploy.postgres14 import install_postgres_14
 from tests.house import install_house
 from tests.site import Database
@@ -50,7 +51,13 @@ def of_the_readme(file: str) -> str:
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """Run a command of somebody who has never heard of our environment; the output, or a failure that shows it."""
-    bare = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/"), "UV_SYSTEM_CERTS": "1", **environment}
+    bare = {
+        "PATH": os.defpath,
+        "HOME": os.environ.get("HOME", "/"),
+        "UV_SYSTEM_CERTS": "1",
+        **inherited_clock(),
+        **environment,
+    }
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=bare, capture_output=True, text=True, check=False
     )
@@ -226,7 +233,7 @@ class Host:
         server = Server(title, self.folder / f"{title}.log")
         server.launch(
             [self.bin / command[0], *command[1:]],
-            environment={"PATH": os.defpath, "PYTHONUNBUFFERED": "1"},
+            environment={"PATH": os.defpath, "PYTHONUNBUFFERED": "1", **inherited_clock()},
             folder=self.folder,
         )
         self.processes.append(server)
