@@ -48,12 +48,12 @@ def read_page(
 ) -> tuple[list[Mapping[str, Any]], str, datetime | None]:
     """Return the next rows, oldest first, the cursor after them ("" after the last), and the moment of the last row."""
     source = RECORDS[kind]
-    wanted = source.rows().filter(**{source.pharmacy: pharmacy, f"{source.moment}__lte": until})
+    records = source.rows().filter(**{source.pharmacy: pharmacy, f"{source.moment}__lte": until})
     if since is not None:
-        wanted = wanted.filter(**{f"{source.moment}__gte": since})
+        records = records.filter(**{f"{source.moment}__gte": since})
     if cursor:
-        wanted = wanted.filter(pk__gt=cursor)
-    page = list(wanted.order_by("pk")[: PAGE + 1])
+        records = records.filter(pk__gt=cursor)
+    page = list(records.order_by("pk")[: PAGE + 1])
     listed = page[:PAGE]
     if not listed:
         return [], "", None

@@ -162,7 +162,7 @@ class ClusterSite:
                 socket_connect_timeout=1,
                 decode_responses=True,
             )
-            master = client.sentinel_get_master_addr_by_name("dispensary")  # type: ignore[attr-defined]
+            master = client.sentinel_get_master_addr_by_name("dispensary")  # type: ignore[attr-defined]  # the stubs of redis lack Sentinel's commands
             return str(master[0]) if master else ""
         return ""
 

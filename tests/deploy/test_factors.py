@@ -37,8 +37,8 @@ def stored_secrets() -> dict[str, str]:
 
 def messages() -> list[tuple[str, str]]:
     """Return number and text of what the check of the database says about factors."""
-    found = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
-    return [(str(message.id), message.msg) for message in found if "econd factors" in message.msg]
+    reported = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+    return [(str(message.id), message.msg) for message in reported if "econd factors" in message.msg]
 
 
 def test_secrets_are_encrypted_and_open_with_the_sites_secret(user: User) -> None:

@@ -72,8 +72,8 @@ def test_rows_are_stored_as_the_models_store_them(handed_over: Dispense) -> None
 
     pack = {"gtin": make.TEN_MG, "lot": AWKWARD, "expiry": None, "serial": "", "quantity": "2.5"}
     differ = ("number", "key", "review_id")
-    kept = {"further_packs": [pack], "relation_to": ["a@2026-01-01", 'b"{},'], "quantity": Decimal("0.5")}
-    by_model, by_statement = copies(handed_over, **kept)
+    columns = {"further_packs": [pack], "relation_to": ["a@2026-01-01", 'b"{},'], "quantity": Decimal("0.5")}
+    by_model, by_statement = copies(handed_over, **columns)
     by_model.number, by_model.key, by_model.review_id = 8, "first", first_review.pk
     by_statement.number, by_statement.key, by_statement.review_id = 9, "second", second_review.pk
     by_model.save(force_insert=True)
