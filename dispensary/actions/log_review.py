@@ -190,5 +190,5 @@ def _count_day(pharmacy: Pharmacy, day: date, now: datetime) -> Day:
 
 
 def _find_signature(pharmacy: Pharmacy, day: date) -> audit.Line | None:
-    history = reader.recheck(audit.history(Subject("day", day.isoformat()), pharmacy=pharmacy))
-    return next((line for line in history if line.entry.action == Event.DAY_SIGNED.value), None)
+    subject = Subject("day", day.isoformat())
+    return next(iter(reader.recheck(audit.history(subject, pharmacy=pharmacy, events=[Event.DAY_SIGNED]))), None)

@@ -110,8 +110,7 @@ def _details(line: Line, body: dict[str, Any], pharmacy: Pharmacy) -> Iterator[t
 
 def _read_line(row: Override | SecondSignature, event: Event, pharmacy: Pharmacy) -> Line:
     """Return the entry of a signature. Raises `Conflict` where it is gone or cannot be relied on."""
-    entries = [line for line in audit.history(row, pharmacy=pharmacy) if line.entry.action == event.value]
-    checked = reader.recheck(entries[-1:])
+    checked = reader.recheck(audit.history(row, pharmacy=pharmacy, events=[event])[-1:])
     if not checked or checked[0].body is None or checked[0].doubt:
         problem = Problem("", "", "The entry of the signature in the log", "Have the log verified.")
         raise Conflict("The log's entry of this signature is erased, or does not fit its hash.", problem)

@@ -180,7 +180,10 @@ def _find_own(entries: Sequence[AuditEntry], by: Actor) -> set[UUID]:
 
 
 def _read_sample(pharmacy: Pharmacy, sample: str, by: Actor) -> Sample:
-    lines = reader.recheck(audit.history(Subject(_SAMPLE, sample), pharmacy=pharmacy, limit=_MOST_JUDGEMENTS))
+    events = (Event.REVIEW_SAMPLED, Event.REVIEW_JUDGED)
+    lines = reader.recheck(
+        audit.history(Subject(_SAMPLE, sample), pharmacy=pharmacy, events=events, limit=_MOST_JUDGEMENTS)
+    )
     drawn = next((line for line in lines if line.entry.action == Event.REVIEW_SAMPLED.value), None)
     if drawn is None:
         raise NotFound("There is no such sample here.")

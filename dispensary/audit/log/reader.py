@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,12 +76,22 @@ def reading(*pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> Iterato
 
 
 def history(
-    subject: Model | Subject, *, pharmacy: Model | UUID, limit: int = 200, using: str = DEFAULT_DB_ALIAS
+    subject: Model | Subject,
+    *,
+    pharmacy: Model | UUID,
+    events: Collection[Event] = (),
+    limit: int = 200,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[Line]:
-    """Return at most `limit` entries about a thing at this pharmacy, newest first."""
+    """Return at most `limit` entries about a thing at this pharmacy, newest first.
+
+    Of these `events` where some are named: each reading of a thing is an entry about it, and many of them reach the limit.
+    """
     about = subject_of(subject)
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     entries = AuditEntry.objects.using(using).filter(subject_type=about.type, subject_id=about.id, pharmacy=pharmacy_id)
+    if events:
+        entries = entries.filter(action__in=[event.value for event in events])
     return lines(entries.order_by("-recorded_at", "-entry_id")[:limit], pharmacy_id, using=using)
 
 
@@ -126,8 +136,8 @@ def recheck(lines: Iterable[Line], *, using: str = DEFAULT_DB_ALIAS) -> list[Lin
 def has_entry(subject: Model, event: Event, values: Mapping[str, Any], *, pharmacy: UUID) -> bool:
     """Return whether an entry about a thing that fits its hash says these values."""
     return any(
-        line.entry.action == event.value and not line.doubt and values.items() <= (line.body or {}).items()
-        for line in recheck(history(subject, pharmacy=pharmacy))
+        not line.doubt and values.items() <= (line.body or {}).items()
+        for line in recheck(history(subject, pharmacy=pharmacy, events=[event]))
     )
 
 

@@ -17,6 +17,7 @@ from dispensary.models import AuditEntry, Override, SignatureMethod, StaffRole
 from tests.dispensary import make
 from tests.dispensary.actions.test_dispenses import ASKED, above_the_maximum, hand_over
 from tests.dispensary.audit.linking import flush_links
+from tests.dispensary.audit.log.test_reader import read_often
 from tests.dispensary.make import NOW
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,11 @@ def test_the_record_says_finding_answer_signer_and_entry_as_the_log_does(shop, s
         assert part.replace(" ", "") in words.replace(" ", ""), part
     (reading,) = readings(override)
     assert (reading.actor, reading.patient_ref) == (signer.name, str(override.subject.patient.pk))
+
+
+def test_a_record_that_was_read_often_is_printed(shop, signer, override):
+    read_often(override, shop, signer)
+    assert print_override(override=override, by=signer, now=NOW)
 
 
 def test_the_second_signature_and_the_hand_over_stand_on_it(shop, signer):

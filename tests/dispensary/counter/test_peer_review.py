@@ -6,12 +6,14 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dispensary.audit import lines
+from dispensary.actions import peer_review
+from dispensary.audit import Subject, lines
 from dispensary.audit.sealing import service
 from dispensary.models import (
     AuditCheckpoint,
@@ -25,6 +27,7 @@ from dispensary.models import (
 )
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
+from tests.dispensary.audit.log.test_reader import read_often
 
 pytestmark = [
     pytest.mark.usefixtures("own_key"),
@@ -98,6 +101,18 @@ def test_the_order_of_a_sample_can_be_computed_again_by_whoever_holds_the_log(de
     order = sorted((entry.entry_id for entry in signed), key=lambda key: hashlib.sha256(root + key.bytes).digest())
     assert (drawn.body or {})["overrides"] == [str(key) for key in order[:3]]
     assert (drawn.body or {})["frame"] == {"first": signed[0].seq, "last": signed[-1].seq, "entries": len(signed)}
+
+
+def test_a_sample_that_was_opened_often_is_found(
+    desk: Client, shop: Pharmacy, auditor: StaffMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(shop)
+    address = draw(desk, shop, 1)["Location"]
+    (drawn,) = entries("review.sampled", shop)
+    monkeypatch.setattr(peer_review, "_MOST_JUDGEMENTS", 3)
+    with transaction.atomic():
+        read_often(Subject("sample", drawn.subject_id), shop, auditor.actor(), times=3)
+    assert desk.get(address).status_code == 200
 
 
 def test_the_signer_is_named_when_the_reader_has_judged_and_every_judgement_is_in_the_log(
