@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from dispensary import audit, policies
-from dispensary.actions.documents import NotPrintable
+from dispensary.actions.documents import not_printable
 from dispensary.actors import Actor
 from dispensary.audit import Event, Line
 from dispensary.audit.log import reader
@@ -46,7 +46,7 @@ def print_override(*, override: Override, by: Actor, now: datetime) -> bytes:
     try:
         content = override_record_pdf(record, at=now)
     except DoesNotFit as error:
-        raise NotPrintable(f"{str(error).capitalize()}.") from None
+        raise not_printable(error) from None
     audit.record(
         Event.RECORD_READ, pharmacy=patient.pharmacy, by=by, now=now, subject=override, patient=patient,
         body={"document": "override record"},

@@ -13,7 +13,7 @@ from django.db import transaction
 from baclofen_rules.planning import CannotPlan, Pace, Plan, TaperWishes, Wishes, plan_taper, plan_titration
 from baclofen_rules.text import format_amount
 from dispensary import audit, policies
-from dispensary.actions.documents import NotPrintable
+from dispensary.actions.documents import not_printable
 from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.actions.locks import lock
 from dispensary.actions.prescriptions import Received, receive
@@ -93,7 +93,7 @@ def print_request(*, prescription: Prescription, wishes: PlanWishes, by: Actor, 
     try:
         content = plan_request_pdf(request, at=now)
     except DoesNotFit as error:
-        raise NotPrintable(f"{str(error).capitalize()}.") from None
+        raise not_printable(error) from None
     with transaction.atomic():
         audit.record(
             Event.PLAN_REQUESTED,

@@ -13,7 +13,7 @@ from dispensary import audit, policies
 from dispensary.actions import dispenses, reviews
 from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
 from dispensary.actions.decisions import Decided, check_answers
-from dispensary.actions.documents import NotPrintable
+from dispensary.actions.documents import not_printable
 from dispensary.actions.handover_problems import (
     UNKNOWN_LENGTH,
     Item,
@@ -245,7 +245,7 @@ def print_label(*, preparation: Preparation, number: int = 0, by: Actor, now: da
         try:
             content = label_pdf(values[number], at=now)
         except DoesNotFit as error:
-            raise NotPrintable(f"{str(error).capitalize()}.") from None
+            raise not_printable(error) from None
         _record_print(row, values[number : number + 1], by, now)
     return content
 
@@ -257,7 +257,7 @@ def print_labels(*, preparation: Preparation, by: Actor, now: datetime) -> list[
     try:
         pages = [page for handover in values for page in draw_labels(handover)]
     except DoesNotFit as error:
-        raise NotPrintable(f"{str(error).capitalize()}.") from None
+        raise not_printable(error) from None
     _record_print(row, values, by, now)
     return pages
 
@@ -275,7 +275,7 @@ def _values_to_print(preparation: Preparation, by: Actor, now: datetime) -> tupl
     try:
         return row, label_values(dispenses_to_come, after)
     except DoesNotFit as error:
-        raise NotPrintable(f"{str(error).capitalize()}.") from None
+        raise not_printable(error) from None
 
 
 def _record_print(row: Preparation, values: Sequence[Handover], by: Actor, now: datetime) -> None:
