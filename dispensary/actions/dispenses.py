@@ -180,7 +180,7 @@ class _Handover:
         after = None if unanswered else assessment.after_hand_over()
         problems = [] if unanswered else self._problems_of(assessment, after)
         if after is None or unanswered or problems:
-            _store(frozen_reviews)
+            reviews.store(frozen_reviews)
             return self._refuse(frozen_reviews[0].review, problems=problems, unanswered=unanswered)
         return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions, after=after)
 
@@ -238,7 +238,7 @@ class _Handover:
         entries = [frozen.entry for frozen in frozen_reviews]
         rows: list[Model] = [row for frozen in frozen_reviews for row in frozen.rows]
         if decisions or answers:  # these write their own, after those of the review
-            _store(frozen_reviews)
+            reviews.store(frozen_reviews)
             entries, rows = [], []
         save_decisions(
             decisions,
@@ -325,11 +325,6 @@ class _Handover:
             problems=problems,
             unanswered=unanswered,
         )
-
-
-def _store(frozen_reviews: Sequence[Frozen]) -> None:
-    insert([row for frozen in frozen_reviews for row in frozen.rows])
-    audit.record_all(frozen.entry for frozen in frozen_reviews)
 
 
 def end_replaced(order: Prescription, courses: Sequence[str], therapy: Therapy, by: Actor, now: datetime) -> None:

@@ -40,8 +40,7 @@ def record(
 def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime) -> Review:
     """Store an assessment, one row a finding, with its audit entry. Inside the caller's transaction."""
     frozen = build_review(subject=subject, assessment=assessment, reason=reason, by=by, now=now)
-    insert(frozen.rows)
-    audit.record_all([frozen.entry])
+    store([frozen])
     return frozen.review
 
 
@@ -107,6 +106,12 @@ def build_review(
         },
     )
     return Frozen(review, [review, *rows], entry)
+
+
+def store(frozen_reviews: Sequence[Frozen]) -> None:
+    """Store reviews with their entries. Inside the caller's transaction."""
+    insert([row for frozen in frozen_reviews for row in frozen.rows])
+    audit.record_all(frozen.entry for frozen in frozen_reviews)
 
 
 def name_subject(subject: Reviewed) -> dict[str, Reviewed]:
