@@ -126,7 +126,7 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
         cursor.execute(_APPEND, entry.values)
         entry_id: UUID = cursor.fetchone()[0]
     count_commit(using)
-    _send_signals([(entry_id, entry)], using)
+    _send_signals([(entry_id, entry.by_column())], using)
     return entry_id
 
 
@@ -136,14 +136,17 @@ class Prepared:
 
     values: tuple[Any, ...]
 
+    def by_column(self) -> dict[str, Any]:
+        """Return the values by the names of their columns."""
+        return dict(zip(_COLUMNS, self.values, strict=True))
+
 
 def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
     """Write several entries, in this order, in one round trip, at half the cost; give their ids.
 
     Raises as `record` does.
     """
-    written = list(entries)
-    rows = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in written]
+    rows = [entry.by_column() for entry in entries]
     if not connections[using].in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
@@ -152,7 +155,7 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
         entry_ids: list[UUID] = cursor.fetchone()[0]
     count_commit(using)
-    _send_signals(zip(entry_ids, written, strict=True), using)
+    _send_signals(zip(entry_ids, rows, strict=True), using)
     return entry_ids
 
 
@@ -169,10 +172,9 @@ _SIGNALS = {
 }
 
 
-def _send_signals(entries: Iterable[tuple[UUID, Prepared]], using: str) -> None:
+def _send_signals(entries: Iterable[tuple[UUID, Mapping[str, Any]]], using: str) -> None:
     """Send the signals of entries to the site's receivers, if it has any, once these entries are committed."""
-    for entry_id, entry in entries:
-        fields = dict(zip(_COLUMNS, entry.values, strict=True))
+    for entry_id, fields in entries:
         signal = _SIGNALS.get(fields["action"])
         if signal is None or not signal.receivers:
             continue
