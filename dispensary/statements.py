@@ -114,13 +114,9 @@ def _update_statement(model: type[Model], names: Sequence[str]) -> str:
 def build_rows(model: type[Row], records: Iterable[Sequence[Any]]) -> list[Row]:
     """Return rows of a model from arrays of its columns, as `{app.Model alias}` lists them."""
     names = [field.attname for field in _fields(model._meta.label)]
-    # A site's own model of accounts may do more than take its columns.
-    build = _build_row if model._meta.app_label == "dispensary" else _build_foreign_row
-    return [build(model, names, record) for record in records]
-
-
-def _build_foreign_row(model: type[Row], names: Collection[str], record: Sequence[Any]) -> Row:
-    return model.from_db(DEFAULT_DB_ALIAS, names, record)
+    if model._meta.app_label != "dispensary":  # a site's own model of accounts may do more than take its columns
+        return [model.from_db(DEFAULT_DB_ALIAS, names, record) for record in records]
+    return [_build_row(model, names, record) for record in records]
 
 
 def _build_row(model: type[Row], names: Collection[str], record: Sequence[Any]) -> Row:
