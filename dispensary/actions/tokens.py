@@ -9,11 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
+from django.db.models import Model
 
 from dispensary import audit, policies
 from dispensary.actors import Actor, Role, Scope
@@ -91,16 +93,8 @@ def issue(
 
 def use(secret: str) -> AccessToken | None:
     """Count one use of a token and return it with its owner and their memberships; None for one that is unknown, expired or revoked."""
-    users, quote = get_user_model(), connection.ops.quote_name
-    names = {
-        "{users}": quote(users._meta.db_table),
-        "{key}": quote(str(users._meta.pk.column)),
-        "auth.User": users._meta.label,
-    }
-    statement = _USE
-    for name, value in names.items():
-        statement = statement.replace(name, value)
-    ((moment, tokens, owners, members, pharmacies),) = run(statement, {"digest": _digest(secret)})
+    users = get_user_model()
+    ((moment, tokens, owners, members, pharmacies),) = run(_use_statement(users), {"digest": _digest(secret)})
     if not tokens:
         return None
     (token,), (owner,) = build_rows(AccessToken, tokens), build_rows(users, owners)
@@ -109,6 +103,21 @@ def use(secret: str) -> AccessToken | None:
     for member in token.members:
         member.user, member.pharmacy = owner, by_id[member.pharmacy_id]
     return token
+
+
+@cache
+def _use_statement(users: type[Model]) -> str:
+    """Return the statement that counts one use, with the table, key and columns of the site's own accounts."""
+    quote = connection.ops.quote_name
+    names = {
+        "{users}": quote(users._meta.db_table),
+        "{key}": quote(str(users._meta.pk.column)),
+        "auth.User": users._meta.label,
+    }
+    statement = _USE
+    for name, value in names.items():
+        statement = statement.replace(name, value)
+    return statement
 
 
 def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> int:
