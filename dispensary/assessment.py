@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -69,7 +70,7 @@ class Question:
         return self.finding is not None and self.finding.dur is Dur.HIGH_DOSE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assessment:
     """A case and its review, as values and as the exact text that is frozen."""
 
@@ -117,7 +118,7 @@ class Assessment:
         """The regimen of the order in question."""
         return next(order.plan for order in self.therapy.facts.orders if order.id == self.ask.order)
 
-    @property
+    @cached_property
     def is_taken_to_go_on(self) -> bool:
         """Say whether nobody said what follows the days of an order that repeats the one dose that is taken."""
         if self.review.standing is None or self.ask.order is None or self.plan.then_stop is not None:
