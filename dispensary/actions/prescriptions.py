@@ -120,13 +120,12 @@ def receive(
     )
     phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
-    named = [
+    identifier_rows = [
         PrescriptionIdentifier(pharmacy=pharmacy, prescription=prescription, system=system, value=value)
         for system, value in identifiers
     ]
-    insert(
-        [prescription, *(Phase(prescription=prescription, number=n, **row) for n, row in enumerate(phases, 1)), *named]
-    )
+    phase_rows = [Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1)]
+    insert([prescription, *phase_rows, *identifier_rows])
     if replaces is not None:
         _replace(replaces, prescription, by, now)
     if owed_note:
