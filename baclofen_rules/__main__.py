@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -33,6 +33,7 @@ from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
 from baclofen_rules.streaming import Answer, read_lines, review_lines
+from baclofen_rules.text import read_amount
 
 NOT_REVIEWED: Final = 3
 """Exit status for bad input; one line on stderr says what and where."""
@@ -324,11 +325,8 @@ def _day_of_doses(field: str, text: str) -> tuple[Decimal, ...]:
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not amount.is_finite() or amount <= 0:
+    amount = read_amount(text)
+    if amount is None or amount <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount above 0")
     return amount
 

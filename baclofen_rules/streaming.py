@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
 
 from baclofen_rules.case import Case, InvalidCase
@@ -17,6 +17,7 @@ from baclofen_rules.directions import Question, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.review import review
+from baclofen_rules.text import read_amount
 
 NOT_UTF8 = "not UTF-8; expected JSON text in UTF-8"
 _CHUNK = 64
@@ -92,12 +93,11 @@ def _read_line(number: int, line: bytes, strength_mg: Decimal | None, od: bool |
         return Answer(number, None, str(error))
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or set(row) - {"text", "strength_mg"}:
         return Answer(number, None, 'expected {"text": "...", "strength_mg": 10}; strength_mg may be left out')
-    try:
-        strength = strength_mg if row.get("strength_mg") is None else Decimal(str(row["strength_mg"]))
-    except InvalidOperation:
-        strength = Decimal(0)
-    if strength is not None and (not strength.is_finite() or strength <= 0):
-        return Answer(number, None, f"strength_mg: {row['strength_mg']!r} is not an amount above 0")
-    answer = read_directions(row["text"], strength, od)
+    if row.get("strength_mg") is not None:
+        written = str(row["strength_mg"])
+        strength_mg = read_amount(written)
+        if strength_mg is None or strength_mg <= 0:
+            return Answer(number, None, f"strength_mg: {written!r} is not an amount above 0")
+    answer = read_directions(row["text"], strength_mg, od)
     outcome = Outcome.ACKNOWLEDGE if isinstance(answer, Question) else Outcome.PASS
     return Answer(number, outcome, json.dumps(answer.to_json(), separators=(",", ":")))

@@ -1,6 +1,6 @@
 """Amounts as text, the same wherever an amount is printed, stored or sent."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 
 def format_amount(amount: Decimal | int) -> str:
@@ -11,3 +11,12 @@ def format_amount(amount: Decimal | int) -> str:
     """
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def read_amount(text: str) -> Decimal | None:
+    """Return the amount that a text spells; None where it spells none, or one that is not finite."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None

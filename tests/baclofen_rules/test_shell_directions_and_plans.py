@@ -59,6 +59,14 @@ def test_directions_are_read_while_they_come() -> None:
     ]
 
 
+@pytest.mark.parametrize("strength", ["0.0", "-1.5", '"x"', "true", '"NaN"', "[1]"])
+def test_a_strength_that_is_no_amount_is_named_by_its_text(strength: str) -> None:
+    line = b'{"text": "1 tab tid", "strength_mg": %s}' % strength.encode()
+    (answer,) = read_lines([line], None, None)
+    written = {"true": "True"}.get(strength, strength.strip('"'))
+    assert (answer.outcome, answer.text) == (None, f"strength_mg: '{written}' is not an amount above 0")
+
+
 def test_a_taper_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["plan", "taper", "--from", "20 mg tid", "--strengths", "10,25", "--age", "45", "--on", "2026-11-22"]
     assert main(arguments) == 0
