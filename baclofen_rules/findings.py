@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, ParamSpec, Self
 
@@ -124,15 +123,6 @@ Facts = Mapping[str, Any]
 """Named amounts as decimal strings, words, or lists of them: ready for JSON."""
 P = ParamSpec("P")
 NO_FACTS: Final[Facts] = {}
-
-
-def amount_of(facts: Facts, name: str) -> Decimal | None:
-    """Return one of the amounts of a finding's facts; None where there is none that can be read."""
-    try:
-        amount = Decimal(str(facts.get(name)))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
 
 
 class Words(NamedTuple):

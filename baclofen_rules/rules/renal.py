@@ -17,23 +17,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from baclofen_rules.findings import (
-    CLEAR,
-    Answer,
-    DetectedIssue,
-    Dur,
-    Facts,
-    Found,
-    Missing,
-    Severity,
-    Words,
-    amount_of,
-)
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Missing, Severity, Words
 from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.text import format_amount
+from baclofen_rules.text import format_amount, read_amount
 from baclofen_rules.words import GUARD
 
 EGFR_FACT = "patient.egfr"
@@ -81,10 +70,10 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _is_no_worse_than(t: Terms, limits: Limits, egfr: Decimal, answered: Facts) -> bool:
     """Say whether the eGFR is in the band and not below one that was answered, at a dose that is not above that of then."""
-    before, day = amount_of(answered, "egfr"), amount_of(answered, "mg_per_day")
-    if before is None or day is None or answered.get("dialysis") != t.patient.dialysis:
+    before, daily_mg = (read_amount(str(answered.get(name))) for name in ("egfr", "mg_per_day"))
+    if before is None or daily_mg is None or answered.get("dialysis") != t.patient.dialysis:
         return False
-    return limits.severe_below_egfr <= before <= egfr and t.total_mg <= day
+    return limits.severe_below_egfr <= before <= egfr and t.total_mg <= daily_mg
 
 
 def _find_old(t: Terms, limits: Limits) -> Answer:
