@@ -48,8 +48,7 @@ def extensions(group: str) -> tuple[Extension, ...]:
     return tuple(modules)
 
 
-@cache
-def mark() -> str:
+def rules_digest() -> str:
     """Return eight digits for the names and versions of the packages that bring rules; empty without any."""
     import hashlib  # as above
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.case import Action, Case
 from baclofen_rules.continuing import Covering, ease_answered, ease_covered, gravest
 from baclofen_rules.directions import Question, Why
-from baclofen_rules.extensions import mark
+from baclofen_rules.extensions import rules_digest
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.gathering import gather_answered
 from baclofen_rules.planning.suggest import ANSWERED, suggest_taper
@@ -118,7 +118,7 @@ class Review(NamedTuple):
     profile_digest: str
     in_force_on: date
     rules_version: str
-    """With the mark of the packages that bring further rules, where there are any."""
+    """With the digest of the packages that bring further rules, where there are any."""
     standing: ReviewedTherapy | None = None
     """Of a case of the second format."""
 
@@ -212,7 +212,8 @@ def review(case: Case, profile: Profile) -> Review:
 
 @cache
 def _rules_version() -> str:
-    return f"{RULES_VERSION}+{mark()}" if mark() else RULES_VERSION
+    digest = rules_digest()
+    return f"{RULES_VERSION}+{digest}" if digest else RULES_VERSION
 
 
 def _closed(finding: Finding, terms: Terms, profile: Profile, in_force_on: date) -> Review:
