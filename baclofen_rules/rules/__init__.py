@@ -1,5 +1,6 @@
 """The rules, one file each, found by walking this folder, and those of other packages; a file has a ``RULE``, or ``RULES`` for several codes."""
 
+from collections import Counter
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -26,7 +27,7 @@ def all_rules() -> tuple[Rule[Any], ...]:
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     modules += [extension.module for extension in extensions.extensions(extensions.RULES)]
     rules = [rule for module in modules for rule in rules_of(module)]
-    twice = {rule.code for rule in rules if [other.code for other in rules].count(rule.code) > 1}
+    twice = [code for code, count in Counter(rule.code for rule in rules).items() if count > 1]
     if twice:
         raise extensions.InvalidExtension(f"two rule files use the same code: {', '.join(sorted(twice))}")
     return tuple(sorted(rules, key=lambda rule: (not rule.switches_off, rule.code)))
