@@ -24,7 +24,6 @@ class Limits:
     least_possible_share: Decimal = number(
         "fraction", 0.1, 1, words="share of the lightest plausible weight under which a weight is impossible"
     )
-    """The share of the least plausible weight below which a weight cannot be recorded."""
 
 
 def possible_weights(age: Decimal | None, limits: Limits) -> tuple[Decimal, Decimal] | None:
