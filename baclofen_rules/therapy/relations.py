@@ -257,9 +257,8 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
         if first.relation is not Relation.CHANGES or not asked:
-            if (
-                first.relation is Relation.CHANGES
-            ):  # also of what the table has it replace, where a person named another
+            if first.relation is Relation.CHANGES:
+                # Also of what the table has it replace, where a person named another.
                 to += [c for c in others if c in takeovers]
                 others = {course: row for course, row in others.items() if course not in to}
             unknown = {name for course in to for name in course.unknown}
