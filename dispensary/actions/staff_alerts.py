@@ -7,15 +7,17 @@ A worker that dies between sending and recording sends again: twice is better th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 
 from dispensary import audit, policies
@@ -169,23 +171,29 @@ def _sign_before(pharmacy: Pharmacy, day: date) -> datetime:
 
 def _answer_settled(now: datetime) -> None:
     """Answer alerts about work that somebody has done or put off, days that are signed now, and changes that are decided."""
-    waiting = StaffAlert.objects.filter(answered_at=None).select_related("pharmacy")
-    flags, days, changes = (
-        list(waiting.filter(kind=kind)) for kind in (AlertKind.RED_FLAG, AlertKind.UNSIGNED_DAY, AlertKind.SETTINGS)
-    )
-    work = {str(item.pk): item for item in WorklistItem.objects.filter(pk__in=[alert.subject_id for alert in flags])}
-    for alert in flags:
-        item = work.get(alert.subject_id)
-        if item is None or item.state != WorkState.OPEN:
-            _store_answer(alert.pk, "The work is done or put off.", Actor.system("alerts", alert.pharmacy_id), now)
-    for alert in days:
-        if reader.subjects_of(alert.pharmacy_id, Event.DAY_SIGNED, [alert.subject_id]):
-            _store_answer(alert.pk, "The day is signed.", Actor.system("alerts", alert.pharmacy_id), now)
-    undecided = SettingsChange.objects.filter(decided_at=None, pk__in=[alert.subject_id for alert in changes])
-    open_changes = {str(key) for key in undecided.values_list("pk", flat=True)}
-    for alert in changes:
-        if alert.subject_id not in open_changes:
-            _store_answer(alert.pk, "The change is decided.", Actor.system("alerts", alert.pharmacy_id), now)
+    waiting = defaultdict[str, list[StaffAlert]](list)
+    for alert in StaffAlert.objects.filter(answered_at=None).select_related("pharmacy"):
+        waiting[alert.kind].append(alert)
+    flags, days, changes = (waiting[kind] for kind in (AlertKind.RED_FLAG, AlertKind.UNSIGNED_DAY, AlertKind.SETTINGS))
+    open_work = _keys_of(WorklistItem.objects.filter(state=WorkState.OPEN), flags)
+    undecided = _keys_of(SettingsChange.objects.filter(decided_at=None), changes)
+    settled = [
+        *((alert, "The work is done or put off.") for alert in flags if alert.subject_id not in open_work),
+        *(
+            (alert, "The day is signed.")
+            for alert in days
+            if reader.subjects_of(alert.pharmacy_id, Event.DAY_SIGNED, [alert.subject_id])
+        ),
+        *((alert, "The change is decided.") for alert in changes if alert.subject_id not in undecided),
+    ]
+    for alert, words in settled:
+        _store_answer(alert.pk, words, Actor.system("alerts", alert.pharmacy_id), now)
+
+
+def _keys_of(rows: QuerySet[Any], alerts: Sequence[StaffAlert]) -> set[str]:
+    """Return the keys of the rows that alerts are about."""
+    keys = rows.filter(pk__in=[alert.subject_id for alert in alerts]).values_list("pk", flat=True)
+    return {str(key) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
