@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import product
 from pathlib import Path
 
 from rapidfuzz.distance import OSA
@@ -195,15 +194,19 @@ def _find(
     return None
 
 
-def _find_together(combination: _Phrase, words: _Message) -> tuple[int, int] | None:
-    """Return the first span in which each concept of a combination has a word of its own, in any order; None without one."""
-    places = [[at for at, word in enumerate(words) if not concept.isdisjoint(word)] for concept in combination]
-    if not all(places):
-        return None
-    for choice in product(*places):
-        first, last = min(choice), max(choice)
-        if len(set(choice)) == len(choice) and last - first < _SPAN:
-            return first, last + 1
+def _find_together(combination: _Phrase, words: _Message, chosen: tuple[int, ...] = ()) -> tuple[int, int] | None:
+    """Return the first span in which each concept of a combination has a word of its own, in any order; None without one.
+
+    Only words that may share the span of those `chosen` are looked at: in a long message all choices would be too many.
+    """
+    if not combination:
+        return min(chosen), max(chosen) + 1
+    first, end = (max(chosen) - _SPAN + 1, min(chosen) + _SPAN) if chosen else (0, len(words))
+    for at in range(max(first, 0), min(end, len(words))):
+        if at not in chosen and not combination[0].isdisjoint(words[at]):
+            place = _find_together(combination[1:], words, (*chosen, at))
+            if place is not None:
+                return place
     return None
 
 
