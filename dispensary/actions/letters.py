@@ -61,7 +61,7 @@ def _write_letter(item: WorklistItem, patient: Patient, lines: list[str], now: d
     language = language_for(patient.language, pharmacy.language)
     reminder = item.reminder
     return Letter(
-        address=[f"{patient.given_name} {patient.family_name}".strip(), *lines],
+        address=[patient.name_on_papers, *lines],
         day=say_date(pharmacy.local_day(now), language),
         text=_words_of(reminder, patient, language) if reminder and reminder.useful_until > now + IN_THE_POST else "",
         emergency=emergency_number(pharmacy.phone),

@@ -62,6 +62,12 @@ def test_it_is_in_the_patients_language_with_name_and_address(
     assert "AnnCanary" in content and "12MillLane" in content
 
 
+def test_it_goes_to_the_name_that_stands_on_papers(item: WorklistItem, patient: Patient) -> None:
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), printed_name="Anne Canary")
+    content = letters_of(print_letter(item))
+    assert "AnneCanary" in content and "AnnCanary" not in content
+
+
 def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> None:
     print_letter(item)
     entry = AuditEntry.objects.get(action="document.printed", subject_id=str(item.pk))
