@@ -38,14 +38,14 @@ def letter_pdf(letter: Letter, *, at: datetime | None = None) -> bytes:
         "emergency": f"\u2066{letter.emergency}\u2069",
         "pharmacy": f"\u2068{pharmacy.name}\u2069",
     }
-    sentences = [words["reason"], letter.text, words["call"], words["ill"], words["check"]]
+    reason, *advice = (words[name].format(**values) for name in ("reason", "call", "ill", "check"))
     data = {
         "title": words["title"].format(**values),
         "language": letter.language,
         "rtl": letter.language in RIGHT_TO_LEFT,
         "address": list(letter.address),
         "day": letter.day,
-        "paragraphs": [sentence.format(**values) for sentence in sentences if sentence],
+        "paragraphs": [sentence for sentence in (reason, letter.text, *advice) if sentence],
         "pharmacy": pharmacy.name,
         "pharmacy_address": pharmacy.address,
         "phone": pharmacy.phone,

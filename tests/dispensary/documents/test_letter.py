@@ -14,9 +14,13 @@ from tests.dispensary.documents.test_leaflet import LANGUAGES, elements, letters
 MM = 72 / 25.4
 
 
-def letter(language: str = "en", address: tuple[str, ...] = ("Ann Canary", "12 Mill Lane", "Oxford OX1 2AB")) -> bytes:
+def letter(
+    language: str = "en",
+    address: tuple[str, ...] = ("Ann Canary", "12 Mill Lane", "Oxford OX1 2AB"),
+    text: str = "",
+) -> bytes:
     pharmacy = PharmacyLines("Riverside Pharmacy", "1 High Street, Oxford", "01865 496 000")
-    values = Letter(address, "Monday 30 November", "", "999", language, pharmacy)
+    values = Letter(address, "Monday 30 November", text, "999", language, pharmacy)
     return letter_pdf(values)
 
 
@@ -57,6 +61,11 @@ def test_it_says_whom_to_call_and_names_no_medicine(language: str) -> None:
 def test_it_asks_to_call_and_says_how_to_check_it() -> None:
     (page,) = words_of(letter())
     assert "Please call us" in page and "our number is on the label" in page
+
+
+def test_the_words_of_the_message_stand_as_they_are() -> None:
+    (page,) = words_of(letter(text="Pharmacy {4} & Co: your supply ends soon, {phone}."))
+    assert "Pharmacy {4} & Co: your supply ends soon, {phone}." in page
 
 
 def test_an_address_too_long_for_the_window_is_refused() -> None:
