@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from dispensary import audit
 from dispensary.actions import letters, worklist
 from dispensary.documents.words import words_in
 from dispensary.errors import Conflict, InvalidInput, NotFound
-from dispensary.models import Patient, Pharmacy, Resolution, WorkKind, WorklistItem
+from dispensary.models import Patient, Pharmacy, Reminder, Resolution, WorkKind, WorklistItem
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.work import open_work
@@ -66,6 +68,19 @@ def test_it_goes_to_the_name_that_stands_on_papers(item: WorklistItem, patient: 
     make.change_past_actions(Patient.objects.filter(pk=patient.pk), printed_name="Anne Canary")
     content = letters_of(print_letter(item))
     assert "AnneCanary" in content and "AnnCanary" not in content
+
+
+@pytest.mark.parametrize(("left", "is_said"), [(timedelta(days=3), True), (timedelta(hours=20), False)])
+def test_the_message_is_repeated_while_it_is_true_when_the_letter_arrives(
+    item: WorklistItem, patient: Patient, left: timedelta, is_said: bool
+) -> None:
+    making.dispense(making.prescription(patient))
+    making.follow(patient)
+    reminder = Reminder.objects.get(patient=patient, kind="refill_due")
+    Reminder.objects.filter(pk=reminder.pk).update(due_at=making.NOON, useful_until=making.NOON + left)
+    WorklistItem.objects.filter(pk=item.pk).update(reminder=reminder)
+    content = letters_of(print_letter(item))
+    assert ("CityPharmacy:yoursupplyendsbefore" in content) == is_said and "baclof" not in content.casefold()
 
 
 def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> None:
