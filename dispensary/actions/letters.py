@@ -14,11 +14,10 @@ from dispensary.actors import Actor
 from dispensary.documents import DoesNotFit, Letter, PharmacyLines, letter_pdf
 from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Patient, Reminder, WorklistItem
-from dispensary.models.pharmacy import UsualTimes
+from dispensary.models import Patient, WorklistItem
 from dispensary.models.reminders import ReminderKind
-from dispensary.reminders.compose import values_of
-from dispensary.reminders.texts import language_for, say_date, write
+from dispensary.reminders.compose import words_at
+from dispensary.reminders.texts import language_for, say_date
 
 IN_THE_POST = timedelta(days=1)
 """[D] The least that a letter takes: words of a message that would be out of date by then are left out."""
@@ -59,27 +58,14 @@ def print_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> by
 def _write_letter(item: WorklistItem, patient: Patient, lines: list[str], now: datetime) -> Letter:
     pharmacy = patient.pharmacy
     language = language_for(patient.language, pharmacy.language)
-    reminder = item.reminder
+    reminder, text = item.reminder, ""
+    if reminder and reminder.useful_until > now + IN_THE_POST:
+        text = words_at(pharmacy, ReminderKind(reminder.kind), reminder.params, language, typewritten=False).body
     return Letter(
         address=[patient.name_on_papers, *lines],
         day=say_date(pharmacy.local_day(now), language),
-        text=_words_of(reminder, patient, language) if reminder and reminder.useful_until > now + IN_THE_POST else "",
+        text=text,
         emergency=emergency_number(pharmacy.phone),
         language=language,
         pharmacy=PharmacyLines(pharmacy.name, pharmacy.address, pharmacy.phone),
     )
-
-
-def _words_of(reminder: Reminder, patient: Patient, language: str) -> str:
-    pharmacy = patient.pharmacy
-    values = values_of(
-        reminder.params,
-        language,
-        sender=pharmacy.name,
-        phone=pharmacy.phone,
-        after_hours=pharmacy.after_hours_phone,
-        usual_times=UsualTimes(pharmacy.usual_times),
-        detailed=False,
-        typewritten=False,
-    )
-    return write(ReminderKind(reminder.kind), language, detailed=False, values=values, typewritten=False).body

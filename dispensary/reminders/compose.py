@@ -19,7 +19,7 @@ from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
 from dispensary.emergency_numbers import emergency_number
 from dispensary.models.contacts import DetailLevel, Medium
-from dispensary.models.pharmacy import QuietHours, SharedNames, UsualTimes
+from dispensary.models.pharmacy import Pharmacy, QuietHours, SharedNames, UsualTimes
 from dispensary.models.reminders import ReminderKind
 from dispensary.models.sealed import opener
 from dispensary.reminders import links, queue
@@ -257,7 +257,7 @@ def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = 
         sender = row.sender_in_texts if typewritten else row.sender
         if row.is_shared:
             sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
-    values = values_of(
+    values = _values_of(
         params,
         language,
         sender=sender,
@@ -279,7 +279,32 @@ def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = 
     )
 
 
-def values_of(
+def words_at(
+    pharmacy: Pharmacy,
+    kind: ReminderKind,
+    params: Mapping[str, Any],
+    language: str,
+    *,
+    sender: str = "",
+    way_out: WayOut = WayOut.REPLY,
+    detailed: bool = False,
+    typewritten: bool,
+) -> Text:
+    """The text of a kind as it reads from a pharmacy, apart from the queue; without a `sender`, under the pharmacy's name."""
+    values = _values_of(
+        params,
+        language,
+        sender=sender or (pharmacy.name_in_texts if typewritten else pharmacy.name),
+        phone=pharmacy.phone,
+        after_hours=pharmacy.after_hours_phone,
+        usual_times=UsualTimes(pharmacy.usual_times),
+        detailed=detailed,
+        typewritten=typewritten,
+    )
+    return write(kind, language, detailed=detailed, values=values, way_out=way_out, typewritten=typewritten)
+
+
+def _values_of(
     params: Mapping[str, Any],
     language: str,
     *,

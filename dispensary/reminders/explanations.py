@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,16 +21,15 @@ from dispensary.models import (
     Reminder,
     ReminderState,
 )
-from dispensary.models.pharmacy import UsualTimes
 from dispensary.models.reminders import ReminderKind
-from dispensary.reminders.compose import Reason, values_of, way_out
+from dispensary.reminders.compose import Reason, way_out, words_at
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.outcomes import WORDS
 from dispensary.reminders.planning import hours_of, leaves_at, manners_of
 from dispensary.reminders.reach import Address, usable
 from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
-from dispensary.reminders.texts import LANGUAGES, language_for, write
+from dispensary.reminders.texts import LANGUAGES, language_for
 
 _LONG_DAY = date(2026, 9, 23).isoformat()
 """A Wednesday in September: as long as a date gets."""
@@ -158,17 +158,7 @@ def preview(
         leaves = leaves_at(planned, now, zone, quiet)
         if leaves is None:
             continue
-        values = values_of(
-            planned.params,
-            tongue,
-            sender=pharmacy.name_in_texts,
-            phone=pharmacy.phone,
-            after_hours=pharmacy.after_hours_phone,
-            usual_times=UsualTimes(pharmacy.usual_times),
-            detailed=detailed,
-            typewritten=True,
-        )
-        whole = _whole_text(planned.kind, tongue, values, detailed=detailed, channel=channel)
+        whole = _whole_text(pharmacy, planned.kind, planned.params, tongue, channel, detailed=detailed)
         previews.append(
             Preview(planned.kind, leaves.astimezone(zone), planned.useful_until, whole, count_segments(whole))
         )
@@ -188,26 +178,23 @@ def count_text_costs(pharmacy: Pharmacy) -> list[TextCosts]:
     channel = _text_channel()
 
     def count(kind: ReminderKind, language: str) -> Segments:
-        values = values_of(
-            {"date": _LONG_DAY},
-            language,
-            sender=pharmacy.name_in_texts,
-            phone=pharmacy.phone,
-            after_hours=pharmacy.after_hours_phone,
-            usual_times=UsualTimes(pharmacy.usual_times),
-            detailed=False,
-            typewritten=True,
-        )
-        return count_segments(_whole_text(kind, language, values, detailed=False, channel=channel))
+        return count_segments(_whole_text(pharmacy, kind, {"date": _LONG_DAY}, language, channel))
 
     return [TextCosts(kind, {language: count(kind, language) for language in LANGUAGES}) for kind in ReminderKind]
 
 
 def _whole_text(
-    kind: ReminderKind, language: str, values: Mapping[str, str], *, detailed: bool, channel: Channel | None
+    pharmacy: Pharmacy,
+    kind: ReminderKind,
+    params: Mapping[str, Any],
+    language: str,
+    channel: Channel | None,
+    *,
+    detailed: bool = False,
 ) -> str:
     """Return a text message with a link as long as any, and how to end the messages by the channel."""
-    written = write(kind, language, detailed=detailed, values=values, way_out=way_out(channel, Medium.SMS))
+    end = way_out(channel, Medium.SMS)
+    written = words_at(pharmacy, kind, params, language, way_out=end, detailed=detailed, typewritten=True)
     last = channel.opt_out_line(language, written.opt_out) if channel else written.opt_out
     return " ".join(filter(None, (written.body, written.offer, sample_page_url(conf().link_url), last)))
 

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 
 from dispensary.conf import conf
 from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
-from dispensary.models.pharmacy import SharedNames, UsualTimes
+from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import OWED, ReminderKind
 from dispensary.reminders import reach
-from dispensary.reminders.compose import values_of
+from dispensary.reminders.compose import words_at
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.planning import manners_of
 from dispensary.reminders.reach import Address
 from dispensary.reminders.segments import count_segments
-from dispensary.reminders.texts import language_for, name_reader, write
+from dispensary.reminders.texts import language_for, name_reader
 
 MOST = 60
 
@@ -118,20 +118,9 @@ def _as_they_will_read(
     )
     messages = []
     for row in rows.order_by("due_at", "id")[:MOST]:
-        values = values_of(
-            row.params,
-            language,
-            sender=sender,
-            phone=pharmacy.phone,
-            after_hours=pharmacy.after_hours_phone,
-            usual_times=UsualTimes(pharmacy.usual_times),
-            detailed=detailed,
-            typewritten=typewritten,
-        )
-        text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
+        kind = ReminderKind(row.kind)
+        text = words_at(pharmacy, kind, row.params, language, sender=sender, detailed=detailed, typewritten=typewritten)
         whole = " ".join(filter(None, (text.body, text.offer, sample_page_url(conf().link_url), text.opt_out)))
         length = count_segments(whole).count if typewritten else 0
-        messages.append(
-            Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length)
-        )
+        messages.append(Coming(max(row.due_at, now).astimezone(zone), medium, text.body, kind, length))
     return messages
