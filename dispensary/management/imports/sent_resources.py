@@ -58,7 +58,7 @@ class SentResources:
         waiting = list(_references(own))
         while waiting:
             name = waiting.pop()
-            if name in names or name.startswith("#"):
+            if name in names:
                 continue
             names.add(name)
             address, referred = self._find(name)
@@ -94,10 +94,11 @@ class SentResources:
 
 
 def _references(value: Any) -> Iterator[str]:
-    """Yield each literal reference in a value."""
+    """Yield each literal reference in a value, but for those to a contained resource: its name means nothing outside."""
     if isinstance(value, Mapping):
-        if isinstance(value.get("reference"), str):
-            yield value["reference"]
+        reference = value.get("reference")
+        if isinstance(reference, str) and not reference.startswith("#"):
+            yield reference
         for item in value.values():
             yield from _references(item)
     elif isinstance(value, list):

@@ -278,6 +278,18 @@ def test_an_address_before_a_reference_and_names_of_a_bundle_are_followed(run: I
     assert ("1 taken in" in output, refused) == (True, [])
 
 
+def test_a_fact_about_somebody_in_itself_is_of_nobody_else(run: Import) -> None:
+    weight = {
+        "resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "subject": {"reference": "#p"}, "contained": [sent_patient(2, id="p")], "effectiveDateTime": day(3),
+        "valueQuantity": {"value": 61, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+    }  # fmt: skip
+    order = sent_order(1, subject={"reference": "#p"}, contained=[sent_patient(1, id="p")])
+    output, _ = run("import_prescriptions", "orders.ndjson", ndjson(order, weight, PRACTITIONER))
+    assert "1 taken in" in output
+    assert Patient.objects.get().weight_kg is None
+
+
 def test_supplies_in_fhir_are_recorded(run: Import) -> None:
     medicine = {"resourceType": "Medication", "id": "b", "code": {"text": "Baclofen 10 mg tablets"}}
     supply = {
