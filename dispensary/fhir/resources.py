@@ -49,9 +49,16 @@ def gather_bundle(resource: Any, inquiry: Inquiry) -> Bundle:
     if len(bundle.requests) != 1 and not inquiry.problems:
         inquiry.ask("", f"{len(bundle.requests)} MedicationRequests", "exactly one", "Send one order at a time.")
     for path, request in bundle.requests[:1]:
-        for where, contained in as_objects(request.get("contained"), f"{path}.contained", inquiry):
-            bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
+        bundle.by_name |= name_contained(request, path, inquiry)
     return bundle
+
+
+def name_contained(
+    resource: Mapping[str, Any], path: str, inquiry: Inquiry
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Return what a resource contains, as (path, resource) by the reference to each."""
+    contained = as_objects(resource.get("contained"), f"{path}.contained", inquiry)
+    return {f"#{thing.get('id')}": (where, thing) for where, thing in contained}
 
 
 def _collect_resources(resource: Any, inquiry: Inquiry) -> Bundle:

@@ -12,7 +12,7 @@ from baclofen_rules.products import Identity, identify
 from dispensary.fhir.dosage import read_dosing
 from dispensary.fhir.elements import Inquiry, as_amount, as_day, as_object, as_text
 from dispensary.fhir.facts import Medications, Resources, name_medicine
-from dispensary.fhir.resources import Bundle, read_medication
+from dispensary.fhir.resources import Bundle, name_contained, read_medication
 
 
 def read_supplies(resources: Resources, medications: Medications, inquiry: Inquiry) -> list[dict[str, Any]]:
@@ -38,9 +38,7 @@ def _read_supply(
         return None
     own = Inquiry(inquiry.on, inquiry.zone)
     bundle = Bundle(by_name={key: (f"{path}.medicationReference", thing) for key, thing in medications.items()})
-    for contained in dispense.get("contained") or ():
-        if isinstance(contained, Mapping):
-            bundle.by_name[f"#{contained.get('id')}"] = (f"{path}.contained", contained)
+    bundle.by_name |= name_contained(dispense, path, Inquiry())  # what is none was asked about where it is referred to
     medicine = read_medication(dispense, path, bundle, own)
     strength = medicine.strength_mg if medicine else None
     dosing = read_dosing(dispense.get("dosageInstruction"), f"{path}.dosageInstruction", strength, own)

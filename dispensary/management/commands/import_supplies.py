@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dispensary.actions.intake import take_in_supplies
 from dispensary.actors import Actor
-from dispensary.fhir.elements import Inquiry, as_objects
-from dispensary.fhir.resources import Bundle, read_person
+from dispensary.fhir.elements import Inquiry
+from dispensary.fhir.resources import Bundle, name_contained, read_person
 from dispensary.fhir.supplies import read_supplies
 from dispensary.fhir.units import Measure
 from dispensary.management.imports.command import PATIENT, ImportCommand, objects_of, person_of
@@ -63,10 +63,9 @@ def _read_dispense(
     names = [entry.get("fullUrl", "") for entry in bundle["entry"][1:]]
     by_name = dict(zip(names, ((thing["resourceType"], thing) for thing in others), strict=True))
     by_name |= {f"{thing['resourceType']}/{thing.get('id')}": (thing["resourceType"], thing) for thing in others}
-    for where, contained in as_objects(dispense.get("contained"), f"{kind}.contained", inquiry):
-        by_name[f"#{contained.get('id')}"] = (where, contained)
-    person = read_person(dispense.get("subject"), f"{kind}.subject", "Patient", Bundle(by_name), inquiry)
     medications = {name: thing for name, (_, thing) in by_name.items() if thing["resourceType"] == "Medication"}
+    by_name |= name_contained(dispense, kind, inquiry)
+    person = read_person(dispense.get("subject"), f"{kind}.subject", "Patient", Bundle(by_name), inquiry)
     supplies = read_supplies([(kind, dispense)], medications, inquiry)
     if not supplies and not inquiry.problems:
         reasons = "; ".join(inquiry.notes) or "a supply of another medicine"

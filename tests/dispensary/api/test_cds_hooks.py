@@ -366,6 +366,18 @@ def test_a_supply_that_cannot_be_counted_is_noted(system: Caller) -> None:
     assert "the supply was not counted" in cards[-1]["detail"]
 
 
+@pytest.mark.parametrize("contained", [5, [5], [{}]], ids=str)
+def test_a_supply_that_holds_what_is_no_resource_is_read_by_its_own_words(system: Caller, contained: Any) -> None:
+    supply = {
+        "resourceType": "MedicationDispense", "status": "completed", "contained": contained,
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg tablets"},
+        "whenHandedOver": (today() - timedelta(days=27)).isoformat(), "daysSupply": {"value": 28, "unit": "days"},
+        "dosageInstruction": [line(mg(10), daily(3))],
+    }  # fmt: skip
+    system.post(SIGN, call(draft(line(mg(30), daily(3))), prefetch={"dispenses": bundle(supply)}))
+    assert codes() & {"dose-change", "titration-step"}
+
+
 def test_a_wrong_quantity_comes_with_the_right_one_as_a_suggestion(system: Caller) -> None:
     order = draft(line(mg(10), daily(3, boundsDuration=days(28))), dispenseRequest={"quantity": {"value": 60}})
     [card] = [card for card in cards_of(system.post(SIGN, call(order))) if "60 tablets are fewer" in card["summary"]]

@@ -315,6 +315,23 @@ def test_supplies_in_fhir_are_recorded(run: Import) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("contained", [5, [5], [{}], [{"id": "p"}]], ids=str)
+def test_a_supply_that_holds_what_is_no_resource_refuses_its_line_alone(run: Import, contained: Any) -> None:
+    supply = {
+        "resourceType": "MedicationDispense", "status": "completed", "subject": {"reference": "Patient/p1"},
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg tablets"}, "whenHandedOver": day(30), "daysSupply": days(28),
+        "dosageInstruction": [{"timing": {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}},
+                               "doseAndRate": [{"doseQuantity": mg(10)}]}],
+    }  # fmt: skip
+    other = supply | {"whenHandedOver": day(60)}
+    output, refused = run(
+        "import_supplies", "supplies.ndjson", ndjson(supply | {"contained": contained}, other, sent_patient(1))
+    )
+    is_fhir = isinstance(contained, list) and isinstance(contained[0], dict)
+    assert ("2 taken in" if is_fhir else "1 taken in, 0 here already, 1 refused") in output
+    assert [row["field"].startswith("MedicationDispense.contained") for row in refused] == [True] * (not is_fhir)
+
+
 def test_a_report_holds_no_formula(run: Import) -> None:
     _, refused = run("import_supplies", "supplies.jsonl", json.dumps({"patient": {}, "supplies": [], "=1+1": ""}))
     assert "'=1+1" in [row["field"] for row in refused]
