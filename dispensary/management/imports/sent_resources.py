@@ -81,9 +81,9 @@ class SentResources:
 
         The address of a server that stands before a type and an id may be absent in the file.
         """
-        for wanted in dict.fromkeys((name, "/".join(name.rsplit("/", 2)[-2:]))):
+        for spelling in dict.fromkeys((name, "/".join(name.rsplit("/", 2)[-2:]))):
             rows = self._db.execute(
-                "SELECT address, body FROM name JOIN resource ON id = resource WHERE name = ? LIMIT 2", (wanted,)
+                "SELECT address, body FROM name JOIN resource ON id = resource WHERE name = ? LIMIT 2", (spelling,)
             ).fetchall()
             if len(rows) > 1:
                 problem = Problem("reference", "several resources of the file", "a reference to one", "Mend the file.")
