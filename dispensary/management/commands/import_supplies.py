@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from baclofen_rules.regimen import Phase, Unit
 from dispensary.actions.intake import take_in_supplies
 from dispensary.actors import Actor
 from dispensary.fhir.elements import Inquiry
 from dispensary.fhir.resources import Bundle, name_contained, read_person
 from dispensary.fhir.supplies import read_supplies
-from dispensary.fhir.units import Measure
 from dispensary.management.imports.command import PATIENT, ImportCommand, objects_of, person_of
 from dispensary.management.imports.tables import PATIENT_COLUMNS, Column, read_amount, read_amounts, read_whole
 from dispensary.models import Pharmacy
@@ -76,12 +76,12 @@ def _read_dispense(
     if not products:
         inquiry.ask(f"{kind}.dosageInstruction", "no dose that is read", "the doses of a day in mg or tablets")
         inquiry.raise_problems()
-    phase, strength = products[0]["phases"][-1], products[0]["strength_mg"]
-    doses = [dose / 1000 if phase["unit"] == Measure.MICROGRAM else dose for dose in phase["doses"]]
-    days = supply.get("days") or int(supply["tablets"][0] * strength / sum(doses))
+    read, strength = products[0]["phases"][-1], products[0]["strength_mg"]
+    phase = Phase(tuple(read["doses"]), days=None, unit=Unit(read["unit"]))
+    days = supply.get("days") or int(supply["tablets"][0] * strength / phase.mg_per_day)
     return dict(person.details), {
         "dispensed_on": supply["on"],
-        "doses": doses,
+        "doses": list(phase.doses_mg),
         "strength_mg": strength,
         "days_supply": days,
         "relation": "same-course",

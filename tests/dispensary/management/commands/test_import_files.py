@@ -315,6 +315,18 @@ def test_supplies_in_fhir_are_recorded(run: Import) -> None:
     ]  # fmt: skip
 
 
+def test_a_supply_of_doses_in_micrograms_is_recorded_in_milligrams(run: Import) -> None:
+    supply = {
+        "resourceType": "MedicationDispense", "status": "completed", "subject": {"reference": "Patient/p1"},
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg tablets"}, "whenHandedOver": day(30), "quantity": {"value": 85},
+        "dosageInstruction": [{"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+                               "doseAndRate": [{"doseQuantity": {"value": 15000, "unit": "ug"}}]}],
+    }  # fmt: skip
+    assert "1 taken in" in run("import_supplies", "supplies.ndjson", ndjson(supply, sent_patient(1)))[0]
+    recorded = PriorSupply.objects.get()
+    assert (recorded.days_supply, list(recorded.doses)) == (28, [15, 15])
+
+
 @pytest.mark.parametrize("contained", [5, [5], [{}], [{"id": "p"}]], ids=str)
 def test_a_supply_that_holds_what_is_no_resource_refuses_its_line_alone(run: Import, contained: Any) -> None:
     supply = {
