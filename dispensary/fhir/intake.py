@@ -15,6 +15,7 @@ from dispensary.fhir.order import Order, examine_order
 from dispensary.fhir.people import Person
 from dispensary.fhir.retraction import differing_elements
 from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Source
+from dispensary.statements import find_own
 from dispensary.strict_json import jsonable
 
 
@@ -58,7 +59,7 @@ def _find_person(person: Person, model: type[Patient | Prescriber], pharmacy: Ph
     """Return the row that an id names, else the details as the action takes them."""
     if person.id is None:
         return dict(person.details)
-    row = model.objects.filter(pk=person.id, pharmacy=pharmacy).first()
+    row = find_own(model, person.id, [pharmacy.pk])
     if row is None:
         raise NotFound("There is no such thing here.")
     row.pharmacy = pharmacy
