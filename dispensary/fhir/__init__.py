@@ -4,7 +4,6 @@ What a resource says is read or asked back; it is never guessed at, and nothing 
 """
 
 from dispensary.fhir.order import Order, examine_order, read_order
-from dispensary.fhir.people import Person
-from dispensary.fhir.retraction import differing_elements, read_retraction
+from dispensary.fhir.retraction import read_retraction
 
-__all__ = ["Order", "Person", "differing_elements", "examine_order", "read_order", "read_retraction"]
+__all__ = ["Order", "examine_order", "read_order", "read_retraction"]
