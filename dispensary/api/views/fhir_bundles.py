@@ -102,13 +102,12 @@ class BundleView(OrderIntakeView):
         return _Order(entry, replace(intake, notes=notes), [entry.place(words) for words in absences])
 
     def _take(self, orders: Sequence[_Order], by: Actor) -> list[Reply]:
-        waiting = [order for order in orders if not isinstance(order.task, Prescription)]
-        tasks = [order.task for order in waiting if not isinstance(order.task, Prescription)]
+        waiting = [(order.entry, order.task) for order in orders if not isinstance(order.task, Prescription)]
         try:
-            results = iter(take_all(tasks, pharmacy=self.pharmacy, by=by, now=self.now))
+            results = iter(take_all([task for _, task in waiting], pharmacy=self.pharmacy, by=by, now=self.now))
         except DispensaryError as error:
             if error.position is not None:
-                entry = waiting[error.position].entry
+                entry, _ = waiting[error.position]
                 problems = error.problems or [Problem("", "an order that cannot be taken in", error.detail)]
                 error.problems = tuple(entry.place_problems(problems))
             raise
