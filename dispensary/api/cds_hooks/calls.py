@@ -160,18 +160,14 @@ def _select_usable(prefetch: Mapping[str, Any], inquiry: Inquiry) -> dict[str, R
         path = f"prefetch.{key}"[:80]
         own = Inquiry(inquiry.on, inquiry.zone)
         listed = _list_resources(value, path, own)
-        kinds = RESULTS.get(key)
-        if value is not None and kinds is not None and (reason := _find_fault(value, listed, kinds)):
+        is_result = value is not None and key in RESULTS
+        if is_result and (reason := _find_fault(value, listed, RESULTS[key])):
             inquiry.note(path, f"{reason}; what it would say is not known")
             continue
         usable[key] = listed
         inquiry.problems += own.problems
-        links = as_objects(value.get("link"), f"{path}.link", inquiry) if value is not None and kinds else []
-        if (
-            key in PREFETCH
-            and "_count" not in PREFETCH[key]
-            and any(link.get("relation") == "next" for _, link in links)
-        ):
+        links = as_objects(value.get("link"), f"{path}.link", inquiry) if is_result else []
+        if any(link.get("relation") == "next" for _, link in links) and "_count" not in PREFETCH[key]:
             inquiry.ask(path, "the first page of a longer list", "the whole list", "Send the further pages along.")
     return usable
 
