@@ -46,6 +46,10 @@ class DispensaryError(Exception):
         self.detail = detail
         self.problems = problems
 
+    def sentences(self) -> str:
+        """Return the detail and every problem as one line for a person."""
+        return " ".join([self.detail, *(problem.sentence() for problem in self.problems)])
+
 
 class InvalidInput(DispensaryError):
     """A value is malformed or absurd. Nothing was written."""

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             else:
                 self.stdout.write(self._issue(user, options))
         except DispensaryError as error:
-            raise CommandError(" ".join([error.detail, *(problem.sentence() for problem in error.problems)])) from error
+            raise CommandError(error.sentences()) from error
 
     def _issue(self, user: AbstractBaseUser, options: dict[str, Any]) -> str:
         pharmacy = None

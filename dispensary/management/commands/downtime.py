@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 pharmacy=pharmacy, days=options["days"], paper=Paper(options["paper"]), by=by, now=read_clock()
             )
         except DispensaryError as error:
-            raise CommandError(" ".join([error.detail, *(problem.sentence() for problem in error.problems)])) from error
+            raise CommandError(error.sentences()) from error
         part = options["out"].with_name(f".{options['out'].name}.part")
         try:
             part.unlink(missing_ok=True)

@@ -59,8 +59,7 @@ class Command(BaseCommand):
         except BaseException as error:
             path.unlink()
             if isinstance(error, DispensaryError):
-                reasons = " ".join(problem.sentence() for problem in error.problems)
-                raise CommandError(f"{error.detail} {reasons}".strip()) from error
+                raise CommandError(error.sentences()) from error
             raise
         export.refresh_from_db()
         self.stdout.write(f"{export.rows} {kind.value} in {options['file']}; SHA-256 of the lines {export.sha256}")

@@ -25,5 +25,5 @@ class Command(BaseCommand):
         try:
             user = people.open_first_account(username=options["username"], now=read_clock())
         except DispensaryError as error:
-            raise CommandError(" ".join([error.detail, *(problem.sentence() for problem in error.problems)])) from error
+            raise CommandError(error.sentences()) from error
         self.stdout.write(joining_address(user))

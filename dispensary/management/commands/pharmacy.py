@@ -61,7 +61,7 @@ class Command(BaseCommand):
         try:
             getattr(self, f"_{options['do']}")(options)
         except DispensaryError as error:
-            raise CommandError(" ".join([error.detail, *(problem.sentence() for problem in error.problems)])) from error
+            raise CommandError(error.sentences()) from error
 
     def _open(self, options: dict[str, Any]) -> None:
         opened = pharmacies.open_pharmacy(
