@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from statistics import median
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, Q, QuerySet
 
 from dispensary.models import (
     ConsentAnswer,
@@ -113,10 +113,18 @@ def first_of_month(day: date, months: int = 0) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
+def _span_of(pharmacy: Pharmacy, month: date) -> tuple[datetime, datetime]:
+    return pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+
+
+def _due_in(pharmacy: Pharmacy, month: date) -> QuerySet[Reminder]:
+    start, end = _span_of(pharmacy, month)
+    return Reminder.objects.filter(pharmacy=pharmacy, due_at__gte=start, due_at__lt=end)
+
+
 def count_by_kind(pharmacy: Pharmacy, month: date) -> list[KindCounts]:
     """Return the messages that were due in a month, by kind in the order of the kinds; what was withdrawn was not due."""
-    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
-    rows = Reminder.objects.filter(pharmacy=pharmacy, due_at__gte=start, due_at__lt=end)
+    rows = _due_in(pharmacy, month)
     states = Counter(
         {(kind, state): count for kind, state, count in rows.values_list("kind", "state").annotate(Count("id"))}
     )
@@ -136,7 +144,7 @@ def count_by_kind(pharmacy: Pharmacy, month: date) -> list[KindCounts]:
 
 def count_by_channel(pharmacy: Pharmacy, month: date) -> list[ChannelCounts]:
     """Return what channels took of the messages that were due in a month; one message of several reminders once for each."""
-    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+    start, end = _span_of(pharmacy, month)
     rows = Delivery.objects.filter(
         reminder__pharmacy=pharmacy, reminder__due_at__gte=start, reminder__due_at__lt=end, outcome__in=_TAKEN
     )
@@ -153,8 +161,7 @@ def count_by_channel(pharmacy: Pharmacy, month: date) -> list[ChannelCounts]:
 
 def median_hours_to_answer(pharmacy: Pharmacy, month: date) -> float | None:
     """Return the middle time from a message that was due in a month to its first answer, in hours; None without one."""
-    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
-    asked = Reminder.objects.filter(pharmacy=pharmacy, due_at__gte=start, due_at__lt=end, answers__isnull=False)
+    asked = _due_in(pharmacy, month).filter(answers__isnull=False)
     times = asked.annotate(sent_at=Min("deliveries__started_at"), answered_at=Min("answers__answered_at"))
     hours = [
         (answered_at - sent_at).total_seconds() / 3600
@@ -166,7 +173,7 @@ def median_hours_to_answer(pharmacy: Pharmacy, month: date) -> float | None:
 
 def count_stops(pharmacy: Pharmacy, month: date) -> int:
     """Return how many patients ended messages of a medium in a month by a reply, a link, the page or their provider."""
-    start, end = pharmacy.span_of(month, first_of_month(month, 1) - timedelta(days=1))
+    start, end = _span_of(pharmacy, month)
     events = ConsentEvent.objects.filter(
         patient__pharmacy=pharmacy,
         said_at__gte=start,
@@ -218,9 +225,11 @@ def _lateness(run_out_on: date, next_on: date | None) -> Lateness:
 
 def count_tapers(pharmacy: Pharmacy, month: date) -> tuple[int, int]:
     """Return how many patients had the last day of a taper in a month, and how many of them reached it as planned."""
-    last = first_of_month(month, 1) - timedelta(days=1)
     rows = Reminder.objects.filter(
-        pharmacy=pharmacy, kind=ReminderKind.LAST_DAY, local_date__gte=month, local_date__lte=last
+        pharmacy=pharmacy,
+        kind=ReminderKind.LAST_DAY,
+        local_date__gte=month,
+        local_date__lt=first_of_month(month, 1),
     )
     ended = set(rows.values_list("patient_id", flat=True))
     reached = set(rows.exclude(state=ReminderState.WITHDRAWN).values_list("patient_id", flat=True))
