@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from dispensary.documents.paper import Handover
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, RIGHT_TO_LEFT, own, words_in
+from dispensary.documents.words import RIGHT_TO_LEFT, numbers_to_call, own, words_in
 
 
 class LeafletLayout(StrEnum):
@@ -28,8 +28,7 @@ def leaflet_pdf(handover: Handover, *, layout: LeafletLayout = LeafletLayout.A4,
     """
     language = handover.patient_language
     words = words_in(language)["leaflet"]
-    phone = f"\u2066{handover.pharmacy.phone.replace(' ', NB)}\u2069"
-    values = {"phone": phone, "emergency": f"\u2066{handover.emergency}\u2069"}
+    values = numbers_to_call(handover.pharmacy.phone, handover.emergency)
     data = {
         "title": words["title"].format(name=own(handover.name, language)),
         "language": language,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dispensary.documents.paper import PharmacyLines
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, RIGHT_TO_LEFT, words_in
+from dispensary.documents.words import RIGHT_TO_LEFT, numbers_to_call, words_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,7 @@ def letter_pdf(letter: Letter, *, at: datetime | None = None) -> bytes:
     that of a British DL envelope (BS 4264).
     """
     words, pharmacy = words_in(letter.language)["letter"], letter.pharmacy
-    values = {
-        "phone": f"\u2066{pharmacy.phone.replace(' ', NB)}\u2069",
-        "emergency": f"\u2066{letter.emergency}\u2069",
-        "pharmacy": f"\u2068{pharmacy.name}\u2069",
-    }
+    values = numbers_to_call(pharmacy.phone, letter.emergency) | {"pharmacy": f"\u2068{pharmacy.name}\u2069"}
     reason, *advice = (words[name].format(**values) for name in ("reason", "call", "ill", "check"))
     data = {
         "title": words["title"].format(**values),

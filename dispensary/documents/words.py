@@ -153,6 +153,11 @@ def name_tablets(medicine: str, strength_mg: Decimal, language: str = ENGLISH) -
     return str(words_in(language)["product"]).format(name=own(medicine, language), mg=mg(strength_mg, language))
 
 
+def numbers_to_call(phone: str, emergency: str) -> dict[str, str]:
+    """Return both numbers for the sentences that name them, read from the left in every language; a phone is never split."""
+    return {"phone": f"\u2066{phone.replace(' ', NB)}{_END}", "emergency": f"\u2066{emergency}{_END}"}
+
+
 def own(name: str, language: str) -> str:
     """Return a name so marked that it keeps its own direction in a text that runs the other way (Unicode annex 9)."""
     return f"{_ISOLATED}{name}{_END}" if language in RIGHT_TO_LEFT else name
