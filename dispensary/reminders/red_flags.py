@@ -99,15 +99,13 @@ def find_red_flag(message: str) -> str | None:
     for phrase in vocabulary.urgent:
         if place := _find(phrase, left):
             return " ".join(words[place[0] : place[1]])
-    for combination in vocabulary.combinations:
-        if (place := _find_together(combination, left)) and not _is_denied(words[: place[0]], vocabulary):
-            return " ".join(words[place[0] : place[1]])
-    for phrase in vocabulary.symptoms:
-        start = 0
-        while place := _find(phrase, left, start):
-            if not _is_denied(words[: place[0]], vocabulary):
-                return " ".join(words[place[0] : place[1]])
-            start = place[0] + 1
+    for find, phrases in ((_find_together, vocabulary.combinations), (_find, vocabulary.symptoms)):
+        for phrase in phrases:
+            start = 0
+            while place := find(phrase, left, start):
+                if not _is_denied(words[: place[0]], vocabulary):
+                    return " ".join(words[place[0] : place[1]])
+                start = place[0] + 1
     return None
 
 
@@ -194,17 +192,19 @@ def _find(
     return None
 
 
-def _find_together(combination: _Phrase, words: _Message, chosen: tuple[int, ...] = ()) -> tuple[int, int] | None:
-    """Return the first span in which each concept of a combination has a word of its own, in any order; None without one.
+def _find_together(
+    combination: _Phrase, words: _Message, start: int = 0, chosen: tuple[int, ...] = ()
+) -> tuple[int, int] | None:
+    """Return the first span from `start` in which each concept of a combination has a word of its own, in any order; else None.
 
     Only words that may share the span of those `chosen` are looked at: in a long message all choices would be too many.
     """
     if not combination:
         return min(chosen), max(chosen) + 1
-    first, end = (max(chosen) - _SPAN + 1, min(chosen) + _SPAN) if chosen else (0, len(words))
-    for at in range(max(first, 0), min(end, len(words))):
+    first, end = (max(chosen) - _SPAN + 1, min(chosen) + _SPAN) if chosen else (start, len(words))
+    for at in range(max(first, start), min(end, len(words))):
         if at not in chosen and not combination[0].isdisjoint(words[at]):
-            place = _find_together(combination[1:], words, (*chosen, at))
+            place = _find_together(combination[1:], words, start, (*chosen, at))
             if place is not None:
                 return place
     return None

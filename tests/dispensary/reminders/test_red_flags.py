@@ -56,6 +56,11 @@ def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
         ("حقيبتي ضاعت والدواء فيها", "ضاعت والدوا"),
         ("the dog is well and my tablets are here", None),
         ("I have not lost my keys", None),
+        ("not bit his tongue", None),
+        (
+            "at first he had not bit his tongue. Then, on Friday, late in the night and in his bed, he bit his tongue",
+            "bit his tongue",
+        ),
     ],
 )
 def test_the_words_for_which_it_cannot_wait_are_named(message, words):
