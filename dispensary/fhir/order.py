@@ -135,7 +135,8 @@ def _read_facts(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry: 
     patient = bundle.by_name.get(str(name), (str(name), {}))
 
     def is_patient(reference: str) -> bool:
-        return bundle.by_name.get(reference, (reference, {}))[0] == patient[0]
+        # Of a fact, `#p` is what the fact itself contains.
+        return not reference.startswith("#") and bundle.by_name.get(reference, (reference, {}))[0] == patient[0]
 
     return read_facts(bundle.facts, inquiry, is_patient) | read_reasons(request, path, bundle.by_name, inquiry)
 

@@ -93,6 +93,15 @@ def test_the_people_may_come_in_a_bundle_or_be_ours_already() -> None:
     assert (by_reference.patient.id, by_reference.prescriber.details) == (UUID(OURS), {"identifier": "D-1"})
 
 
+def test_a_fact_about_a_patient_in_itself_is_asked_about_though_the_order_has_one_of_that_name() -> None:
+    weight = {
+        "resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "subject": {"reference": "#p"}, "contained": [PATIENT | {"identifier": [{"value": "P-2"}]}],
+        "effectiveDateTime": "2026-11-19", "valueQuantity": {"value": 61, "unit": "kg"},
+    }  # fmt: skip
+    assert "another patient" in asked(bundle(request(), weight))
+
+
 def test_a_practitioner_role_leads_to_its_practitioner() -> None:
     role = {"resourceType": "PractitionerRole", "id": "r", "practitioner": {"reference": "#d"}}
     order = read_order(request(contained=[PATIENT, PRACTITIONER, role], requester={"reference": "#r"}))
