@@ -148,8 +148,7 @@ def open_unanswered(*, now: datetime) -> int:
     """
     if not conf().public_url and not any(channel.takes_replies for channel in channels_in_use().values()):
         return 0
-    same = {"plan": OuterRef("plan"), "kind": OuterRef("kind"), "local_date": OuterRef("local_date")}
-    copies = Reminder.objects.filter(**same)
+    copies = Reminder.objects.filter(plan=OuterRef("plan"), kind=OuterRef("kind"), local_date=OuterRef("local_date"))
     asked = Reminder.objects.filter(
         pharmacy__in=list(Pharmacy.objects.values_list("pk", flat=True)),
         due_at__range=(now - ANSWERED_WITHIN - OPEN_FOR, now - ANSWERED_WITHIN),
