@@ -731,17 +731,12 @@ class Check:
             or len(salt) != 32
             or len(header) > MAX_HEADER
             or hashlib.sha256(b"\x00" + header).digest() != leaf
-            or header.translate(None, _ORDINARY)
         ):
             return False
-        try:
-            usual = _USUAL_HEADER.fullmatch(header.decode())
-            if usual is None:
-                return False
-            action, committed, log, prev, recorded, number = usual.groups()
-            dt.datetime.fromisoformat(recorded[:-1])
-        except ValueError:
+        usual = _match_usual_header(header)
+        if usual is None:
             return False
+        action, committed, log, prev, recorded, number = usual.groups()
         if (
             int(number) != seq
             or prev != self.prev.hex()
@@ -808,7 +803,7 @@ class Check:
     def _check_entry(self, seq: int, leaf: bytes, header: bytes, salt: bytes | None, body: bytes | None) -> bytes:
         """Check one entry; return the leaf that the header gives."""
         recomputed = hashlib.sha256(b"\x00" + header).digest()
-        fields = self._fields(header) if len(header) <= MAX_HEADER else None
+        fields = self._read_fields(header) if len(header) <= MAX_HEADER else None
         intact = recomputed == leaf
         if not intact:
             if self._only_prev_differs(header, leaf):
@@ -827,6 +822,11 @@ class Check:
         else:
             self._check_body(seq, fields, salt, body, intact=intact)
         return recomputed
+
+    def _read_fields(self, header: bytes) -> dict[str, Any] | None:
+        """Return those of the header's fields that are checked, None when it is not a header in canonical form."""
+        usual = _match_usual_header(header)
+        return self._fields(header) if usual is None else {**usual.groupdict(), "seq": int(usual["seq"])}
 
     @staticmethod
     def _fields(header: bytes) -> dict[str, Any] | None:
@@ -1134,6 +1134,22 @@ def _compile_usual_header() -> re.Pattern[str]:
 _USUAL_HEADER = _compile_usual_header()
 _ORDINARY = bytes(byte for byte in range(0x20, 0x100) if byte != 0x5C)
 """Bytes that JSON text holds as they are, the quote among them; not: controls, which are escaped, and the backslash."""
+
+
+def _match_usual_header(header: bytes) -> re.Match[str] | None:
+    """Return the fields of a header of the usual form that are checked.
+
+    None for any other header, which is read slowly.
+    """
+    if header.translate(None, _ORDINARY):
+        return None
+    try:
+        usual = _USUAL_HEADER.fullmatch(header.decode())
+        if usual is not None:
+            dt.datetime.fromisoformat(usual["recorded"][:-1])
+    except ValueError:
+        return None
+    return usual
 
 
 def _is_plainly_canonical(header: str, fields: Any) -> bool:
