@@ -694,34 +694,20 @@ class Check:
         self, seq: int, leaf: bytes, header: bytes | None = None, salt: bytes | None = None, body: bytes | None = None
     ) -> None:
         """Check the next entry; ``header``, ``salt`` and ``body`` may be gone."""
-        if (
-            header is not None
-            and salt is not None
-            and body is not None
-            and self._take_usual(seq, leaf, header, salt, body)
-        ):
+        if not self._take_usual(seq, leaf, header, salt, body) and not self._take_other(seq, leaf, header, salt, body):
             return
-        if self.doubtful and self.expected - self.doubtful <= seq < self.expected:
-            self.expected = seq  # what could not be read before it was no entry
-        if seq != self.expected and not self._is_in_place(seq):
-            return
-        self.expected, self.doubtful = seq + 1, 0
-        self.entries += 1
-        recomputed = leaf
-        if header is None:
-            _extend_runs(self.missing["ENTRY_MISSING"], seq)
-        else:
-            recomputed = self._check_entry(seq, leaf, header, salt, body)
-        self._grow(leaf, recomputed)
         if seq in self.receipts:
             self._check_receipts(seq, leaf)
         if seq in self.targets:
             self._check_roots(seq, self.targets[seq])
 
-    def _take_usual(self, seq: int, leaf: bytes, header: bytes, salt: bytes, body: bytes) -> bool:
-        """Check in one go an entry in which all is as expected; False: nothing was done, and `feed` finds out why."""
+    def _take_usual(self, seq: int, leaf: bytes, header: bytes | None, salt: bytes | None, body: bytes | None) -> bool:
+        """Check in one go an entry in which all is as expected; False: nothing was done, and `_take_other` finds out why."""
         if (
-            seq != self.expected
+            header is None
+            or salt is None
+            or body is None
+            or seq != self.expected
             or not self.is_plain
             or not self.whole
             or self.prev is None
@@ -750,10 +736,22 @@ class Check:
         self.opened = self.opened or recorded
         self.entries += 1
         self.edge.append(leaf)
-        if seq in self.receipts:
-            self._check_receipts(seq, leaf)
-        if seq in self.targets:
-            self._check_roots(seq, self.targets[seq])
+        return True
+
+    def _take_other(self, seq: int, leaf: bytes, header: bytes | None, salt: bytes | None, body: bytes | None) -> bool:
+        """Check any entry step by step; False: it is not in its place, and stays uncounted."""
+        if self.doubtful and self.expected - self.doubtful <= seq < self.expected:
+            self.expected = seq  # what could not be read before it was no entry
+        if seq != self.expected and not self._is_in_place(seq):
+            return False
+        self.expected, self.doubtful = seq + 1, 0
+        self.entries += 1
+        recomputed = leaf
+        if header is None:
+            _extend_runs(self.missing["ENTRY_MISSING"], seq)
+        else:
+            recomputed = self._check_entry(seq, leaf, header, salt, body)
+        self._grow(leaf, recomputed)
         return True
 
     def skip_unreadable(self, detail: str) -> None:
