@@ -29,7 +29,7 @@ from dispensary.reminders import opt_outs, plans, queue, two_way
 from dispensary.reminders.carers import follow_ages
 from dispensary.reminders.reach import find_unreachable, media_to_ask, usable
 from tests.dispensary.reminders import making
-from tests.dispensary.reminders.conftest import awake, database_now, due, outbox  # noqa: F401  (fixtures)
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = "+447700900123"
@@ -37,7 +37,7 @@ YES, NO = ConsentAnswer.YES, ConsentAnswer.NO
 
 
 @pytest.fixture
-def awake_pharmacy(awake):  # noqa: F811  (a fixture)
+def awake_pharmacy(awake):
     return Pharmacy.objects.get(pk=awake.pk)
 
 
@@ -77,7 +77,7 @@ def test_a_carer_gets_nothing_before_a_yes_of_their_own(awake_pharmacy):
     assert addresses(patient) == []
 
 
-def test_the_message_is_in_the_carers_language_and_says_for_whom(due, awake_pharmacy, outbox):  # noqa: F811  (fixtures)
+def test_the_message_is_in_the_carers_language_and_says_for_whom(due, awake_pharmacy, outbox):
     patient = making.patient(awake_pharmacy)
     say(add(patient), YES)
     due("run_out", person=patient, reach=())
@@ -100,7 +100,7 @@ def test_an_adult_is_written_to_before_the_carer_and_a_childs_guardian_first(awa
 @pytest.mark.parametrize(
     ("sms", "email", "goes_on"), [("no", "no", False), ("no", "yes", True), ("no", "not-asked", False)]
 )
-def test_a_patient_who_refuses_every_medium_stops_the_carer(due, awake_pharmacy, outbox, sms, email, goes_on):  # noqa: F811  (fixtures)
+def test_a_patient_who_refuses_every_medium_stops_the_carer(due, awake_pharmacy, outbox, sms, email, goes_on):
     patient = making.patient(awake_pharmacy)
     row = due("run_out", person=patient, reach=())
     say(add(patient), YES)
@@ -162,7 +162,7 @@ def test_staff_of_another_pharmacy_add_nobody(awake_pharmacy):
         add(patient, by=making.pharmacist(making.pharmacy()))
 
 
-def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, awake_pharmacy, outbox):  # noqa: F811  (fixtures)
+def test_on_the_birthday_guardians_end_and_staff_ask_the_young_person(due, awake_pharmacy, outbox):
     young = making.patient(awake_pharmacy, birth_date=born(16, days=14))
     row = due("run_out", person=young, reach=())
     guardian = add(young, CarerRelation.PARENT)
@@ -201,7 +201,7 @@ def test_the_patients_yes_lifts_no_stop_of_a_carer(awake_pharmacy):
 
 
 @pytest.fixture
-def guardians(due, awake_pharmacy):  # noqa: F811  (a fixture)
+def guardians(due, awake_pharmacy):
     """A child with a message that is due and two guardians who said yes, in two languages."""
     child = making.patient(awake_pharmacy, birth_date=born(8))
     row = due("run_out", person=child, reach=())
@@ -218,7 +218,7 @@ def states_by_reader():
     return {row.reader_id: row.get_state_display() for row in Reminder.objects.order_by("pk")}
 
 
-def test_both_guardians_who_said_yes_are_written_to_each_in_their_language(guardians, outbox):  # noqa: F811  (a fixture)
+def test_both_guardians_who_said_yes_are_written_to_each_in_their_language(guardians, outbox):
     _row, (first, second) = guardians
     assert reminders.drain().sent == 2
     assert {message["to"]: message["text"][:26] for message in outbox.sent} == {
@@ -230,7 +230,7 @@ def test_both_guardians_who_said_yes_are_written_to_each_in_their_language(guard
     assert len(outbox.sent) == 2 and first.contact_points.get() != second.contact_points.get()
 
 
-def test_the_failing_address_of_one_guardian_is_work_and_the_other_is_written_to_once(guardians, outbox):  # noqa: F811  (a fixture)
+def test_the_failing_address_of_one_guardian_is_work_and_the_other_is_written_to_once(guardians, outbox):
     row, (first, second) = guardians
     reminders.drain()
     ContactPoint.objects.filter(carer=first).update(fault="refused", fault_at=database_now())
@@ -240,7 +240,7 @@ def test_the_failing_address_of_one_guardian_is_work_and_the_other_is_written_to
     assert WorklistItem.objects.filter(kind="unreachable", reminder=row).exists()
 
 
-def test_a_guardian_who_says_no_before_the_copy_leaves_gets_nothing_and_makes_no_work(guardians, outbox, monkeypatch):  # noqa: F811  (a fixture)
+def test_a_guardian_who_says_no_before_the_copy_leaves_gets_nothing_and_makes_no_work(guardians, outbox, monkeypatch):
     _row, (_first, second) = guardians
     copy = queue.copy_for_readers
 
@@ -256,7 +256,7 @@ def test_a_guardian_who_says_no_before_the_copy_leaves_gets_nothing_and_makes_no
     assert not WorklistItem.objects.exclude(state="resolved").exists()
 
 
-def test_each_of_two_guardians_gets_as_many_nudges_a_day_as_a_patient(guardians, due, outbox, settings):  # noqa: F811  (fixtures)
+def test_each_of_two_guardians_gets_as_many_nudges_a_day_as_a_patient(guardians, due, outbox):
     row, (_first, second) = guardians
     Reminder.objects.filter(pk=row.pk).update(kind="refill_due")
     reminders.drain()
@@ -267,22 +267,21 @@ def test_each_of_two_guardians_gets_as_many_nudges_a_day_as_a_patient(guardians,
     assert {row.reader_id for row in Reminder.objects.filter(kind="start_day")} == {None, second.pk}
 
 
-def test_a_plan_that_ends_withdraws_the_copies_too(guardians, due, outbox, settings):  # noqa: F811  (fixtures)
-    row, _both = guardians
+def test_a_plan_that_ends_withdraws_the_copies_too(guardians):
+    row, (_first, second) = guardians
     queue.claim(owner="w", count=10, lease=timedelta(seconds=60))
     row.refresh_from_db()
     lease = queue.Lease(row.lease_token, (row.pk,))
-    readers = [guardian.pk for guardian in _both[1:]]
-    queue.copy_for_readers(lease, row.pk, readers)
-    queue.copy_for_readers(lease, row.pk, readers)
+    for _ in range(2):
+        queue.copy_for_readers(lease, row.pk, [second.pk])
     assert list(states_by_reader().values()) == ["Taken by a worker", "Owed"]
     plans.end(plan_id=row.plan_id, new=None, carried=[], reason="by-hand", by="t", now=database_now())
     assert list(states_by_reader().values()) == ["Withdrawn"] * 2
-    queue.copy_for_readers(lease, row.pk, readers)
+    queue.copy_for_readers(lease, row.pk, [second.pk])
     assert Reminder.objects.count() == 2
 
 
-def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbox, settings):  # noqa: F811  (fixtures)
+def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbox):
     row, _both = guardians
     Reminder.objects.filter(pk=row.pk).update(kind="step_check")
     reminders.drain()
@@ -298,7 +297,7 @@ def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbo
     assert two_way.open_unanswered(now=database_now()) == 0
 
 
-def test_a_worker_that_dies_before_a_copy_leaves_loses_and_doubles_nothing(guardians, outbox, monkeypatch):  # noqa: F811  (a fixture)
+def test_a_worker_that_dies_before_a_copy_leaves_loses_and_doubles_nothing(guardians, outbox, monkeypatch):
     row, (_first, second) = guardians
     copy = queue.copy_for_readers
 

@@ -20,16 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop() -> Pharmacy:
-    return make.pharmacy()
-
-
-@pytest.fixture
-def technician(shop: Pharmacy) -> Actor:
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
-
-
-@pytest.fixture
 def misspelt(shop: Pharmacy) -> Patient:
     return make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="777", birth_date="1968-02-17")
 

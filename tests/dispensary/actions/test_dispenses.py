@@ -52,11 +52,6 @@ def pharmacist(shop):
     return make.staff(shop, StaffRole.PHARMACIST).actor()
 
 
-@pytest.fixture
-def technician(shop):
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
-
-
 def hand_over(prescription, by, **changes):
     asked = {
         "quantity": prescription.quantity,

@@ -15,7 +15,7 @@ from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.checks import site_extensions
 from dispensary.errors import Conflict, InvalidInput
-from dispensary.models import Patient, Pharmacy, Source, StaffRole
+from dispensary.models import Patient, Pharmacy, Source
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -43,16 +43,6 @@ def find(system: str, identifier: str) -> Any:
 def resolver(settings: Any) -> None:
     settings.DISPENSARY = {**settings.DISPENSARY, "patient_resolver": f"{__name__}.find"}
     records.clear()
-
-
-@pytest.fixture
-def shop() -> Pharmacy:
-    return make.pharmacy()
-
-
-@pytest.fixture
-def technician(shop: Pharmacy) -> Actor:
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
 
 
 def take(shop: Pharmacy, by: Actor, patient: Any, facts: dict[str, Any] | None = None) -> Received:

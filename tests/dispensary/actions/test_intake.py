@@ -12,7 +12,7 @@ from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, DispensaryError, InvalidInput
-from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Source, StaffRole
+from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Source
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -27,16 +27,6 @@ JOHN = {
     "sex": "male",
 }
 WRITER = {"identifier": "C1", "identifier_system": "urn:register", "name": "Grace Mwangi"}
-
-
-@pytest.fixture
-def shop() -> Pharmacy:
-    return make.pharmacy()
-
-
-@pytest.fixture
-def technician(shop: Pharmacy) -> Actor:
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
 
 
 def person(**changes: Any) -> dict[str, Any]:

@@ -68,16 +68,6 @@ SUPPLY = {
 
 
 @pytest.fixture
-def shop() -> Pharmacy:
-    return make.pharmacy()
-
-
-@pytest.fixture
-def technician(shop: Pharmacy) -> Actor:
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
-
-
-@pytest.fixture
 def ann(shop: Pharmacy) -> Patient:
     return make.patient(shop, identifier="A1", **ANN)
 

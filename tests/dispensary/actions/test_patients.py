@@ -16,16 +16,6 @@ from tests.dispensary.make import NOW
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop():
-    return make.pharmacy()
-
-
-@pytest.fixture
-def technician(shop):
-    return make.staff(shop, StaffRole.TECHNICIAN).actor()
-
-
 def register(shop, by, **changes):
     who = {"identifier": "P1", "family_name": "Okafor", "given_name": "Ada"}
     return patients.register(pharmacy=shop, by=by, now=NOW, **(who | changes))

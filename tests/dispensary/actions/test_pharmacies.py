@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop():
-    return make.pharmacy()
-
-
-@pytest.fixture
 def manager(shop):
     return make.staff(shop, StaffRole.MANAGER).actor()
 

@@ -13,11 +13,6 @@ from tests.dispensary.make import NOW
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop():
-    return make.pharmacy()
-
-
 def test_an_order_is_reviewed_as_it_comes_in(shop):
     order = make.prescription(make.patient(shop))
     (review,) = order.reviews.all()

@@ -32,11 +32,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop() -> Pharmacy:
-    return make.pharmacy()
-
-
-@pytest.fixture
 def order(shop: Pharmacy) -> Prescription:
     return make.prescription(make.patient(shop))
 

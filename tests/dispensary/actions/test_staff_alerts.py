@@ -54,11 +54,6 @@ def manager(shop: Pharmacy) -> StaffMember:
 
 
 @pytest.fixture
-def outbox(tmp_path: Path, settings: Any) -> Outbox:
-    return Outbox(tmp_path, settings)
-
-
-@pytest.fixture
 def people(shop: Pharmacy, manager: StaffMember, outbox: Outbox) -> list[StaffMember]:
     """The named person, the deputy, and a manager whose account has an address."""
     named = [make.staff(shop), make.staff(shop)]
