@@ -15,10 +15,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from dispensary.management.imports.files import MOST_LINE
-from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
-from tests.dispensary import make
+from dispensary.models import Patient, Prescription, PriorSupply, StaffMember
 from tests.dispensary.api.conftest import case
 from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, days, mg, request
+from tests.dispensary.management.commands.conftest import import_file
 
 pytestmark = pytest.mark.usefixtures("machine_clock")
 
@@ -30,37 +30,14 @@ Import = Callable[..., tuple[str, list[dict[str, str]]]]
 
 
 @pytest.fixture
-def shop(db: None) -> Pharmacy:
-    make.products()
-    return make.pharmacy(now=timezone.now(), time_zone="UTC")
-
-
-@pytest.fixture
-def manager(shop: Pharmacy) -> StaffMember:
-    return make.staff(shop, StaffRole.MANAGER, now=timezone.now())
-
-
-@pytest.fixture
 def run(manager: StaffMember, tmp_path: Path) -> Import:
     """Import a text from a file of a name; what the command says, and the rows of its report."""
 
     def run(command: str, name: str, text: str | bytes, **options: Any) -> tuple[str, list[dict[str, str]]]:
         file, report = tmp_path / name, tmp_path / "refused.csv"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        output = StringIO()
-        try:
-            call_command(
-                command,
-                str(file),
-                by=manager.user.get_username(),
-                report=report,
-                stdout=output,
-                stderr=output,
-                **options,
-            )
-        except CommandError as error:
-            output.write(str(error))
-        return output.getvalue(), list(csv.DictReader(report.open(newline=""))) if report.exists() else []
+        output = import_file(command, file, manager, report=report, **options)
+        return output, list(csv.DictReader(report.open(newline=""))) if report.exists() else []
 
     return run
 

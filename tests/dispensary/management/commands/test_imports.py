@@ -7,32 +7,20 @@ import json
 import subprocess
 import sys
 from datetime import timedelta
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from deploy.environment import ROOT
 from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, case
+from tests.dispensary.management.commands.conftest import import_file
 from tests.site import Site
 
 pytestmark = pytest.mark.usefixtures("machine_clock")
-
-
-@pytest.fixture
-def shop(db: None) -> Pharmacy:
-    make.products()
-    return make.pharmacy(now=timezone.now(), time_zone="UTC")
-
-
-@pytest.fixture
-def manager(shop: Pharmacy) -> StaffMember:
-    return make.staff(shop, StaffRole.MANAGER, now=timezone.now())
 
 
 def supply(number: str, days_ago: int, days: int = 28, **changes: Any) -> dict[str, Any]:
@@ -53,15 +41,10 @@ def order(number: str) -> dict[str, Any]:
 
 
 def imported(command: str, lines: list[Any], manager: StaffMember, folder: Path, **options: Any) -> str:
-    """Import lines from a file; what the command says, with the words of its error at the end."""
+    """Import lines from a file; what the command says."""
     file = folder / "lines.jsonl"
     file.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    out, err = StringIO(), StringIO()
-    try:
-        call_command(command, str(file), by=manager.user.get_username(), stdout=out, stderr=err, **options)
-    except CommandError as error:
-        return f"{out.getvalue()}{err.getvalue()}{error}"
-    return out.getvalue()
+    return import_file(command, file, manager, **options)
 
 
 @pytest.mark.parametrize(
