@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -136,6 +137,13 @@ class Site:
             **self.extra,
             **more,
         }
+
+    def manage(self, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` as a shell does: `call_command` skips what it itself reads from the parsed options."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *map(str, words)],
+            cwd=ROOT, env=self.environment(**more), capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -87,14 +87,11 @@ def site_run(
         )
     )
     outside = Outside(tmp_path / "outside", tmp_path / "log-vkeys")
-    environment = site.environment(
+    run = partial(
+        site.manage, "audit",
         AUDIT_KEY_FILE=str(own_key), AUDIT_WITNESS_URL=outside.url,
         AUDIT_WITNESS_VKEYS=str(outside.folder / "witness-vkey"), AUDIT_TILES_FOLDER=str(tmp_path / "published"),
     )  # fmt: skip
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", "audit", *words]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "published"))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from deploy.environment import ROOT
 from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, case
@@ -126,10 +124,7 @@ def test_on_the_first_day_the_list_names_who_runs_out(site: Site, tmp_path: Path
     orders.write_text(json.dumps(order("1")))
 
     def manage(command: str, file: Path, *words: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", command, str(file), "--by", boss.user.get_username(), *map(str, words)],
-            cwd=ROOT, env=site.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return site.manage(command, file, "--by", boss.user.get_username(), *words)
 
     report = tmp_path / "refused.csv"
     tried = manage("import_supplies", supplies, "--dry-run", "--report", report)

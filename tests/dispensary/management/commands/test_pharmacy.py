@@ -1,14 +1,11 @@
 """`manage.py pharmacy`: what a site does first, and every change answered for by somebody."""
 
-import subprocess
-import sys
 from io import StringIO
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from deploy.environment import ROOT
 from dispensary.models import Pharmacy, Product, SettingsChange, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.site import Site
@@ -109,23 +106,11 @@ def test_somebody_without_an_account_cannot_be_let_in(shop: Pharmacy, boss: str)
         run("staff", "ghost", "--role", "auditor", "--name", "G", "--by", boss)
 
 
-def run_process(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a shell does: `call_command` skips what `manage.py` itself reads from the parsed options."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "pharmacy", *map(str, words)],
-        cwd=ROOT,
-        env=site.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site) -> None:
-    opened = run_process(
-        site,
+    opened = site.manage(
+        "pharmacy",
         "open",
         "Mill Lane Pharmacy",
         "address=1 Mill Lane",
@@ -137,13 +122,13 @@ def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site)
     shop = Pharmacy.objects.get(pk=opened.stdout.strip())
     assert (shop.name, shop.time_zone, shop.profile) == ("Mill Lane Pharmacy", "Europe/London", "uk-smpc")
 
-    changed = run_process(site, "set", "quiet_from=21:00")
+    changed = site.manage("pharmacy", "set", "quiet_from=21:00")
     assert changed.returncode == 0, changed.stderr
     shop.refresh_from_db()
     assert f"{shop.quiet_from:%H:%M}" == "21:00"
 
-    refused = run_process(
-        site, "open", "Elsewhere", "address=1 Mill Lane", "phone=01865 496000", "time_zone=Mars/Olympus"
+    refused = site.manage(
+        "pharmacy", "open", "Elsewhere", "address=1 Mill Lane", "phone=01865 496000", "time_zone=Mars/Olympus"
     )
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr and "time_zone" in refused.stderr
