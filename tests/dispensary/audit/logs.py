@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,17 +145,17 @@ class Log:
         vkeys = [str(SIGNER.named(self.origin).verifier)]
         return bundle.Bundle(span, lines, sorted(self.notes.items()), MADE, "test", vkeys)
 
-    def export(self, path: Path, entries: list[bundle.Entry] | None = None, *, first: int = 1) -> Path:
-        """Write the bundle: a zip file if the name ends so, else a folder; "lines" in the name is one of format 1."""
+    def export(
+        self, path: Path, entries: list[bundle.Entry] | None = None, *, first: int = 1, as_lines: bool = False
+    ) -> Path:
+        """Write the bundle: a zip file if the name ends so, else a folder, which may be one of lines (format 1)."""
         made = self.bundle(entries, first=first)
-        if "lines" in path.name:
-            bundle.write_to_folder(made, path)
-            turn_into_lines(path, self.entries(first) if entries is None else entries)
-            return path
         if path.suffix == ".zip":
             path.write_bytes(b"".join(bundle.zip_bundle(made)))
         else:
             bundle.write_to_folder(made, path)
+        if as_lines:
+            turn_into_lines(path, made.entries)
         return path
 
 
@@ -163,7 +164,7 @@ def line_of(entry: bundle.Entry) -> bytes:
     return canonical.canonical(entry.as_json()).encode() + b"\n"
 
 
-def turn_into_lines(folder: Path, entries: list[bundle.Entry]) -> None:
+def turn_into_lines(folder: Path, entries: Iterable[bundle.Entry]) -> None:
     """Turn a folder into a bundle of format 1."""
     (folder / "entries.bin").unlink()
     (folder / "entries.jsonl").write_bytes(b"".join(map(line_of, entries)))

@@ -25,8 +25,8 @@ KEYS = [verify.Key.parse(str(SIGNER.verifier))]
 class Desk:
     """An auditor's desk: a key on paper, checkpoints and receipts in a drawer."""
 
-    def __init__(self, folder: Path, form: str) -> None:
-        self.folder, self.form = folder, form
+    def __init__(self, folder: Path, as_lines: bool) -> None:
+        self.folder, self.as_lines = folder, as_lines
         self.count = 0
 
     def file(self, text: str) -> Path:
@@ -51,7 +51,7 @@ class Desk:
         path = (
             log
             if isinstance(log, Path)
-            else log.export(self.folder / f"{self.form}-{self.count}", entries, first=first)
+            else log.export(self.folder / f"bundle-{self.count}", entries, first=first, as_lines=self.as_lines)
         )
         rows = "".join(f"{seq},{leaf}\n" for seq, leaf in (receipts or {}).items())
         return verify.verify_bundle(
@@ -70,7 +70,7 @@ class Desk:
 @pytest.fixture(params=["records", "lines"])
 def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
     """A desk that is given bundles of format 2 (records) or 1 (lines)."""
-    return Desk(tmp_path, request.param)
+    return Desk(tmp_path, as_lines=request.param == "lines")
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_without_a_retention_key_nothing_is_authorised(desk, log):
     log.rows[36].body = log.rows[36].salt = None
     log.write(erasure([[37, 37]]), action="audit.erased")
     log.seal()
-    report = verify.verify_bundle(log.export(desk.folder / "bundle"), keys=KEYS)
+    report = verify.verify_bundle(log.export(desk.folder / "bundle", as_lines=desk.as_lines), keys=KEYS)
     assert (report.exit, places(report)) == (3, [("OWN_WORD", "37")])
     assert "no retention key was given" in report.findings[0].sentence()
 

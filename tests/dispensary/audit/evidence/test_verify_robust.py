@@ -31,29 +31,29 @@ AROUND = MUTATIONS // 5 if LONG else MUTATIONS
 MODULE = Path(verify.__file__)
 
 
-def write_bundle(path: Path) -> Path:
-    """Write a log of ten entries with an erasure; "lines" in the name is a bundle of format 1."""
+def write_bundle(path: Path, *, as_lines: bool) -> Path:
+    """Write a log of ten entries with an erasure."""
     log = Log.of(9, every=4)
     log.rows[2].body = log.rows[2].salt = None
     signed = {"authority": statement("audit.erased", log.log_id, [[3, 3]]), "ranges": [[3, 3]], "basis": "x"}
     log.write({**signed, "note": 'é \U0001f48a \\ " \x07'}, action="audit.erased")
     log.seal()
-    return log.export(path)
+    return log.export(path, as_lines=as_lines)
 
 
 @pytest.fixture(scope="module", params=["records", "lines"])
 def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    return write_bundle(tmp_path_factory.mktemp("robust") / request.param)
+    return write_bundle(tmp_path_factory.mktemp("robust") / "bundle", as_lines=request.param == "lines")
 
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    return write_bundle(tmp_path / "lines")
+    return write_bundle(tmp_path / "lines", as_lines=True)
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
-    return write_bundle(tmp_path / "records")
+    return write_bundle(tmp_path / "records", as_lines=False)
 
 
 def entries_file(folder: Path) -> Path:
