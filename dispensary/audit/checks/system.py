@@ -14,14 +14,12 @@ from django.db.utils import Error as DatabaseError
 from psycopg import IsolationLevel
 
 from dispensary.audit.checks.catalogue import find_unreleased
-from dispensary.audit.log.database import raw_connection
+from dispensary.audit.log.database import ALIASES, raw_connection
 from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
 from dispensary.audit.sealing.anchors import anchor_ages
 from dispensary.audit.sealing.cosigning import remote_witness
 from dispensary.conf import conf
 
-_ALIASES = frozenset({"default", "owner", "sealer", "eraser"})
-"""The databases that this app uses. A site may have others, of any kind."""
 _OWNERSHIP = """
     SELECT r.rolsuper, coalesce(bool_or(pg_has_role(r.oid, c.relowner, 'MEMBER')), false)
     FROM pg_roles r LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('audit') AND c.relkind IN ('r', 'p')
@@ -42,7 +40,7 @@ def check_settings() -> list[CheckMessage]:
     """Check the settings: PostgreSQL (E002), isolation level (E001), the witness (E009)."""
     messages: list[CheckMessage] = []
     databases: dict[str, dict[str, Any]] = settings.DATABASES
-    for alias in sorted(_ALIASES & databases.keys()):
+    for alias in sorted(ALIASES & databases.keys()):
         database = databases[alias]
         if "postgresql" not in database["ENGINE"] and "postgis" not in database["ENGINE"]:
             messages.append(

@@ -12,6 +12,9 @@ from psycopg import Connection
 
 from dispensary.errors import NotFound
 
+ALIASES = frozenset({DEFAULT_DB_ALIAS, "owner", "sealer", "eraser"})
+"""The databases that this app uses. A site may have others, of any kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
@@ -50,8 +53,8 @@ def eraser_alias() -> str:
 
 
 def writing_roles() -> tuple[str, ...]:
-    """Return the database roles of this site's aliases: entries by another one ask for attention."""
-    return tuple({str(connections[alias].settings_dict["USER"]) for alias in connections})
+    """Return the database roles of this app's aliases: entries by another one ask for attention."""
+    return tuple({str(connections[alias].settings_dict["USER"]) for alias in ALIASES if alias in connections})
 
 
 def raw_connection(alias: str) -> Connection[Any]:

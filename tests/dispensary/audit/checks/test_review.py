@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
 from dispensary.audit.checks.review import MANY_REFUSALS, Day, review_day
-from dispensary.audit.log.database import raw_connection
+from dispensary.audit.log.database import raw_connection, writing_roles
 from dispensary.models import Pharmacy
 from tests.dispensary.audit.linking import flush_links
 
@@ -98,6 +98,13 @@ def test_a_writer_that_is_not_the_application_is_pointed_out(pharmacy: Pharmacy,
     role = next(iter(look(pharmacy, today).writers))
     assert look(pharmacy, today, writers=(role,)).points == ()
     assert [point.why for point in look(pharmacy, today, writers=("other",)).points] == [f"1 entries written by {role}"]
+
+
+def test_a_role_of_a_database_that_is_another_apps_is_no_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "USER": "reports"}
+    monkeypatch.setitem(connections.settings, "reports", {**connections.settings["default"], **others})
+    assert connections["default"].settings_dict["USER"] in writing_roles()
+    assert "reports" not in writing_roles()
 
 
 def test_another_pharmacys_day_is_not_in_it(pharmacy: Pharmacy, today: dt.datetime) -> None:
