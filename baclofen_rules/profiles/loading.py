@@ -37,7 +37,8 @@ HEAD: Final = (
     "next_review",
     *TABLES,
 )
-Further = Callable[[str], Iterable[Path]]
+ListNumbers = Callable[[str], Iterable[Path]]
+"""Gives the files with the numbers of other packages' rules, for a medicine."""
 Needed = Mapping[str, Iterable[str]]
 """Names of the numbers by section: ``terms``, and the code of each rule."""
 DEFAULT: Final = "lioresal"
@@ -70,23 +71,23 @@ def read_profile(
     folder: Path | str | None = None,
     on: date | None = None,
     needed: Needed | None = None,
-    further: Further = lambda _: (),
+    list_numbers: ListNumbers = lambda _: (),
 ) -> Profile:
     """The profile of that name. Raises InvalidProfile, which says where.
 
     ``needed`` names the numbers of every section. What a site's own profile lacks of them comes from its parent: the shipped
-    profile that it extends, or the default one. ``further`` gives the files with the numbers of other packages' rules, for a medicine.
+    profile that it extends, or the default one. ``list_numbers`` gives the files of other packages' rules.
     """
     files = profile_files(folder)
     if name not in files:
         raise InvalidProfile("profile", name, f"one of {', '.join(sorted(files))}")
-    return _Reader(files[name], files, needed or {}, further).profile(on)
+    return _Reader(files[name], files, needed or {}, list_numbers).profile(on)
 
 
 class _Reader:
     """Reads one file; every refusal names the file and the place in it."""
 
-    def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed, further: Further) -> None:
+    def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed, list_numbers: ListNumbers) -> None:
         self.path, self.files = path, files
         self.contents: dict[Path, dict[str, Any]] = {}
         """The files of the profile as they are, its own first."""
@@ -95,7 +96,7 @@ class _Reader:
         self.content = self._content(path, ())
         if self.content.get("medicine", BACLOFEN) != BACLOFEN:
             self.parent = ""  # no number of another medicine stands in
-        for numbers in further(self.content.get("medicine", BACLOFEN)):
+        for numbers in list_numbers(self.content.get("medicine", BACLOFEN)):
             self._add_numbers(numbers)
         self.fallbacks = tuple(self._fall_back(needed)) if self.parent else ()
 
