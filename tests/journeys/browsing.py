@@ -96,13 +96,8 @@ def open_window(browser: Browser, site: str, **settings: Any) -> Iterator[Browse
 
 
 def check_page(window: BrowserWindow, name: str) -> None:
-    """Assert that the page is without fault; keep pictures of it where they are wanted."""
+    """Assert that the page is without fault; save pictures of it in three sizes, where somebody wants to look at them."""
     assert window.find_faults() == [], name
-    save_pictures(window, name)
-
-
-def save_pictures(window: BrowserWindow, name: str) -> None:
-    """Save pictures of a page in three sizes, where somebody wants to look at them."""
     if PICTURES:
         for width, height in ((1280, 720), (1440, 900), (320, 640)):
             window.page.set_viewport_size({"width": width, "height": height})

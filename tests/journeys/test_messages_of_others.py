@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Carer, StaffRole
 from tests.dispensary import make
 from tests.dispensary.reminders import making
-from tests.journeys.browsing import open_window, save_pictures, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -42,15 +42,11 @@ def test_a_manager_records_a_carer_and_looks_at_the_month(browser: Browser, live
         expect(page.get_by_text("Maria Canary is recorded")).to_be_visible()
         page.locator("button[value=carer-yes]").click()
         expect(page.get_by_text("Maria Canary said yes.")).to_be_visible()
-        assert window.find_faults() == []
-        save_pictures(window, "carers")
+        check_page(window, "carers")
         window.go(f"{reverse('counter:month')}?month={now - timedelta(days=60):%Y-%m}")
-        assert window.find_faults() == []
-        save_pictures(window, "month")
+        check_page(window, "month")
         window.go(f"/m/{Carer.objects.get().contact_points.get().page_code}")
-        assert window.find_faults() == []
-        save_pictures(window, "carer-page")
+        check_page(window, "carer-page")
         window.go(reverse("counter:settings"))
         expect(page.get_by_role("heading", name="What text messages cost")).to_be_visible()
-        assert window.find_faults() == []
-        save_pictures(window, "text-costs")
+        check_page(window, "text-costs")

@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient, Reminder
 from dispensary.reminders.texts import patient_page
 from tests.dispensary.reminders import making
-from tests.journeys.browsing import open_window, save_pictures
+from tests.journeys.browsing import check_page, open_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,8 +39,7 @@ def test_by_keyboard_alone_in_every_language_at_both_widths(
         page = window.page
         window.go(link(contact))
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
-        assert window.find_faults() == []
-        save_pictures(window, f"page-{language}")
+        check_page(window, f"page-{language}")
 
         window.tab_to(page.get_by_role("button", name=words["plainer_button"]))
         window.follow("Enter")
@@ -52,8 +51,7 @@ def test_by_keyboard_alone_in_every_language_at_both_widths(
         window.tab_to(page.get_by_role("button", name=words["stop_sms"]))
         window.follow("Enter")
         expect(page.get_by_text(words["silent"])).to_be_visible()
-        assert window.find_faults() == []
-        save_pictures(window, f"page-{language}-stopped")
+        check_page(window, f"page-{language}-stopped")
     assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
     assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
 
@@ -79,5 +77,4 @@ def test_a_link_that_has_ended_says_so_in_the_patients_language(browser: Browser
         Reminder.objects.all().delete()
         window.go(link(contact))
         expect(window.page.get_by_role("heading")).to_have_text(patient_page("ar")["old"])
-        assert window.find_faults() == []
-        save_pictures(window, "page-old")
+        check_page(window, "page-old")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from dispensary.models import StaffMember
 from tests import chromium
 from tests.dispensary import make
 from tests.journeys.browsing import WIDE, BrowserWindow, sign_in, type_as_a_scanner
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,15 +40,14 @@ def choose_printer(profile: Path, printed: Path) -> None:
 
 def wait_for_print(printed: Path) -> PdfReader:
     """Return the one file that was printed, once it is whole."""
-    ends = time.monotonic() + LONGEST_WAIT
-    while time.monotonic() < ends:
+
+    def read() -> PdfReader | None:
         for path in printed.glob("*.pdf"):
-            try:
+            with suppress(PdfReadError):
                 return PdfReader(path)
-            except PdfReadError:
-                continue
-        time.sleep(0.1)
-    raise AssertionError("Nothing was printed.")
+        return None
+
+    return wait_until(read, LONGEST_WAIT, lambda: "Nothing was printed.")
 
 
 def test_one_key_prints_the_label_and_one_opens_the_next_order(

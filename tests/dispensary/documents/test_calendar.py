@@ -9,11 +9,7 @@ from pypdf import PdfReader
 
 from dispensary.documents import Course, DoesNotFit, calendar_days, taper_calendar_pdf
 from tests.dispensary.documents.samples import SUNDAY, steady, stretch, taper
-
-
-def words_of(pdf: bytes) -> list[str]:
-    pages = PdfReader(io.BytesIO(pdf)).pages
-    return [" ".join(page.extract_text().replace("\u00a0", " ").split()) for page in pages]
+from tests.dispensary.documents.test_label import words_of
 
 
 def test_every_day_of_the_course_is_there_once_and_in_order() -> None:

@@ -1,16 +1,15 @@
 """A site's own label in place of ours."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pypdf import PdfReader
 
 from dispensary.checks import site_extensions
 from dispensary.documents import label_pdf
 from dispensary.documents.typesetting import FOLDER
 from tests.dispensary.documents.samples import steady
+from tests.dispensary.documents.test_label import words_of
 
 
 @pytest.fixture
@@ -19,17 +18,14 @@ def folder(tmp_path: Path, settings: Any) -> Path:
     return tmp_path
 
 
-def words_of(pdf: bytes) -> str:
-    return " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
-
-
 def test_a_label_of_the_site_is_set_in_place_of_ours(folder: Path) -> None:
-    before = words_of(label_pdf(steady()))
+    (before,) = words_of(label_pdf(steady()))
     (folder / "tablets.typ").write_text((FOLDER / "tablets.typ").read_text())
     label = (FOLDER / "label.typ").read_text()
     (folder / "label.typ").write_text(label.replace("#one.words.phone", "Ring us on"))
     assert "Ring us on" not in before
-    assert "Ring us on" in words_of(label_pdf(steady()))
+    (after,) = words_of(label_pdf(steady()))
+    assert "Ring us on" in after
     assert site_extensions() == []
 
 

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def calls() -> Iterator[list[tuple[str, str | None]]]:
-    """The keys of the reminders that were told, each with its reason."""
-    received: list[tuple[str, str | None]] = []
+def calls() -> Iterator[list[tuple[str, str, str | None]]]:
+    """What was told of each reminder, with its key and the reason."""
+    received: list[tuple[str, str, str | None]] = []
 
     def note(signal: Any, sender: Any, **facts: Any) -> None:
         assert sender is Reminder
