@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from baclofen_rules.rulebook import limit_words
+from baclofen_rules.text import format_amount
 from dispensary.audit import Event, Line, sentence
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import NB
@@ -82,7 +83,7 @@ def limit_value(value: str, unit: str) -> str:
     if unit == "severity" or value == "none":
         return value
     if unit == "fraction":
-        return f"{Decimal(value) * 100:f}".rstrip("0").rstrip(".") + NB + "%" if Decimal(value) else f"0{NB}%"
+        return f"{format_amount(Decimal(value) * 100)}{NB}%"
     return f"{value}{NB}{_UNITS.get(unit, unit)}"
 
 

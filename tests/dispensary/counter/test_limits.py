@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.actions.limits import are_checked, lines_of
+from dispensary.counter.log_lines import limit_value
 from dispensary.models import BegunSignature, Pharmacy, SignedLimit, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -53,6 +54,11 @@ def test_each_number_says_what_it_is_in_words(pharmacist: StaffMember) -> None:
     assert rows["Alcohol: how severe", ""] == "override"
     assert not [title for title, _ in rows if "_" in title]
     assert "Daily maximum, Ceiling, Renal" in page.content.decode()
+
+
+@pytest.mark.parametrize(("value", "words"), [("1", "100"), ("0.1", "10"), ("0.125", "12.5"), ("0", "0")])
+def test_a_part_stands_as_per_cent(value: str, words: str) -> None:
+    assert limit_value(value, "fraction") == f"{words}\xa0%"
 
 
 def test_every_number_is_signed_and_a_changed_one_is_open_again(shop: Pharmacy, pharmacist: StaffMember) -> None:
