@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from dispensary import policies
 from dispensary.counter.access import at_counter
+from dispensary.counter.audit_desk import FIRST_DAY
 from dispensary.counter.bar_chart import Bar, BarChart, RowChart
 from dispensary.counter.pages import render_page
 from dispensary.counter.visit import Visit
@@ -106,11 +107,12 @@ def _list_values(
 
 
 def _read_month(text: str) -> date | None:
-    """Return the first day of a month such as 2026-10; None for what is none."""
+    """Return the first day of a month such as 2026-10; None for what is none, or before all logs."""
     try:
-        return date.fromisoformat(f"{text}-01")
+        month = date.fromisoformat(f"{text}-01")
     except ValueError:
         return None
+    return month if month >= FIRST_DAY else None
 
 
 def _sum_of(history: list[Refills], began: date | None, *, is_before: bool) -> Refills | None:

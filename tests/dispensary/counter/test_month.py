@@ -47,7 +47,7 @@ def test_counts_and_charts_name_nobody(client: Client, manager: StaffMember) -> 
     assert "arrived by their receipts" in text and 'role="img"' in text
 
 
-@pytest.mark.parametrize("month", ["2026-13", "x", "9999-01", "2026"])
+@pytest.mark.parametrize("month", ["2026-13", "x", "9999-01", "2026", "0001-01"])
 def test_what_is_no_month_or_is_to_come_shows_one_that_is(client: Client, manager: StaffMember, month: str) -> None:
     assert page(client, manager, month=month).status_code == 200
 
