@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -196,12 +196,10 @@ class DoneForm(StyledForm):
 
     def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if kind != WorkKind.LATE_ENTRY:
-            what = self.fields["what"]
-            what.choices = [c for c in what.choices if c[0] != Resolution.REVIEWED]  # type: ignore[attr-defined]  # a choice field
-        if kind not in BY_LETTER:
-            what = self.fields["what"]
-            what.choices = [c for c in what.choices if c[0] != Resolution.POSTED]  # type: ignore[attr-defined]  # a choice field
+        only_for = {Resolution.REVIEWED: (WorkKind.LATE_ENTRY,), Resolution.POSTED: BY_LETTER}
+        left_out = {resolution for resolution, kinds in only_for.items() if kind not in kinds}
+        what = cast("forms.ChoiceField", self.fields["what"])
+        what.choices = [choice for choice in what.choices if choice[0] not in left_out]
 
 
 @require_http_methods(["GET", "POST"])
