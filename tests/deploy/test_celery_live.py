@@ -1,6 +1,5 @@
 """The settings that a running worker and the service files really use, each whose reason `deploy/celery.py` gives."""
 
-import configparser
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from deploy.celery import app
 from deploy.environment import ROOT
 from deploy.servers.processes import Server
 from dispensary.tasks import tick_reminders
+from tests.deploy.test_units import UNITS, settings_of
 from tests.site import Site
 
 pytestmark = pytest.mark.slow
@@ -136,12 +136,9 @@ def test_every_setting_of_the_table_has_its_reason_beside_it() -> None:
         assert "#" in lines[near] and at - near <= 3, name
 
 
-@pytest.mark.parametrize("unit", sorted((ROOT / "deploy" / "systemd").glob("*.service")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 def test_a_service_comes_back_and_gives_the_message_in_hand_its_time(unit: Path) -> None:
-    read = configparser.ConfigParser(strict=False, interpolation=None)
-    read.optionxform = str  # type: ignore[assignment,method-assign]  # names of settings keep their letters
-    read.read([unit.parent / "dispensary-.service.d" / "common.conf", unit])
-    service = read["Service"]
+    service = settings_of(unit)
     assert (service["Restart"], service["KillMode"], service["TimeoutStopSec"]) == ("always", "mixed", "60")
     assert int(service["TimeoutStopSec"]) > app.conf.worker_soft_shutdown_timeout
     assert int(service["RestartSec"]) <= 5
