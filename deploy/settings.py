@@ -7,11 +7,11 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-import dispensary
 from deploy.databases import database_settings
 from deploy.environment import ROOT, read_environment
 from deploy.logs import logging_config
 from deploy.openid_settings import openid_providers, provider_origins
+from dispensary.api.schema_settings import SCHEMA
 
 ENV = read_environment()
 
@@ -249,26 +249,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Dispensary",
-    "DESCRIPTION": "Prescriptions of oral baclofen: review, override, dispense, remind, audit.",
-    "VERSION": dispensary.__version__,
-    "OAS_VERSION": "3.1.1",
+    **SCHEMA,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
-        "DispenseStatus": "dispensary.models.DispenseStatus",
-        "DecisionKind": "dispensary.models.DecisionKind",
-        "CarerRelation": "dispensary.models.CarerRelation",
-        "YesOrNo": ["yes", "no"],
-    },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "dispensary.api.schema.add_problems",
-    ],
 }
 
 REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: how often to look for what is due

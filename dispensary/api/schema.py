@@ -136,21 +136,3 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
                 for status in _problem_statuses(method, operation):
                     operation["responses"][str(status)] = {"description": _STATUSES[status], "content": content}
     return result
-
-
-SCHEMA: dict[str, Any] = {
-    "TITLE": "Dispensary",
-    "DESCRIPTION": "Prescriptions of oral baclofen: review, override, dispense, remind, audit.",
-    "OAS_VERSION": "3.1.1",
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
-        "DispenseStatus": "dispensary.models.DispenseStatus",
-        "DecisionKind": "dispensary.models.DecisionKind",
-        "CarerRelation": "dispensary.models.CarerRelation",
-        "YesOrNo": ["yes", "no"],
-    },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
-}
-"""Settings of drf-spectacular for the schema served here; a host site need not repeat them."""

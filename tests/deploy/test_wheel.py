@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import dispensary
 from deploy.environment import ROOT
 from deploy.servers import Postgres, ServerError
 from dispensary.counter.styles.build import BuildFailed
@@ -86,8 +87,6 @@ def test_wheel_and_archive_carry_what_the_app_needs_at_run_time(dist: Path, whee
 
 
 def test_one_version_stands_on_everything_that_is_built(dist: Path, wheel: Path) -> None:
-    import dispensary
-
     version = dispensary.__version__
     assert {path.name.split("-")[1].removesuffix(".tar.gz") for path in dist.iterdir()} == {version}
     (metadata,) = (name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("METADATA"))
@@ -185,6 +184,7 @@ def test_somebody_who_follows_the_readme_has_a_dispense_a_reminder_and_a_verifie
         host.append("settings.py", f"EMAIL_BACKEND, EMAIL_FILE_PATH = {backend!r}, {str(letters)!r}")
         follow_the_readme(host)
         assert urllib.request.urlopen(host.site).url.partition("?")[0].endswith("/admin/login/")
+        assert host.call("schema/?format=json")[1]["info"]["version"] == dispensary.__version__
         patient = {"identifier": "P-2001", "family_name": "Okafor", "given_name": "Ada"}
         supply = hand_over(host, order(patient, FACTS, 5, 21), ["not-assessed"])
         send_reminder(host, supply["patient"])

@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from dispensary.api.schema import SCHEMA
+from dispensary.api.schema_settings import SCHEMA
 from dispensary.api.views.base import BaseView
 from dispensary.api.views.fhir import FHIRView
 from dispensary.errors import NotFound

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from deploy.wsgi import application
+from dispensary import __version__
 from dispensary.models import Dispense, Override, Prescription
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over
 from tests.examples import examples
@@ -72,7 +73,7 @@ def test_the_document_is_served_to_anybody(client: Any) -> None:
         served = client.get("/api/v1/schema/?format=json")
     assert served.status_code == 200
     openapi = served.json()
-    assert openapi["info"]["title"] == "Dispensary"
+    assert (openapi["info"]["title"], openapi["info"]["version"]) == ("Dispensary", __version__)
     assert {"Problem", "PrescriptionStatus"} <= set(openapi["components"]["schemas"])
     assert "/api/v1/schema/" not in openapi["paths"]
 
