@@ -111,9 +111,7 @@ def kill_broker_twice(site: ClusterSite) -> Undo:
 
 def kill_web_host(site: ClusterSite) -> Undo:
     """Kill everything on the second web host."""
-    names = site.processes_on(WEB_HOSTS[1])
-    site.kill_host(WEB_HOSTS[1])
-    return lambda: [site.start(name) for name in names] and None
+    return _kill(site, *site.processes_on(WEB_HOSTS[1]))
 
 
 def restart_all(site: ClusterSite) -> Undo:
@@ -156,7 +154,12 @@ FAULTS = (
 def _kill(site: ClusterSite, *names: str) -> Undo:
     for name in names:
         site.kill(name)
-    return lambda: [site.start(name) for name in names] and None
+
+    def start() -> None:
+        for name in names:
+            site.start(name)
+
+    return start
 
 
 def _restart_postgres(site: ClusterSite, host: str) -> None:

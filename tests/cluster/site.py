@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import redis
 import requests
 
 from deploy.environment import ROOT
@@ -43,7 +44,6 @@ class ClusterSite:
 
     def __init__(self, folder: Path, hosts: Hosts, programs: Programs) -> None:
         self.folder, self.hosts, self.programs = folder, hosts, programs
-        self.code = dict.fromkeys(WEB_HOSTS, ROOT)  # the folder of the code that each web host runs
         self.servers: dict[str, Server] = {}
         self.held_down: set[str] = set()
         self.sent_file = folder / "sent.jsonl"
@@ -61,10 +61,10 @@ class ClusterSite:
 
     # --- addresses ---
 
-    def database_url(self, role: str, password: str, target: str = "read-write") -> str:
-        """Return the address of the database with its three hosts, for libpq to find the one that is wanted."""
+    def database_url(self, role: str, password: str) -> str:
+        """Return the address of the database with its three hosts, for libpq to find the primary."""
         places = ",".join(f"{self.addresses[host]}:5432" for host in DATABASE_HOSTS)
-        return f"postgresql://{role}:{password}@{places}/dispensary?target_session_attrs={target}&connect_timeout=3"
+        return f"postgresql://{role}:{password}@{places}/dispensary?target_session_attrs=read-write&connect_timeout=3"
 
     def web_address(self, host: str) -> str:
         """Return the address of a web host."""
@@ -151,8 +151,6 @@ class ClusterSite:
         return ""
 
     def _ask_sentinel(self, host: str) -> str:
-        import redis
-
         with suppress(redis.RedisError):
             client = redis.Redis(
                 self.addresses[host],
@@ -321,11 +319,11 @@ class ClusterSite:
             return requests.get(f"{self.web_address(host)}/health/ready", timeout=5).ok
         return False
 
-    def manage(self, *arguments: str, check: bool = True, code: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py beside the cluster, as the first web host would."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=code, env=self.environment(WEB_HOSTS[0]), capture_output=True, text=True, check=False, timeout=300,
+            cwd=ROOT, env=self.environment(WEB_HOSTS[0]), capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"manage.py {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -334,7 +332,7 @@ class ClusterSite:
     def _start_ours(self, server: Server, host: str) -> None:
         program = server.title.partition("-")[0]
         command: list[str | Path] = [sys.executable, "-m", "deploy.processes", program]
-        self.hosts.launch(server, host, command, self.environment(host), folder=self.code[host])
+        self.hosts.launch(server, host, command, self.environment(host), folder=ROOT)
 
 
 def make_folder() -> Path:

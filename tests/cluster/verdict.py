@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 import uuid
 from collections import Counter
@@ -77,7 +78,7 @@ def _lines(site: ClusterSite) -> list[str]:
     return []
 
 
-def _verify(site: ClusterSite):
+def _verify(site: ClusterSite) -> subprocess.CompletedProcess[str]:
     """Verify the log until it is good; what was written in the last moments is signed a moment later."""
     deadline = time.monotonic() + 120
     while True:
