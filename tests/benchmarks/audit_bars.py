@@ -100,6 +100,11 @@ def server(folder: Path) -> Iterator[Database]:
         running.stop()
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the value that so many per cent of the values are not above."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
 def cpu_of(pid: int) -> int:
     """Nanoseconds on a CPU of a process of the server: planning and running, but no waiting for a turn."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])

@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import random
-import statistics
 import tempfile
 import time
 import uuid
@@ -24,13 +23,13 @@ from typing import Any
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings_dispense"
 
-from tests.benchmarks.audit_bars import Bar, at_most, server  # isort: skip  # first of ours: it sets Django up
+from tests.benchmarks.audit_bars import Bar, at_most, percentile, server  # isort: skip  # first of ours: it sets Django up
 from django.utils import timezone
 
 from dispensary.actions import tokens
 from dispensary.models import StaffMember, StaffRole
 from tests.benchmarks.cds_calls import serving
-from tests.benchmarks.dispense_compare import DIRECTIONS
+from tests.benchmarks.dispense_compare import DIRECTIONS, STEPS
 from tests.benchmarks.dispense_rivals.models import PeerPatient, PeerPrescriber
 from tests.dispensary import make
 
@@ -39,7 +38,6 @@ COUNTERS, EVERY = 8, 5.0
 RATES = (2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32)
 """Whole dispenses a second."""
 WAYS = ("ours", "peer")
-STEPS = ("receive", "look", "dispense")
 SECONDS_OF_A_RATE = 8
 
 Times = dict[str, float]
@@ -124,11 +122,6 @@ class Load:
         return json.loads(content)
 
 
-def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value that so many per cent of the values are not above."""
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
-
-
 def find_greatest_rate(load: Load, way: str, limit: float) -> Iterator[tuple[float, float]]:
     """Raise the rate until the p99 of a dispense, the third request, is above the limit in ms; yield each rate with its p99."""
     for rate in RATES:
@@ -169,9 +162,9 @@ def main() -> None:
             print(f"| {way} | {step} | {percentile(values, 50):.0f} ms | {percentile(values, 99):.0f} ms |")
     print("\n| way | whole dispenses a second: p99 of the hand-over | greatest |\n|---|---|---|")
     for way, pairs in rates.items():
-        passed_rates = [rate for rate, slowest in pairs if slowest <= options.limit]
+        rates_within = [rate for rate, slowest in pairs if slowest <= options.limit]
         print(
-            f"| {way} | {', '.join(f'{rate:g}: {slowest:.0f} ms' for rate, slowest in pairs)} | {max(passed_rates, default=0):g} |"
+            f"| {way} | {', '.join(f'{rate:g}: {slowest:.0f} ms' for rate, slowest in pairs)} | {max(rates_within, default=0):g} |"
         )
     hand_overs = [times["dispense"] for times in results["ours"]]
     bars: list[Bar] = [
