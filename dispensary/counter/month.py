@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -36,15 +36,14 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
     hours = months.median_hours_to_answer(visit.pharmacy, month)
     stops = months.count_stops(visit.pharmacy, month)
     if request.GET.get("format") == "csv":
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="messages-{month:%Y-%m}.csv"'
-        writer = csv.writer(response)
-        writer.writerow(["month", "measure", "of", "value"])
-        rows = _list_values(kinds, channels, history[-1])
-        singles = [("median hours to answer", "", "" if hours is None else f"{hours:.1f}"), ("patients who ended messages", "", stops),
-                   ("tapers that were to end", "", ended), ("tapers that ended as planned", "", reached)]  # fmt: skip
-        writer.writerows([f"{month:%Y-%m}", *row] for row in (*rows, *singles))
-        return response
+        values = [
+            *_list_values(kinds, channels, history[-1]),
+            ("median hours to answer", "", "" if hours is None else f"{hours:.1f}"),
+            ("patients who ended messages", "", stops),
+            ("tapers that were to end", "", ended),
+            ("tapers that ended as planned", "", reached),
+        ]
+        return _send_csv(month, values)
     began_at = months.first_planned_at(visit.pharmacy)
     began = None if began_at is None else visit.pharmacy.local_day(began_at)
     charts = [
@@ -90,6 +89,16 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
         "charts": [chart for chart in charts if any(bar.count for bar in chart.bars)],
     }
     return render_page(request, visit, "month.html", context)
+
+
+def _send_csv(month: date, values: Iterable[tuple[str, str, int | str]]) -> HttpResponse:
+    """Send measure, what it is of, and value, a line each."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="messages-{month:%Y-%m}.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["month", "measure", "of", "value"])
+    writer.writerows([f"{month:%Y-%m}", *row] for row in values)
+    return response
 
 
 def _list_values(
