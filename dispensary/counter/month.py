@@ -36,7 +36,7 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
     hours = months.median_hours_to_answer(visit.pharmacy, month)
     stops = months.count_stops(visit.pharmacy, month)
     if request.GET.get("format") == "csv":
-        values = [
+        values: list[tuple[str, str, int | str]] = [
             *_list_values(kinds, channels, history[-1]),
             ("median hours to answer", "", "" if hours is None else f"{hours:.1f}"),
             ("patients who ended messages", "", stops),

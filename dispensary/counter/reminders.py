@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -198,8 +198,8 @@ class DoneForm(StyledForm):
         super().__init__(*args, **kwargs)
         only_for = {Resolution.REVIEWED: (WorkKind.LATE_ENTRY,), Resolution.POSTED: BY_LETTER}
         left_out = {resolution for resolution, kinds in only_for.items() if kind not in kinds}
-        what = cast("forms.ChoiceField", self.fields["what"])
-        what.choices = [choice for choice in what.choices if choice[0] not in left_out]
+        what = self.fields["what"]
+        what.choices = [choice for choice in what.choices if choice[0] not in left_out]  # type: ignore[attr-defined]  # a choice field
 
 
 @require_http_methods(["GET", "POST"])
