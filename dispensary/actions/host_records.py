@@ -37,17 +37,20 @@ class HostRecord:
     """Why it says nothing, where it ought to."""
 
 
-def find_host_record(patient: Patient | Mapping[str, Any]) -> HostRecord:
+def read_number(patient: Patient | Mapping[str, Any]) -> tuple[str, str]:
+    """Return the system and the number of a patient as recorded, or as an order states them."""
+    if isinstance(patient, Patient):
+        return patient.identifier_system, patient.identifier
+    return str(patient.get("identifier_system") or "").strip(), str(patient.get("identifier") or "").strip()
+
+
+def find_host_record(system: str, number: str) -> HostRecord:
     """Return the site's own record of the person with this number and system; an empty one without a resolver, or where it has none.
 
     A resolver that breaks loses no order: the record then has a note.
     """
     if not conf().patient_resolver:
         return HostRecord()
-    if isinstance(patient, Patient):
-        system, number = patient.identifier_system, patient.identifier
-    else:
-        system, number = (str(patient.get(name) or "").strip() for name in ("identifier_system", "identifier"))
     try:
         with transaction.atomic():
             answer = import_string(conf().patient_resolver)(system=system, identifier=number)

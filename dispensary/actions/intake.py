@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db.models import Q
 
 from dispensary import policies
 from dispensary.actions import patients, prescribers, prescriptions, sender_status
-from dispensary.actions.host_records import complete_person, fill_facts, find_host_record
+from dispensary.actions.host_records import HostRecord, complete_person, fill_facts, find_host_record, read_number
 from dispensary.actions.identity import compare_person, problems_of
 from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.matching import match_patient
@@ -67,7 +68,14 @@ class Retraction:
 
 
 @transaction.atomic
-def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> Received:
+def take_in(
+    intake: Intake,
+    *,
+    find_record: Callable[[str, str], HostRecord] = find_host_record,
+    pharmacy: Pharmacy,
+    by: Actor,
+    now: datetime,
+) -> Received:
     """Register who is new, record facts and earlier supplies, take the order in.
 
     A patient is found by number and system. Raises `Conflict` when that number belongs to a person of another name, birth
@@ -85,7 +93,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         raise InvalidInput("The order is no longer valid.", problem)
     # A case has the facts that somebody states of the patient; a Bundle has what its sender happens to hold of them.
     is_part = intake.source is Source.FHIR
-    host_record = find_host_record(intake.patient)
+    host_record = find_record(*read_number(intake.patient))
     patient, unrecorded = match_patient(
         complete_person(intake.patient, intake.facts, host_record),
         intake.facts,
@@ -116,15 +124,16 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
 def take_all(
     items: Sequence[Intake | Retraction], *, pharmacy: Pharmacy, by: Actor, now: datetime
 ) -> list[Received | Prescription]:
-    """Take several orders in or back, all or none, in their sequence.
+    """Take several orders in or back, all or none, in their sequence. The site's own record of a patient is asked for once.
 
     Raises what `take_in` and `take_back` raise, with the `position` of the item.
     """
+    find_record = cache(find_host_record)
     results: list[Received | Prescription] = []
     for position, item in enumerate(items):
         try:
             if isinstance(item, Intake):
-                results.append(take_in(item, pharmacy=pharmacy, by=by, now=now))
+                results.append(take_in(item, find_record=find_record, pharmacy=pharmacy, by=by, now=now))
             else:
                 results.append(take_back(item, pharmacy=pharmacy, by=by, now=now))
         except DispensaryError as error:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from dispensary.actions import patients
-from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.intake import Intake, take_all, take_in
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.checks import site_extensions
@@ -26,10 +26,12 @@ KIDNEYS = {"egfr": Decimal(55), "dialysis": False}
 NUMBER = {"identifier": "88", "identifier_system": "https://host.example/clients"}
 records: dict[str, Any] = {}
 """The site's own records by number, each an answer or what goes wrong."""
+asked_numbers: list[str] = []
 
 
 def find(system: str, identifier: str) -> Any:
     """The site's own function."""
+    asked_numbers.append(identifier)
     answer = records.get(f"{system}/{identifier}")
     if isinstance(answer, Exception):
         raise answer
@@ -43,10 +45,11 @@ def find(system: str, identifier: str) -> Any:
 def resolver(settings: Any) -> None:
     settings.DISPENSARY = {**settings.DISPENSARY, "patient_resolver": f"{__name__}.find"}
     records.clear()
+    asked_numbers.clear()
 
 
-def take(shop: Pharmacy, by: Actor, patient: Any, facts: dict[str, Any] | None = None) -> Received:
-    order = Intake(
+def order_for(patient: Any, facts: dict[str, Any] | None = None) -> Intake:
+    return Intake(
         patient=patient,
         prescriber={"identifier": "C1", "name": "Grace Mwangi"},
         order=make.CLEAN_ORDER,
@@ -54,7 +57,10 @@ def take(shop: Pharmacy, by: Actor, patient: Any, facts: dict[str, Any] | None =
         document={},
         facts=facts or {},
     )
-    return take_in(order, pharmacy=shop, by=by, now=NOW)
+
+
+def take(shop: Pharmacy, by: Actor, patient: Any, facts: dict[str, Any] | None = None) -> Received:
+    return take_in(order_for(patient, facts), pharmacy=shop, by=by, now=NOW)
 
 
 def set_record(answer: Any) -> None:
@@ -110,6 +116,17 @@ def test_nothing_is_taken_for_a_patient_of_ours_who_is_somebody_else(shop: Pharm
     taken = take(shop, technician, person)
     assert Patient.objects.get().egfr is None
     assert ["another person under this number" in note for note in taken.prescription.notes] == [True]
+
+
+def test_the_site_is_asked_once_for_each_patient_of_several_orders(shop: Pharmacy, technician: Actor) -> None:
+    set_record(RUI | {"facts": KIDNEYS})
+    recorded = patients.register(pharmacy=shop, identifier="7", family_name="Other", facts={}, by=technician, now=NOW)
+    orders = [order_for(patient) for patient in (NUMBER, NUMBER | RUI, recorded, NUMBER, recorded)]
+    taken = take_all(orders, pharmacy=shop, by=technician, now=NOW)
+    assert asked_numbers == ["88", "7"]
+    assert len({order.prescription.pk for order in taken if isinstance(order, Received)}) == len(orders)
+    take_all(orders[:1], pharmacy=shop, by=technician, now=NOW)
+    assert asked_numbers == ["88", "7", "88"]
 
 
 @pytest.mark.parametrize(
