@@ -63,7 +63,7 @@ class RelationToCourses(NamedTuple):
     """Courses that go on beside it: True where nobody knows whether they do."""
     decided_beside: tuple[Course, ...] = ()
     """Courses of which a person said that they go on beside it."""
-    ends: tuple[Course, ...] = ()
-    """Courses that a person said it takes the place of, while it continues another or is asked about one."""
+    ends: Mapping[Course, date | None] = MappingProxyType({})
+    """Courses that a person said it takes the place of, while it continues another or is asked about one; and from which day."""
     starts_on: date | None = None
     """The first day of the new dose, where a person named one."""

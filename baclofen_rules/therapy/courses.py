@@ -291,7 +291,7 @@ class Courses:
             if courses and (courses[0] is own or self._segment(asked, self.day).goes_on_at(self.day)):
                 course = courses[0]
                 before = course.snapshot()
-                decided = DecidedByOwn(relation.ends, relation.decided_beside, relation.starts_on)
+                decided = DecidedByOwn(relation.ends, relation.decided_beside)
                 self._keep_decided(course, decided, course is own)
                 if course.last_segment.source != asked.id:
                     self._go_on_with(course, asked)
@@ -314,18 +314,17 @@ class Courses:
     def _keep_decided(self, course: Course, decided: DecidedByOwn, is_own: bool) -> None:
         """Keep what a person said of an open course when more of it is handed over.
 
-        It takes the place of some courses on the day that was named last, on which it begins itself where it is `is_own`, of the
-        order in question, and has not begun; those beside it no longer take its place.
+        It takes the place of some courses, of each on the day that was named for it. Where it is `is_own`, of the order in
+        question, and has not begun, it begins on the last of those days. Those beside it no longer take its place.
         """
-        if decided.ends:
-            starts_on = 0 if decided.starts_on is None else decided.starts_on.toordinal()
-            if is_own and decided.starts_on not in (None, course.start_named) and course.first_on > self.day:
-                self._move(course, starts_on - course.first_on)
-                course.start_named = decided.starts_on
-            first_on = max(self.day, course.first_on, starts_on)
-            self._keep_starts(course, decided.ends)
-            course.replaces = [*(other for other in course.replaces if other not in decided.ends), *decided.ends]
-            self._start(course, first_on, decided.ends)
+        named = max([day for day in decided.ends.values() if day is not None], default=None)
+        if is_own and named is not None and named != course.start_named and course.first_on > self.day:
+            self._move(course, named.toordinal() - course.first_on)
+            course.start_named = named
+        self._keep_starts(course, tuple(decided.ends))
+        course.replaces = [*(other for other in course.replaces if other not in decided.ends), *decided.ends]
+        for other, day in decided.ends.items():
+            self._start(course, max(self.day, course.first_on, 0 if day is None else day.toordinal()), [other])
         for other in decided.beside:
             course.decided_beside.add(other.name)
             other.decided_beside.add(course.name)

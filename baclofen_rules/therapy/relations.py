@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from baclofen_rules.therapy.asked import Asked, RelationToCourses
@@ -113,12 +114,10 @@ def _settles(decision: Decision, supply: Supply, own_supplies: Sequence[Supply],
 class DecidedByOwn(NamedTuple):
     """The decisions of a person about an order while its own course is open."""
 
-    ends: tuple[Course, ...] = ()
-    """Courses that it takes the place of."""
+    ends: Mapping[Course, date | None] = MappingProxyType({})
+    """Courses that it takes the place of, with the day from which, where a person named one."""
     beside: tuple[Course, ...] = ()
     """Courses that run beside it."""
-    starts_on: date | None = None
-    """The day from which it takes their place, where a person named one."""
     answered: tuple[Course, ...] = ()  # of which a person said anything
 
 
@@ -129,8 +128,7 @@ def decided_by_own(state: Courses, own: Course, asked: Asked, supply: Supply | N
         return DecidedByOwn()
     replaced = {course: d.starts_on for course, d in decided.items() if d.kind is DecisionKind.REPLACES}
     beside = [course for course, decision in decided.items() if decision.kind is DecisionKind.BESIDE]
-    days = [day for day in replaced.values() if day is not None]
-    return DecidedByOwn(tuple(replaced), tuple(beside), max(days, default=None), tuple(decided))
+    return DecidedByOwn(replaced, tuple(beside), tuple(decided))
 
 
 def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
@@ -172,9 +170,10 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
     relation = _combined(state, rows)
     if frozen is None and relation.relation is Relation.CONTINUES:
         relation = _before_a_start(state, asked, relation, running, decided)
-    # What goes on has no new dose: the day is that of what it takes the place of.
-    named = () if relation.relation is Relation.CONTINUES else (*relation.to, *relation.beside)
-    days = [decided[course].starts_on for course in (*named, *relation.ends) if course in decided]
+    relation = relation._replace(ends={c: decided[c].starts_on if c in decided else None for c in relation.ends})
+    # What goes on has no new dose: each that it takes the place of ends on a day of its own.
+    named = () if relation.relation is Relation.CONTINUES else (*relation.to, *relation.beside, *relation.ends)
+    days = [decided[course].starts_on for course in named if course in decided]
     starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
     if frozen is None or frozen.how is not How.DECIDED or frozen.relation is not Relation.BESIDE:
         return relation if starts_on is None else relation._replace(starts_on=starts_on)
@@ -244,7 +243,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     """
     decided_beside = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.BESIDE)
     takeovers = {course: row for course, row in rows.items() if row.relation in _TAKEOVERS}
-    ends: tuple[Course, ...] = ()
+    ends: dict[Course, date | None] = {}
     if takeovers:
         first = _first_of(takeovers)
         to = [c for c, row in takeovers.items() if row.number == first.number and row.relation is first.relation]
@@ -253,7 +252,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
             to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
         else:
             to = [min(to, key=lambda c: state.cover_end(c) or 0)]
-            ends = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
+            ends = dict.fromkeys(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
         if first.relation is not Relation.CHANGES or not asked:
@@ -266,7 +265,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
             if unknown:
                 beside |= {c: True for c in state.open_courses() if c not in rows and c.name in unknown}
             return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside, ends)
-        ends = tuple(to) if first.number == 3 else ()
+        ends = dict.fromkeys(to) if first.number == 3 else {}
     else:
         asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
     if asked:
@@ -306,20 +305,20 @@ def _first_of(takeovers: Mapping[Course, _Row]) -> _Row:
 
 
 def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None) -> RelationToCourses:
-    ends, decided_beside, starts_on, answered = decided_by_own(state, own, asked, supply)
+    ends, decided_beside, answered = decided_by_own(state, own, asked, supply)
     running = state.running()
     planned = [c for c in taken_over(state, own, asked) if c not in answered] if supply is None else []
     if planned:
         others = {c: c.name in own.unknown for c in running if c not in (own, *ends)}
         beside = others | dict.fromkeys(planned, True)
-        return RelationToCourses(Relation.UNKNOWN, How.OUTDATED, tuple(planned), beside, ends=ends, starts_on=starts_on)
+        return RelationToCourses(Relation.UNKNOWN, How.OUTDATED, tuple(planned), beside, ends=ends)
     if not running:
-        return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,), ends=ends, starts_on=starts_on)
+        return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,), ends=ends)
     handed_over = [supply for supply in state.facts.supplies if supply.id in state.feedings]
     relation = Relation.PART if owes(asked.order, handed_over) else Relation.CONTINUES
     beside = {course: course.name in own.unknown for course in running if course is not own and course not in ends}
     going_on = tuple(course for course in decided_beside if course in running)
-    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, going_on, ends, starts_on)
+    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, going_on, ends)
 
 
 def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]) -> _Row:

@@ -1168,6 +1168,18 @@ SITUATIONS = [
         [*TWICE_OPEN[2], said("counted", "B", 0, tablets=(Decimal(9),))],
         expected={"out B": 0, "out B@2026-10-22": 3, "mg 0": 30},
     ),
+    Situation(
+        "S98 more of the dose that runs, in the place of two others from two different days",
+        [order("A", 30), order("B", 15, "dr-b"), order("C", 45, "dr-c")],
+        [given("A", -20, 84), given("B", -19, 84), given("C", -18, 168), given("A", 0, 84)],
+        [
+            *(said("beside", other, on, subject) for other, on, subject in [("A", -19, "B"), ("A", -18, "C")]),
+            said("beside", "B", -18, "C"),
+            said("replaces", "B", 0, "A", start=3),
+            said("replaces", "C", 0, "A", start=6),
+        ],
+        expected={"mg 2": 90, "mg 3": 75, "mg 5": 75, "mg 6": 30, "running 6": "A"},
+    ),
 ]
 
 
