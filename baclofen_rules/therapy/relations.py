@@ -251,7 +251,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
             # What takes the place of a course that is only planned also replaces what that was to replace.
             to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
         else:
-            to = [min(to, key=lambda c: state.cover_end(c) or 0)]
+            to = [min(to, key=lambda c: next(day for day in c.cover_end() if day is not None))]
             ends = dict.fromkeys(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
@@ -331,7 +331,9 @@ def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]
     order = asked.order
     is_named = order is not None and order.replaces is not None and course.is_fed_by(order.replaces)
     if order is not None and is_named and not replaces_itself(order, state.orders):
-        return _Row(6, Relation.CONTINUES if is_equal and asked.is_constant else Relation.CHANGES, How.SAID)
+        is_all = [c for c in running if c.is_fed_by(order.replaces or "")] == [course]
+        is_same_dose = is_equal and asked.is_constant and is_all
+        return _Row(6, Relation.CONTINUES if is_same_dose else Relation.CHANGES, How.SAID)
     if asked.group is not None and segment.order is not None and segment.order.group == asked.group:
         return _Row(7, Relation.BESIDE, How.GROUP)
     if is_same_prescriber and _are_two_strengths(asked, course):

@@ -740,8 +740,9 @@ class Reference:
             chain = [order.replaces]
             while chain[-1] in self.orders and len(chain) <= len(self.orders):
                 chain.append(str(self.orders[chain[-1]].replaces))
-            if order.id not in chain and order.replaces in [course.name, *(s.source for s in course.segments)]:
-                is_constant = is_equal and order.plan.is_constant
+            named = [c for c in self.named_by(order.replaces) if c in self.live()]
+            if order.id not in chain and course in named:
+                is_constant = is_equal and order.plan.is_constant and len(named) == 1
                 return 6, Relation.CONTINUES if is_constant else Relation.CHANGES, How.SAID
         if order is not None and order.group is not None and old is not None and old.group == order.group:
             return 7, Relation.BESIDE, How.GROUP

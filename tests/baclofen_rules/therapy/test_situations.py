@@ -1180,6 +1180,15 @@ SITUATIONS = [
         ],
         expected={"mg 2": 90, "mg 3": 75, "mg 5": 75, "mg 6": 30, "running 6": "A"},
     ),
+    Situation(
+        "S99 an order of the dose of one of two open courses of the order that it names",
+        [*TWICE_OPEN[0][:2], order("C", 30, "dr-b", replaces="B")],
+        *TWICE_OPEN[1:],
+        asked="C",
+        expected={"relation C": "changes said B B@2026-10-22", "previous": (60, 60), "mg 0": 60},
+        give=[84],
+        after={"running 0": "C", "mg 0": 30, "high 0": 30},
+    ),
 ]
 
 
