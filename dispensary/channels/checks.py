@@ -67,7 +67,7 @@ def _find_gaps(channel: Channel, is_for_texts: bool) -> Iterator[str]:
     if is_own and is_for_texts and channel.takes_replies and kind.read_webhook is Channel.read_webhook:
         yield 'has no read_webhook(), so that no "STOP" would arrive: write one, or set takes_replies = False'
     if channel.timeout.total_seconds() >= conf().reminder_lease:
-        yield f"takes {channel.timeout.total_seconds():.0f} s for a message, longer than the {conf().reminder_lease} s of reminder_lease"
+        yield f"takes {channel.timeout.total_seconds():.0f} s for a message; expected less than the {conf().reminder_lease} s of reminder_lease"
 
 
 def check_public_address() -> list[CheckMessage]:

@@ -151,6 +151,8 @@ NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None, "lease_own
 NOT_SENT_YET = (ReminderState.SCHEDULED, ReminderState.LEASED)
 OWED = Q(state__in=NOT_SENT_YET, sending_since__isnull=True)
 """States of a reminder whose send has not begun, which can still be taken back."""
+MAY_HAVE_LEFT = (ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)
+"""States of a reminder that has left, or that may have."""
 
 
 # PostgreSQL reads every CHECK of a table anew, word by word, for each statement that writes to it, and these two tables are

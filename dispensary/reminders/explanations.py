@@ -97,7 +97,11 @@ def _about_plans(patient: Patient, now: datetime) -> list[str]:
     sentences = []
     if plan.ended_at:
         sentences.append(f"The last plan ended on {plan.ended_at:%d %b %Y}: {plan.get_ended_reason_display().lower()}.")
-    return sentences + [say(reminder, now) for reminder in plan.reminders.order_by("due_at")]
+    for reminder in plan.reminders.select_related("reader").order_by("due_at", "pk"):
+        reader = reminder.reader
+        copy = f" This copy is for the {reader.get_relation_display().lower()} {reader.name}." if reader else ""
+        sentences.append(say(reminder, now) + copy)
+    return sentences
 
 
 def say(reminder: Reminder, now: datetime) -> str:

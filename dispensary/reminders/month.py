@@ -29,11 +29,10 @@ from dispensary.models import (
     ReminderPlan,
     ReminderState,
 )
-from dispensary.models.reminders import LIVE, ReminderKind
+from dispensary.models.reminders import LIVE, MAY_HAVE_LEFT, ReminderKind
 
 CLOSED_AFTER = timedelta(days=30)
 """The time after a month in which a supply may still be followed; until then its counts may change."""
-_LEFT = (ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)
 _NOT_LEFT = (ReminderState.SUPPRESSED, ReminderState.EXPIRED, ReminderState.FAILED)
 
 
@@ -132,7 +131,7 @@ def count_by_kind(pharmacy: Pharmacy, month: date) -> list[KindCounts]:
     answers = dict(asked.values_list("reminder__kind").annotate(Count("reminder", distinct=True)))
     counts = []
     for kind in ReminderKind:
-        left = sum(states[kind.value, state] for state in _LEFT)
+        left = sum(states[kind.value, state] for state in MAY_HAVE_LEFT)
         not_left = sum(states[kind.value, state] for state in _NOT_LEFT)
         if left or not_left:
             arrived = states[kind.value, ReminderState.DELIVERED]

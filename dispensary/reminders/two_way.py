@@ -22,14 +22,14 @@ from dispensary.models import (
     PatientAnswer,
     Pharmacy,
     Reminder,
-    ReminderState,
     TherapySummary,
     WorkKind,
 )
 from dispensary.models.pharmacy import SharedNames
+from dispensary.models.reminders import MAY_HAVE_LEFT
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.texts import letter_of, say_date, short_name
-from dispensary.reminders.work import close_work_of_kind, open_or_add, open_work
+from dispensary.reminders.work import close_unanswered, open_or_add, open_work
 
 ANSWERED_WITHIN = timedelta(hours=24)
 """The time after which no answer to a question about a step down is followed up. [D]"""
@@ -37,7 +37,6 @@ OPEN_FOR = timedelta(days=7)
 """The time after which an answer is to nothing that was asked. [D]"""
 SAME_WITHIN = timedelta(hours=1)
 """The time in which the same answer again is a button pressed twice. [D]"""
-_LEFT = (ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)
 _WORK: Mapping[Answer, tuple[WorkKind, str]] = {
     Answer.CALL: (WorkKind.REPLY, "The patient asks to be called about the next supply."),
     Answer.NOT_CHANGED: (WorkKind.REPLY, "The patient does not take the new dose{since}."),
@@ -52,7 +51,7 @@ def find_question(patient: Patient, answer: Answer, now: datetime) -> Reminder |
     asked = Reminder.objects.filter(
         patient=patient,
         kind__in=answer.kinds,
-        state__in=_LEFT,
+        state__in=MAY_HAVE_LEFT,
         plan__ended_at=None,
         due_at__range=(now - OPEN_FOR, now),
     )
@@ -109,7 +108,7 @@ def record_answer(
         body={"kind": reminder.kind if reminder else "", "source": source.value},
     )
     if reminder is not None:
-        close_work_of_kind(reminder_id=reminder.pk, kind=WorkKind.NO_ANSWER, by=by, now=now)
+        close_unanswered(reminder, by=by, now=now)
     since = f" since {date.fromisoformat(reminder.params['date']):%d %b %Y}" if reminder is not None else ""
     kind, words = _WORK.get(answer, (WorkKind.ORDER_REQUESTED, ""))
     if answer is Answer.ORDER:
@@ -153,12 +152,12 @@ def open_unanswered(*, now: datetime) -> int:
         pharmacy__in=list(Pharmacy.objects.values_list("pk", flat=True)),
         due_at__range=(now - ANSWERED_WITHIN - OPEN_FOR, now - ANSWERED_WITHIN),
         kind__in=CHECKS,
-        state__in=_LEFT,
+        state__in=MAY_HAVE_LEFT,
         plan__ended_at=None,
     ).exclude(
         Exists(copies.filter(answers__isnull=False))
         | Exists(copies.filter(work__kind=WorkKind.NO_ANSWER))
-        | Exists(copies.filter(pk__lt=OuterRef("pk"), state__in=_LEFT))
+        | Exists(copies.filter(pk__lt=OuterRef("pk"), state__in=MAY_HAVE_LEFT))
     )
     opened = 0
     for reminder in asked.select_related("plan")[:200]:

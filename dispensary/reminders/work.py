@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from dispensary import audit
 from dispensary.actors import Actor
-from dispensary.models import ReminderState, Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.models import Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 
 DUE_WITHIN = {
     WorkKind.RED_FLAG: timedelta(0),
@@ -116,9 +116,10 @@ def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
     _close(WorklistItem.objects.filter(reminder_id=reminder_id).exclude(kind=WorkKind.NO_ANSWER), by, now)
 
 
-def close_work_of_kind(*, reminder_id: int, kind: WorkKind, by: Actor, now: datetime) -> None:
-    """Close the work of a kind about one reminder. Call inside a transaction."""
-    _close(WorklistItem.objects.filter(reminder_id=reminder_id, kind=kind), by, now)
+def close_unanswered(question: Reminder, *, by: Actor, now: datetime) -> None:
+    """Close the work about the silence after a question, whichever guardian's copy it is about. Call inside a transaction."""
+    copies = Reminder.objects.filter(plan=question.plan_id, kind=question.kind, local_date=question.local_date)
+    _close(WorklistItem.objects.filter(reminder__in=copies, kind=WorkKind.NO_ANSWER), by, now)
 
 
 def close_answered(patient_id: UUID, *, by: Actor, now: datetime) -> None:

@@ -54,12 +54,13 @@ class MessagesView(BaseView):
         self.authorize(patient.pharmacy_id)
         answers = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
         answers |= {consent_row.medium: consent_row.answer for consent_row in patient.consents.all()}
+        addresses = addresses_of(patient)
         messages = {
-            "contacts": patient.contact_points.filter(retired_at__isnull=True).select_related("carer"),
+            "contacts": [address.point for address in addresses],
             "carers": patient.carers.filter(ended_at=None),
             "consents": answers,
             "reminders": patient.reminders.order_by("-due_at")[:100],
-            "explanation": reminders.explain(patient=patient, addresses=addresses_of(patient), now=self.now),
+            "explanation": reminders.explain(patient=patient, addresses=addresses, now=self.now),
         }
         return Response(shapes.MessagesOut(messages).data)
 

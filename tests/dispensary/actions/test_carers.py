@@ -27,7 +27,7 @@ from dispensary.models import (
 )
 from dispensary.reminders import opt_outs, plans, queue, two_way
 from dispensary.reminders.carers import follow_ages
-from dispensary.reminders.reach import find_unreachable, media_to_ask, usable
+from dispensary.reminders.reach import addresses_of, find_unreachable, media_to_ask, usable
 from tests.dispensary.reminders import making
 from tests.dispensary.reminders.conftest import database_now
 
@@ -290,11 +290,41 @@ def test_one_guardians_answer_to_a_question_answers_it_for_both(guardians, outbo
     assert question.pk == row.pk and two_way.open_unanswered(now=database_now()) == 1
     assert two_way.open_unanswered(now=database_now()) == 0
     WorklistItem.objects.all().delete()
+    answer_well(row.patient)
+    assert two_way.open_unanswered(now=database_now()) == 0
+
+
+def answer_well(patient):
+    question = two_way.find_question(patient, Answer.WELL, database_now())
     with transaction.atomic():
         two_way.record_answer(
-            patient=row.patient, answer=Answer.WELL, reminder=question, source=AnswerSource.REPLY, now=database_now()
+            patient=patient, answer=Answer.WELL, reminder=question, source=AnswerSource.REPLY, now=database_now()
         )
-    assert two_way.open_unanswered(now=database_now()) == 0
+
+
+def test_an_answer_closes_the_work_about_silence_whichever_copy_it_was_opened_for(guardians, outbox):
+    row, (_first, second) = guardians
+    Reminder.objects.filter(pk=row.pk).update(kind="step_check")
+    reminders.drain()
+    Reminder.objects.update(due_at=database_now() - timedelta(days=2))
+    Reminder.objects.filter(pk=row.pk).update(state=ReminderState.FAILED)
+    assert two_way.open_unanswered(now=database_now()) == 1
+    work = WorklistItem.objects.get(kind="no-answer")
+    assert work.reminder.reader == second
+    Reminder.objects.filter(pk=row.pk).update(state=ReminderState.SENT)  # sent again by hand
+    answer_well(row.patient)
+    work.refresh_from_db()
+    assert work.state == "resolved"
+
+
+def test_the_explanation_of_copies_names_whom_each_goes_to(guardians, outbox):
+    row, _both = guardians
+    reminders.drain()
+    sentences = reminders.explain(patient=row.patient, addresses=addresses_of(row.patient), now=database_now())
+    assert sentences[-2:] == [
+        "Supply runs out: sent.",
+        "Supply runs out: sent. This copy is for the guardian Jo Canary.",
+    ]
 
 
 def test_a_worker_that_dies_before_a_copy_leaves_loses_and_doubles_nothing(guardians, outbox, monkeypatch):

@@ -100,7 +100,7 @@ class Stranger:
         (Unnamed, "has no name"),
         (Asked, "no look_up()"),
         (Fetched, "no fetch_receipt()"),
-        (Slow, "takes 120 s for a message, longer than the 120 s"),
+        (Slow, "takes 120 s for a message; expected less than the 120 s"),
         (Replied, 'no "STOP" would arrive'),
         (Addressed, "does not take a message alone"),
         (Silent, "cannot be made"),
