@@ -282,17 +282,18 @@ class Courses:
         own = self.fed_by(asked.id)
         before: Snapshot | None = None
         if own is not None and own.last_segment.source == asked.id and (own.is_open or own.was_over_on(self.day)):
-            relation, course, before = None, own, own.snapshot()
+            relation, course = None, own
             if self.decisions and own.is_open:
                 self._keep_decided(course, decided_by_own(self, own, asked, supply), True)
+            before = course.snapshot()
         else:
             relation = relation_to_courses(self, asked, supply)
             courses = relation.to if relation.relation in (Relation.PART, Relation.CONTINUES) else ()
             if courses and (courses[0] is own or self._segment(asked, self.day).goes_on_at(self.day)):
                 course = courses[0]
-                before = course.snapshot()
                 decided = DecidedByOwn(relation.ends, relation.decided_beside)
                 self._keep_decided(course, decided, course is own)
+                before = course.snapshot()
                 if course.last_segment.source != asked.id:
                     self._go_on_with(course, asked)
             else:

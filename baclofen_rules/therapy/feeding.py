@@ -42,8 +42,10 @@ class Feeding:
         self._days = None
 
     def _count_days(self) -> tuple[int, int]:
-        uncovered, ends_on = (None, None) if self.before is None else self.before.cover_end()
-        first = max(self.day, self.segment.not_before, uncovered or ends_on or 0)
+        first = max(self.day, self.segment.not_before)
+        if self.before is not None:
+            uncovered, ends_on = self.before.cover_end(first)
+            first = max(first, uncovered or ends_on or 0)
         uncovered, ends_on = self._after().cover_end(first)
         return first, max(first, uncovered or ends_on or first)
 

@@ -442,17 +442,18 @@ class Reference:
             course = None  # of a plan that is over: for no day, and what it would go on with stays as it is
         self.given.setdefault(source, []).append(supply)
         if course is not None:
-            before = self.run_out(course)
             self.end_decided(course, source, supply)
-            course.supplies.append(supply)
             last = course.segments[-1]
+            first_on = max(self.day, last.not_before if last.source == source else segment.not_before)
+            before = self.run_out(course, first_on)
+            course.supplies.append(supply)
             if last.source == source:
                 last.stock = [a + b for a, b in zip(last.stock, stock, strict=True)]
                 segment = last
             else:
                 course.segments.append(segment)
             course.fed[supply.id] = len(course.segments) - 1
-            first_on = max(before, self.day, segment.not_before)
+            first_on = max(before, first_on)
             course.fill_days[supply.id] = max(0, (self.run_out(course, first_on) - first_on).days)
             return
         start_named = self.decided_start(source, supply) if names_day else None

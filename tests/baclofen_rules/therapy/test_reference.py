@@ -55,6 +55,9 @@ def answers_of_the_reference(facts: Facts) -> dict[Any, Any]:
         (course.name, course.ended_on, course.ended_why) for course in reference.courses if course.ended_on
     }
     answers["held"] = reference.held_since()
+    supplies = {supply.id for supply in facts.supplies}
+    days = {name: days for course in reference.courses for name, days in course.fill_days.items()}
+    answers["days"] = {name: days[name] for name in days.keys() & supplies}
     ahead = reference.twin()
     answers |= {on: in_short(ahead.count_day()) for on in days_between(facts.today, states.day(60))}
     return answers
@@ -71,6 +74,8 @@ def answers_like(expected: Mapping[Any, Any], facts: Facts) -> dict[Any, Any]:
             answers[key] = {(course.course, course.on, course.why.value) for course in state.ended}
         elif key == "held":
             answers[key] = state.held_since
+        elif key == "days":
+            answers[key] = {name: state.supply(name).days for name in expected[key]}
         elif isinstance(key, str):
             relation, due = state.relate(key), state.due(key)
             assert relation is not None

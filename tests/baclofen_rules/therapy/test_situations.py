@@ -1122,7 +1122,15 @@ SITUATIONS = [
         [order("A", 30), order("B", 45, "dr-b")],
         [given("A", -10, 84), given("B", -5, 63), given("B", -1, 63)],
         [said("replaces", "A", -5, "B", start=5), said("replaces", "A", -1, "B", start=8)],
-        expected={"mg 7": 30, "high 7": 30, "mg 8": 45, "running 8": "B", "supply B-5": (8, 14), "out B": 36},
+        expected={
+            "mg 7": 30,
+            "high 7": 30,
+            "mg 8": 45,
+            "running 8": "B",
+            "supply B-5": (8, 14),
+            "supply B-1": (22, 14),
+            "out B": 36,
+        },
     ),
     Situation(
         "S95 the start of a new dose is moved, and more of it is handed over before it begins",
@@ -1188,6 +1196,19 @@ SITUATIONS = [
         expected={"relation C": "changes said B B@2026-10-22", "previous": (60, 60), "mg 0": 60},
         give=[84],
         after={"running 0": "C", "mg 0": 30, "high 0": 30},
+    ),
+    Situation(
+        "S100 two hand-overs for a later day of the dose that runs",
+        [order("A", 30), order("B", 30, starts=10)],
+        [given("A", -10, 42), given("B", -2, 21), given("B", 0, 42)],
+        expected={
+            "mg 3": 30,
+            "mg 4": 0,
+            "mg 10": 30,
+            "supply A-10": (-10, 14),
+            "supply B-2": (10, 7),
+            "supply B0": (17, 14),
+        },
     ),
 ]
 
