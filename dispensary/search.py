@@ -55,14 +55,14 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
 def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:
     """Return the prescribers with a number, or with names that begin as the words do.
 
-    Accents, case and punctuation make no difference to a name.
+    Accents, case and punctuation make no difference.
     """
     text = _clean(words)
     names = fold_name(text).split()[:MOST_WORDS]
     beginnings = SearchQuery(" & ".join(f"'{name}':*" for name in names), config=SEARCH_CONFIG, search_type="raw")
     named = Q(search_words=beginnings) if names else Q(pk__in=[])
     rows = Prescriber.objects.alias(search_words=SearchVector("search_text", config=SEARCH_CONFIG))
-    return rows.filter(named | Q(identifier=text), pharmacy=pharmacy)
+    return rows.filter(named | Q(number_key=number_key(text)), pharmacy=pharmacy)
 
 
 def find_labelled_orders(pharmacy: Pharmacy, words: str) -> QuerySet[Prescription]:

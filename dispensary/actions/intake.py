@@ -105,15 +105,22 @@ def take_in(
     patient, differing = fill_facts(patient, host_record, by, now)
     if intake.history:
         patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
+    prescriber = prescribers.find_or_register(intake.prescriber, pharmacy=pharmacy, by=by, now=now)
     return prescriptions.receive(
         pharmacy=pharmacy,
         patient=patient,
-        prescriber=prescribers.find_or_register(intake.prescriber, pharmacy=pharmacy, by=by, now=now),
+        prescriber=prescriber,
         order=intake.order,
         source=intake.source,
         document=intake.document,
         replaces=intake.replaces,
-        notes=[*intake.notes, *unrecorded, *host_record.notes, *differing],
+        notes=[
+            *intake.notes,
+            *unrecorded,
+            *host_record.notes,
+            *differing,
+            *prescribers.note_differences(intake.prescriber, prescriber),
+        ],
         identifiers=intake.identifiers,
         by=by,
         now=now,

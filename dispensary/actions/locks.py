@@ -73,6 +73,11 @@ def lock_number(pharmacy_id: UUID, key: str) -> None:
     _lock_text(f"number {pharmacy_id} {key}")
 
 
+def lock_prescriber_number(pharmacy_id: UUID, key: str) -> None:
+    """Lock a prescriber's number as it is searched for until the transaction ends, so that nobody is registered twice under it."""
+    _lock_text(f"prescriber {pharmacy_id} {key}")
+
+
 def lock_identifiers(pharmacy_id: UUID, identifiers: Iterable[tuple[str, str]]) -> None:
     """Lock business identifiers of orders, known here or not, until the transaction ends: one message about each at a time."""
     for system, value in sorted(set(identifiers)):

@@ -10,11 +10,12 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions.identity import number_body
+from dispensary.actions.locks import lock_prescriber_number
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.errors import InvalidInput, Problem
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Pharmacy, Prescriber
-from dispensary.text import clean_line, comparable_name
+from dispensary.text import clean_line, fold_name, number_key
 
 
 @transaction.atomic
@@ -31,8 +32,9 @@ def register_prescriber(
 ) -> Prescriber:
     """Find the prescriber by number and register, or register them. What is already recorded is not overwritten.
 
-    A number without a register on one side is the same prescriber only where the names agree: the words of one name are all
-    in the other, which lets titles differ. The record then remembers the register.
+    A number without a register on one side, or written with other capitals, blanks or punctuation, is the same prescriber only
+    where the names agree: the words of one name are all in the other, which lets titles differ. The record then remembers the
+    register. Raises `Conflict` for a number of one register that is written otherwise, under another name.
     """
     policies.require(policies.may_receive(by), by, "register a prescriber", "a technician or pharmacist")
     policies.require_same_pharmacy(by, pharmacy.pk)
@@ -44,28 +46,28 @@ def register_prescriber(
         phone=clean_line(phone, "prescriber.phone", longest=32, required=False),
         organisation=clean_line(organisation, "prescriber.organisation", longest=120, required=False),
     )
-    holders = Prescriber.objects.select_for_update().filter(pharmacy=pharmacy, identifier=new.identifier)
-    same = []
-    for holder in holders:
-        if holder.identifier_system == new.identifier_system:
+    key = number_key(new.identifier)
+    lock_prescriber_number(pharmacy.pk, key)
+    holders = Prescriber.objects.filter(pharmacy=pharmacy, number_key=key).order_by("pk")
+    if key == number_key(""):
+        holders = holders.filter(identifier=new.identifier)
+    in_register = [holder for holder in holders if holder.identifier_system == new.identifier_system]
+    for holder in in_register:
+        if holder.identifier == new.identifier:
             return holder
-        if not (holder.identifier_system and new.identifier_system) and _names_agree(holder.name, new.name):
-            same.append(holder)
-    if len(same) == 1 and not new.identifier_system:
+    candidates = in_register or [h for h in holders if not (h.identifier_system and new.identifier_system)]
+    same = [holder for holder in candidates if _names_agree(holder.name, new.name)]
+    if in_register and not same:
+        raise _other_name(in_register[0])
+    if in_register or (len(same) == 1 and not new.identifier_system):
         return same[0]
     if len(same) == 1:
         prescriber = same[0]
         prescriber.identifier_system = new.identifier_system
         prescriber.save(update_fields=["identifier_system"])
     else:
-        prescriber, created = Prescriber.objects.get_or_create(
-            pharmacy=pharmacy,
-            identifier=new.identifier,
-            identifier_system=new.identifier_system,
-            defaults={"name": new.name, "phone": new.phone, "organisation": new.organisation},
-        )
-        if not created:  # made meanwhile by another request
-            return prescriber
+        prescriber = new
+        prescriber.save(force_insert=True)
     audit.record(
         Event.PRESCRIBER_CHANGED,
         pharmacy=pharmacy,
@@ -99,6 +101,38 @@ def find_or_register(
     return prescriber
 
 
+def note_differences(stated: Prescriber | Mapping[str, Any], recorded: Prescriber) -> list[str]:
+    """Return notes on what an order states of its prescriber otherwise than the record has it."""
+    if isinstance(stated, Prescriber):
+        return []
+    notes = []
+    if str(stated["identifier"]).strip() != recorded.identifier:
+        notes.append("prescriber.identifier: the order writes the number otherwise; the record was kept")
+    if stated.get("name") and not _names_agree(recorded.name, str(stated["name"])):
+        notes.append("prescriber.name: the order has another name with this number; the record was kept")
+    return notes
+
+
+def _other_name(recorded: Prescriber) -> Conflict:
+    problem = Problem(
+        "prescriber.identifier",
+        "the number of a prescriber of another name, with other capitals, blanks or punctuation",
+        "the number as it is recorded, or another number",
+        f"Check the number. If it is the prescriber recorded as {recorded.identifier}, send it so, or their id {recorded.pk}.",
+    )
+    return Conflict("This number belongs to a prescriber of another name here.", problem)
+
+
 def _names_agree(name: str, other: str) -> bool:
-    words, others = (set(comparable_name(text).replace(".", " ").split()) for text in (name, other))
-    return words <= others or others <= words
+    """Return whether the words of one name are all in the other; a letter may stand for a word."""
+    words, others = fold_name(name).split(), fold_name(other).split()
+    if not set(words) & set(others):
+        return False
+    return _are_in(words, others) or _are_in(others, words)
+
+
+def _are_in(words: list[str], others: list[str]) -> bool:
+    return all(
+        any(word == other or (1 in (len(word), len(other)) and word[0] == other[0]) for other in others)
+        for word in words
+    )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from baclofen_rules.facts import Indication
 from dispensary.models.keys import uuid7
 from dispensary.models.pharmacy import Language, Pharmacy, validate_time_zone
-from dispensary.text import name_keys
+from dispensary.text import name_keys, number_key
 
 
 class Sex(models.TextChoices):
@@ -276,6 +276,9 @@ class Prescriber(models.Model):
         help_text=_("the register of the number, as FHIR has it; empty where none was named"),
     )
     name = models.CharField(max_length=120)
+    number_key = models.TextField(
+        editable=False, db_default="", help_text=_("the registration number without capitals, blanks and punctuation")
+    )
     search_text = models.TextField(editable=False, help_text=_("the spellings of the name that a search finds"))
     phone = models.CharField(max_length=32, blank=True)
     organisation = models.CharField(max_length=120, blank=True)
@@ -288,12 +291,16 @@ class Prescriber(models.Model):
             ),
             models.CheckConstraint(condition=~Q(name=""), name="prescriber_has_a_name"),
         ]
-        indexes = [GinIndex(SearchVector("search_text", config=SEARCH_CONFIG), name="prescriber_by_words")]
+        indexes = [
+            GinIndex(SearchVector("search_text", config=SEARCH_CONFIG), name="prescriber_by_words"),
+            models.Index(fields=["pharmacy", "number_key"], name="prescriber_by_number"),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self.number_key = number_key(self.identifier)
         self.search_text = "\n".join(sorted(name_keys(self.name, "")))
         super().save(*args, **kwargs)
 

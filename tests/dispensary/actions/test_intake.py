@@ -229,6 +229,50 @@ def test_a_prescriber_recorded_without_a_register_gets_it_where_the_names_agree(
     assert Prescriber.objects.get(pk=prescriber.pk).identifier_system == "urn:register"
 
 
+@pytest.mark.parametrize("number", ["C-1", "c1", " C 1", "c.1"])
+@pytest.mark.parametrize("register", ["urn:register", ""])
+def test_a_number_written_otherwise_is_the_recorded_prescriber_where_the_names_agree(
+    shop: Pharmacy, technician: Actor, number: str, register: str
+) -> None:
+    recorded = take(shop, technician, JOHN).prescription.prescriber
+    stated = {"identifier": number, "identifier_system": register, "name": "Dr G. Mwangi"}
+    order = take(shop, technician, JOHN, prescriber=stated).prescription
+    assert order.prescriber == recorded == Prescriber.objects.get()
+    assert order.notes == ["prescriber.identifier: the order writes the number otherwise; the record was kept"]
+
+
+@pytest.mark.parametrize("number", ["C-1", "c1"])
+def test_a_number_written_otherwise_under_another_name_is_asked_about(
+    shop: Pharmacy, technician: Actor, number: str
+) -> None:
+    take(shop, technician, JOHN)
+    stated = WRITER | {"identifier": number, "name": "Greta Okafor"}
+    assert refusal(shop, technician, JOHN, prescriber=stated) == {"prescriber.identifier"}
+    assert Prescriber.objects.count() == 1
+
+
+@pytest.mark.parametrize("changes", [{"identifier": "C11"}, {"identifier": "c1", "identifier_system": "urn:other"}])
+def test_another_number_and_another_register_are_another_prescriber(
+    shop: Pharmacy, technician: Actor, changes: dict[str, str]
+) -> None:
+    take(shop, technician, JOHN)
+    order = take(shop, technician, JOHN, prescriber=WRITER | changes).prescription
+    assert (order.notes, Prescriber.objects.count()) == ([], 2)
+
+
+def test_numbers_of_signs_alone_are_not_alike(shop: Pharmacy, technician: Actor) -> None:
+    for number in ("--", "??", "--"):
+        take(shop, technician, JOHN, prescriber=WRITER | {"identifier": number})
+    assert sorted(Prescriber.objects.values_list("identifier", flat=True)) == ["--", "??"]
+
+
+def test_another_name_with_the_same_number_is_a_note(shop: Pharmacy, technician: Actor) -> None:
+    take(shop, technician, JOHN)
+    order = take(shop, technician, JOHN, prescriber=WRITER | {"name": "Greta Okafor"}).prescription
+    assert order.prescriber.name == "Grace Mwangi"
+    assert order.notes == ["prescriber.name: the order has another name with this number; the record was kept"]
+
+
 def test_a_bare_number_of_another_register_is_no_prescriber(shop: Pharmacy, technician: Actor) -> None:
     take(shop, technician, JOHN)
     with pytest.raises(DispensaryError, match="no prescriber"):
