@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from django.db import connection
+from django.db import DataError, connection, transaction
+from django.db.models import Model
 
 from dispensary.audit.checks.compared import COMPARED, PAIRS, PARTS, Compared, Pair, Part
 from dispensary.audit.checks.retired import RetiredRange, find_retired_rows
@@ -55,31 +58,34 @@ class Orphan:
         return f"{self.kind.value}: {', '.join(filter(None, parts))}"
 
 
+# The body of one entry. OFFSET 0 keeps a plan from reading the bodies of other entries, which have other types, as this kind's.
+_BODY = """
+    (SELECT b.body::jsonb AS body FROM audit.readable_body b
+     WHERE b.entry_id = {entry}.entry_id AND b.recorded_at = {entry}.recorded_at OFFSET 0)"""
 # The entry about each row is read into the row's own types. Without a body (erased), or a value in an older entry, nothing is said.
-_CHANGED = """
-    SELECT t.{key}::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
+_CHANGED = f"""
+    SELECT t.{{key}}::text, n.entry_id::text, d.name, d.now, d.logged FROM {{table}} t
     CROSS JOIN LATERAL (
         SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
-        WHERE {about} AND e.subject_id = t.{key}::text ORDER BY e.recorded_at {order} LIMIT 1) n
-    JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
-    CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, jsonb_build_object({facts})) p
-    CROSS JOIN LATERAL (VALUES {pairs}) AS d(name, is_logged, now, logged)
-    WHERE d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""
-_PARTS = """
-    SELECT n.subject_id, n.entry_id::text, c.number, c.name, c.now, c.logged FROM audit.entry n
-    JOIN audit.link l ON l.entry_id = n.entry_id
-    JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
-    CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
-    CROSS JOIN LATERAL (SELECT {items} AS items OFFSET 0) i
+        WHERE {{about}} AND e.subject_id = t.{{key}}::text ORDER BY e.recorded_at {{order}} LIMIT 1) n
+    CROSS JOIN LATERAL {_BODY.format(entry="n")} j
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::{{table}}, jsonb_build_object({{facts}})) p
+    CROSS JOIN LATERAL (VALUES {{pairs}}) AS d(name, is_logged, now, logged)
+    WHERE (%(only)s::text IS NULL OR t.{{key}}::text = %(only)s) AND d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""  # noqa: S608  (questions of our own, no input)
+_PARTS = f"""
+    SELECT n.subject_id, n.entry_id::text, c.number, c.name, c.now, c.logged FROM (
+        SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+        WHERE e.subject_type = %(type)s AND e.action = %(action)s
+          AND (%(only)s::text IS NULL OR e.subject_id = %(only)s) OFFSET 0) n
+    CROSS JOIN LATERAL {_BODY.format(entry="n")} j
+    CROSS JOIN LATERAL (SELECT {{items}} AS items OFFSET 0) i
     CROSS JOIN LATERAL (
         SELECT d.number, d.name, d.now, d.logged FROM (
             SELECT p.*, o.place FROM jsonb_array_elements(i.items) WITH ORDINALITY AS o(item, place)
-            CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, o.item) AS p) AS p
-        FULL JOIN (SELECT * FROM {table} WHERE {parent}_id::text = n.subject_id) AS t ON t.number = p.place
-        CROSS JOIN LATERAL (VALUES {pairs}) AS d(number, name, now, logged)) AS c
-    WHERE n.subject_type = %(type)s AND n.action = %(action)s AND i.items IS NOT NULL AND c.now <> c.logged
-    ORDER BY 1, 3, 4"""
+            CROSS JOIN LATERAL jsonb_populate_record(NULL::{{table}}, o.item) AS p) AS p
+        FULL JOIN (SELECT * FROM {{table}} WHERE {{parent}}_id::text = n.subject_id) AS t ON t.number = p.place
+        CROSS JOIN LATERAL (VALUES {{pairs}}) AS d(number, name, now, logged)) AS c
+    WHERE i.items IS NOT NULL AND c.now <> c.logged ORDER BY 1, 3, 4"""  # noqa: S608  (likewise)
 # Supplies from elsewhere: the list in an entry about the patient. Entries of before have no `id` in it, only what makes a supply
 # unique. A row may have come from a record that was joined since; without a body (erased) nothing is said.
 _IS_NOTED = """
@@ -97,18 +103,20 @@ _SUPPLY_NO_ENTRY = f"""
 _SUPPLY_NO_ROW = f"""
     SELECT e.subject_id, e.entry_id::text {_NOTED} AND p.dispensed_on IS NOT NULL
     AND NOT EXISTS (SELECT FROM {{table}} t WHERE {_IS_NOTED}) ORDER BY 1, 2"""  # noqa: S608  (likewise)
-_ACCESS_NO_ENTRY = """
-    SELECT t.id::text, '' FROM {table} t WHERE NOT EXISTS (
-        SELECT FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
-        JOIN audit.readable_body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
-        CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
-        WHERE e.action = %(action)s AND e.subject_id = 'user:' || t.user_id AND j.body ->> 'token' = t.id::text
+_ACCESS_NO_ENTRY = f"""
+    SELECT t.id::text, '' FROM {{table}} t WHERE NOT EXISTS (
+        SELECT FROM (
+            SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+            WHERE e.action = %(action)s OFFSET 0) e
+        CROSS JOIN LATERAL {_BODY.format(entry="e")} j
+        WHERE e.subject_id = 'user:' || t.user_id AND j.body ->> 'token' = t.id::text
         AND (j.body ->> 'role', j.body -> 'scopes', (j.body ->> 'expires')::timestamptz) = (t.role, to_jsonb(t.scopes), t.expires_at)
-        ) ORDER BY 1"""
+        ) ORDER BY 1"""  # noqa: S608  (likewise)
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
 
+_UNREADABLE = "its entry has a value that a row cannot have"
 _ABOUT = "e.subject_type = %(type)s AND e.action = ANY (%(actions)s) AND e.outcome = 'success'"
 _NO_ENTRY = """
     SELECT t.id::text, '' FROM {table} t WHERE {where} AND NOT EXISTS (
@@ -180,10 +188,37 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
         table=meta.db_table, key=meta.pk.column, about=_ABOUT, facts=facts, pairs=pairs, order=order
     )
     values = {"type": meta.model_name, "actions": [event.value for event in compared.events]}
-    cursor.execute(question, values | {f"default_{name}": value for name, value in defaults.items()})
-    for key, entry, name, now, logged in cursor.fetchall():
-        detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
-        yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)
+    values |= {f"default_{name}": value for name, value in defaults.items()}
+    for key, rows in _differences(cursor, compared.model, question, values):
+        if rows is None:
+            yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, detail=_UNREADABLE)
+        for _, entry, name, now, logged in rows or ():
+            detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
+            yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)
+
+
+def _differences(
+    cursor: Any, model: type[Model], question: str, values: dict[str, Any]
+) -> Iterator[tuple[str, list[Any] | None]]:
+    """Yield rows of one object after another; None in place of those of one whose entry has a value of another type.
+
+    All are asked for at once. Only where the database refuses a value is each object asked for alone, which names it.
+    """
+    try:
+        with transaction.atomic():
+            cursor.execute(question, {**values, "only": None})
+        for key, rows in groupby(cursor.fetchall(), key=itemgetter(0)):
+            yield key, list(rows)
+        return
+    except DataError:
+        keys = [str(key) for key in model._default_manager.values_list("pk", flat=True)]
+    for key in keys:
+        try:
+            with transaction.atomic():
+                cursor.execute(question, {**values, "only": key})
+            yield key, cursor.fetchall()
+        except DataError:
+            yield key, None
 
 
 def spell(row: str, column: str) -> str:
@@ -199,10 +234,15 @@ def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
     )
     table, parent = part.model._meta.db_table, part.parent._meta.model_name
     question = _PARTS.format(table=table, parent=parent, items=part.items, pairs=pairs)
-    cursor.execute(question, {"type": parent, "action": part.event.value})
-    for key, entry, number, name, now, logged in cursor.fetchall():
-        detail = f"{part.model._meta.verbose_name} {number}: {name} is {_shorten(now)}, the log says {_shorten(logged)}"
-        yield Orphan(Kind.CHANGED, str(part.parent._meta.verbose_name), key, entry, detail)
+    title = str(part.parent._meta.verbose_name)
+    for key, rows in _differences(cursor, part.parent, question, {"type": parent, "action": part.event.value}):
+        if rows is None:
+            yield Orphan(Kind.CHANGED, title, key, detail=_UNREADABLE)
+        for _, entry, number, name, now, logged in rows or ():
+            detail = (
+                f"{part.model._meta.verbose_name} {number}: {name} is {_shorten(now)}, the log says {_shorten(logged)}"
+            )
+            yield Orphan(Kind.CHANGED, title, key, entry, detail)
 
 
 def _compare_apart(cursor: Any, retired: Sequence[RetiredRange]) -> Iterator[Orphan]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from dispensary import audit
 from dispensary.actions import dispenses
@@ -102,3 +103,17 @@ def test_a_patient_put_in_past_the_actions_is_found(dispense: Dispense) -> None:
     row = Patient.objects.create(pharmacy=dispense.pharmacy, identifier="X1", family_name="Nobody")
     CREATED.add(str(row.pk))
     assert (Kind.NO_ENTRY, "patient") in orphans(dispense)
+
+
+def test_an_entry_with_a_value_of_another_type_is_named_and_hides_no_other(dispense: Dispense) -> None:
+    row, other = copy_of(dispense), copy_of(dispense, number=3, key="k3")
+    with connection.cursor() as cursor:
+        for key, body in ((row.pk, '{"prescription":{"form":"tablet"}}'), (other.pk, '{"pack":{"lot":"OTHER"}}')):
+            cursor.execute(
+                "SELECT audit.append(%s, 'o', 'dispense.completed', 'success', 'user:1', 'pharmacist', now(), 'dispense', %s, %s)",
+                [dispense.pharmacy_id, str(key), body],
+            )
+    flush_links()
+    changed = [(orphan.id, orphan.detail) for orphan in reconcile() if orphan.kind is Kind.CHANGED]
+    assert (str(row.pk), "its entry has a value that a row cannot have") in changed
+    assert any(key == str(other.pk) and "the log says 'OTHER'" in detail for key, detail in changed)
