@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 
 from dispensary import audit, policies
@@ -45,6 +45,9 @@ from dispensary.models import (
     WorklistItem,
     WorkState,
 )
+from dispensary.models.pharmacy import QuietHours
+from dispensary.reminders.quiet_hours import is_quiet
+from dispensary.reminders.work import DUE_WITHIN
 from dispensary.text import clean_words
 
 log = logging.getLogger(__name__)
@@ -103,7 +106,7 @@ def open_found(*, now: datetime) -> int:
     Returns how many were opened.
     """
     opened = 0
-    for kind, pharmacy, subject_id, version in (*_red_flags(), *_failed_checks(now), *_unsigned_days(now)):
+    for kind, pharmacy, subject_id, version in (*_unread_messages(now), *_failed_checks(now), *_unsigned_days(now)):
         with transaction.atomic():
             by = Actor.system("alerts", pharmacy.pk)
             opened += open_alert(
@@ -116,13 +119,24 @@ def open_found(*, now: datetime) -> int:
 _Found = tuple[AlertKind, Pharmacy, str, str]
 
 
-def _red_flags() -> list[_Found]:
-    """Return open red flags. One that says more than before, or was put off and is open again, is another version of it."""
-    work = WorklistItem.objects.filter(kind=WorkKind.RED_FLAG, state=WorkState.OPEN).select_related("pharmacy")
+def _unread_messages(now: datetime) -> list[_Found]:
+    """Return open red flags and, where the pharmacy is open, other messages past their time but for a mere yes or thanks.
+
+    One that says more than before, or was put off and is open again, is another version of it.
+    """
+    past_its_time = Q(kind=WorkKind.REPLY, due_by__lte=now) & Q(due_by__lte=F("opened_at") + DUE_WITHIN[WorkKind.REPLY])
+    work = WorklistItem.objects.filter(Q(kind=WorkKind.RED_FLAG) | past_its_time, state=WorkState.OPEN)
     return [
         (AlertKind.RED_FLAG, item.pharmacy, str(item.pk), sha256(item.reason.encode()).hexdigest()[:16])
-        for item in work
+        for item in work.select_related("pharmacy")
+        if item.kind == WorkKind.RED_FLAG or _is_staffed(item.pharmacy, now)
     ]
+
+
+def _is_staffed(pharmacy: Pharmacy, now: datetime) -> bool:
+    """Say whether staff may be expected: on an open day, outside the hours in which nobody is written to."""
+    quiet = QuietHours(pharmacy.quiet_from, pharmacy.quiet_until)
+    return pharmacy.opening.is_open(pharmacy.local_day(now)) and not is_quiet(now, ZoneInfo(pharmacy.time_zone), quiet)
 
 
 def _failed_checks(now: datetime) -> list[_Found]:

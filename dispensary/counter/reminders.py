@@ -147,7 +147,10 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         ],
         "may_arrange": policies.may_override(visit.by),
         "urgent": [item for item in work if item.kind == WorkKind.RED_FLAG],
-        "work": [item for item in work if item.kind not in {WorkKind.WITHDRAWAL_RISK, WorkKind.RED_FLAG}],
+        "replies": [item for item in work if item.kind == WorkKind.REPLY],
+        "work": [
+            item for item in work if item.kind not in {WorkKind.WITHDRAWAL_RISK, WorkKind.RED_FLAG, WorkKind.REPLY}
+        ],
     }
     return render_page(request, visit, "at_risk.html", context)
 

@@ -328,6 +328,10 @@ class Delivery(models.Model):
         return f"{self.channel} {self.key}"
 
 
+ANSWERED_FREE_TEXT = ["free text", "free text, answered"]
+"""Results of replies that a person must read and whose sender was, or may have been, told whom to call."""
+
+
 class InboundEvent(models.Model):
     """An event that a provider sent: a receipt, a reply. Stored once, however often it is sent."""
 
@@ -346,6 +350,11 @@ class InboundEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["received_at"], condition=Q(processed_at__isnull=True), name="inbound_waiting"),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(result__in=ANSWERED_FREE_TEXT),
+                name="inbound_free_text",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ from dispensary.models import (
     Pharmacy,
     WorkKind,
 )
+from dispensary.models.reminders import ANSWERED_FREE_TEXT
 from dispensary.models.sealed import address_digest, unseal
 from dispensary.reminders import opt_outs
 from dispensary.reminders.outcomes import engine_actor
@@ -33,7 +34,9 @@ from dispensary.reminders.reach import usable
 from dispensary.reminders.red_flags import find_red_flag
 from dispensary.reminders.replies import is_ordinary, is_start, is_stop, read_answer, says_more
 from dispensary.reminders.texts import (
+    free_text_answer,
     language_for,
+    nobody_reads_answer,
     red_flag_answer,
     request_answer,
     start_confirmation,
@@ -55,6 +58,7 @@ CONFIRM = "stopped, to confirm"
 STARTED = "started, to confirm"
 RED_FLAG = "red flag, to answer"
 REQUESTED = "requested, to confirm"
+FREE_TEXT = "free text, to answer"
 FOR_WHICH = "for which of several, to ask"
 _ANSWERS = {
     CONFIRM: "stopped",
@@ -62,15 +66,23 @@ _ANSWERS = {
     RED_FLAG: "red flag",
     REQUESTED: "requested",
     FOR_WHICH: "for which of several",
+    FREE_TEXT: "free text",
 }
 """Results of replies to answer, and once their answer is no longer owed."""
 TO_ANSWER = tuple(_ANSWERS)
 """Results of replies that the next tick answers, once each."""
 ANSWER_SECONDS = 10.0
+AGAIN_AFTER = timedelta(hours=1)
+"""The time after which an address is told again whom to call about a message that nobody has read [D]: a program that
+answers us is not answered for ever."""
 
 
 def act_on_reply(event: InboundEvent, now: datetime) -> str:
-    """Act on a reply and return its result: what ended or began, or that a person reads it, or that an answer is owed."""
+    """Act on a reply and return its result: what ended or began, or that a person reads it, or that an answer is owed.
+
+    No list of words holds every way to say that one is ill. So what is neither of a closed list nor found urgent is read by
+    a person within the hour, and answered at once with whom to call until then.
+    """
     sender, text = _sender_of(event), unseal(event.facts["text"])
     ended_or_begun = None
     if numbered := read_answer(text):
@@ -83,9 +95,9 @@ def act_on_reply(event: InboundEvent, now: datetime) -> str:
         _open_reply_work(WorkKind.RED_FLAG, sender, text, now)
         return RED_FLAG
     if ended_or_begun is None or says_more(text):
-        within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
-        has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, within)
-        return ended_or_begun or ("work" if has_reader else "nobody")
+        is_plain = is_ordinary(text)
+        has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, ORDINARY_REPLY_WITHIN if is_plain else None)
+        return ended_or_begun or (FREE_TEXT if not is_plain else "work" if has_reader else "nobody")
     return ended_or_begun
 
 
@@ -217,7 +229,7 @@ def _apply_start(event: InboundEvent, sender: Sender, now: datetime) -> str | No
 
 
 def answer_replies(*, now: datetime) -> int:
-    """Answer those who asked us to stop or to begin again, or whose message cannot wait, once each; returns how many were answered.
+    """Answer those who asked us to stop or to begin again, or whose message cannot wait or is not understood; returns how many.
 
     At most once: it is marked first, and a lost answer stays lost. Staff are told of messages that cannot wait.
     """
@@ -249,31 +261,52 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
         notify_staff(
             conf().staff_alerts, "Dispensary: a message cannot wait", f"A message from {place} sounds urgent. Look now."
         )
-    if channel is None or now - event.received_at > KEEP_TRYING or (pharmacy is None and not is_red_flag):
+    if channel is None or now - event.received_at > KEEP_TRYING:
+        return False
+    if pharmacy is None and event.result not in {RED_FLAG, FREE_TEXT}:
+        return False
+    if event.result == FREE_TEXT and _was_answered(reader, now):
         return False
     language = language_for(point.patient.language if point else "", pharmacy.language if pharmacy else "")
     sender = pharmacy.name_in_texts if pharmacy else words_in(language)["pharmacy"]
-    if is_red_flag:
-        phone = pharmacy.phone if pharmacy else ""
-        words = red_flag_answer(language, sender, phone, emergency_number(phone))
-    elif event.result == REQUESTED:
-        words = request_answer(language, sender)
-    elif event.result == FOR_WHICH:
-        words = who_answer(language, sender, describe_people(_points_in_use(reader)))
-    elif event.result == STARTED:
-        words = start_confirmation(language, sender)
-    else:
-        words = stop_confirmation(language, sender, everything=conf().stop_scope == StopScope.ALL)
+    words = _write_answer(event.result, reader, pharmacy, sender, language)
     subject = words_in(language)["subject_urgent" if is_red_flag else "subject"].format(sender=sender)
     key = uuid5(NAMESPACE_OID, f"{_ANSWERS[event.result]} {event.channel} {event.provider_event_id}")
     try:
         answer = channel.send(Message(key, reader.address, sender, subject, words, "", language=language))
     finally:
         channel.close()
-    if isinstance(answer, Accepted):
-        result = "red flag, answered" if is_red_flag else f"{result} and confirmed"
-        InboundEvent.objects.filter(pk=event.pk).update(result=result)
-    return isinstance(answer, Accepted)
+    is_accepted, is_free_text = isinstance(answer, Accepted), event.result == FREE_TEXT
+    if is_accepted:
+        result += ", answered" if is_red_flag or is_free_text else " and confirmed"
+    facts = {"sender": reader.digest} if is_free_text else {}
+    InboundEvent.objects.filter(pk=event.pk).update(result=result, facts=facts)
+    return is_accepted
+
+
+def _write_answer(result: str, reader: Sender, pharmacy: Pharmacy | None, sender: str, language: str) -> str:
+    """Return the words that answer a reply with a result of `TO_ANSWER`."""
+    phone = pharmacy.phone if pharmacy else ""
+    emergency = emergency_number(phone)
+    if result == RED_FLAG:
+        return red_flag_answer(language, sender, phone, emergency)
+    if result == FREE_TEXT and pharmacy is None:
+        return nobody_reads_answer(language, emergency)
+    if result == FREE_TEXT:
+        return free_text_answer(language, sender, phone, emergency)
+    if result == REQUESTED:
+        return request_answer(language, sender)
+    if result == FOR_WHICH:
+        return who_answer(language, sender, describe_people(_points_in_use(reader)))
+    if result == STARTED:
+        return start_confirmation(language, sender)
+    return stop_confirmation(language, sender, everything=conf().stop_scope == StopScope.ALL)
+
+
+def _was_answered(sender: Sender, now: datetime) -> bool:
+    """Return whether a sender was told lately whom to call."""
+    lately = InboundEvent.objects.filter(result__in=ANSWERED_FREE_TEXT, received_at__gt=now - AGAIN_AFTER)
+    return lately.filter(facts__sender=sender.digest).exists()
 
 
 def _only_pharmacy() -> Pharmacy | None:

@@ -244,6 +244,18 @@ def red_flag_answer(language: str, sender: str, phone: str, emergency: str) -> s
     return _fill(words["red_flag"] if phone else words["red_flag_without_phone"], language, values)
 
 
+def free_text_answer(language: str, sender: str, phone: str, emergency: str) -> str:
+    """The single message that answers a reply which a person must read: it waits, and whom to call meanwhile."""
+    words = words_in(language)
+    values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "phone": phone, "emergency": emergency}
+    return _fill(words["free_text"] if phone else words["free_text_without_phone"], language, values)
+
+
+def nobody_reads_answer(language: str, emergency: str) -> str:
+    """The single message that answers a number on no record where several pharmacies share ours."""
+    return _fill(words_in(language)["nobody_reads"], language, {"emergency": emergency})
+
+
 def stop_page(language: str) -> dict[str, str]:
     """The words of the page behind the opt-out link."""
     return dict(words_in(language)["page"])

@@ -103,7 +103,9 @@ def open_or_add(
         return False
     item.reason = item.reason if is_said else f"{reason} Before that: {item.reason}"[:300]
     due_by = now + (DUE_WITHIN[kind] if within is None else within)
-    item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, due_by)
+    if due_by < item.due_by:  # more urgent than what it said, and so since now
+        item.opened_at, item.due_by = now, due_by
+    item.state, item.put_off_until = WorkState.OPEN, None
     if kind is WorkKind.PAPERS_OUTDATED:  # what was printed since is outdated, too, and the patient hears of it again
         item.opened_at, item.reprinted_at = now, None
     item.save(update_fields=["reason", "state", "put_off_until", "due_by", "opened_at", "reprinted_at"])

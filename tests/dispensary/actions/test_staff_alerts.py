@@ -31,7 +31,7 @@ from dispensary.models import (
     WorkKind,
     WorklistItem,
 )
-from dispensary.reminders.work import open_or_add
+from dispensary.reminders.work import ORDINARY_REPLY_WITHIN, open_or_add
 from tests.dispensary import make
 from tests.dispensary.actions.test_dispenses import ASKED, above_the_maximum
 from tests.dispensary.make import NOW
@@ -196,6 +196,36 @@ def test_a_red_flag_is_an_alert_until_its_work_is_done_and_again_when_it_says_mo
     assert staff_alerts.open_found(now=NOW) == 0
     assert not StaffAlert.objects.filter(answered_at=None).exists()
     assert entries(shop, Event.ALERT_ANSWERED)[-1]["words"] == "The work is done or put off."
+
+
+@pytest.mark.parametrize(
+    ("at", "within", "count"),
+    [
+        ("2026-11-23T12:59", None, 0),
+        ("2026-11-23T13:00", None, 1),
+        ("2026-11-23T19:59", None, 1),
+        ("2026-11-23T20:00", None, 0),
+        ("2026-11-24T08:59", None, 0),
+        ("2026-11-24T09:00", None, 1),
+        ("2026-11-28T12:00", None, 0),
+        ("2026-11-23T19:59", ORDINARY_REPLY_WITHIN - timedelta(hours=2), 0),
+    ],
+    ids=[
+        "within the hour", "after an hour", "before the evening", "in the evening", "before the morning", "in the morning",
+        "on a closed day", "a mere yes",
+    ],
+)  # fmt: skip
+def test_a_message_that_nobody_reads_is_an_alert_after_an_hour_while_the_pharmacy_is_open(
+    at: str, within: timedelta | None, count: int
+) -> None:
+    shop = make.pharmacy(time_zone="UTC", opening_days="12345")
+    by, noon = Actor.system("reminders", shop.pk), datetime.fromisoformat("2026-11-23T12:00+00:00")
+    open_or_add(
+        WorkKind.REPLY, pharmacy_id=shop.pk, patient_id=make.patient(shop).pk, reason="I feel odd", by=by, now=noon,
+        within=within,
+    )  # fmt: skip
+    staff_alerts.open_found(now=datetime.fromisoformat(f"{at}+00:00"))
+    assert StaffAlert.objects.filter(kind=AlertKind.RED_FLAG).count() == count
 
 
 @pytest.mark.parametrize(

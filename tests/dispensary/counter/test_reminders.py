@@ -276,6 +276,18 @@ def test_a_message_from_a_number_on_no_record_is_followed_up_like_any_other(
     assert (item.state, item.resolution) == ("resolved", "called")
 
 
+def test_messages_to_read_stand_above_the_patients_at_risk_and_below_those_that_cannot_wait(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    by, now = pharmacist.actor(), timezone.now()
+    supplied(pharmacist, days_ago=27)
+    for kind in (WorkKind.REPLY, WorkKind.RED_FLAG):
+        open_work(kind, pharmacy_id=pharmacist.pharmacy_id, patient_id=None, reason="wrote: hello?", by=by, now=now)
+    page = counter.get(reverse("counter:at-risk")).content.decode()
+    places = [page.index(words) for words in ("Messages that cannot wait", "Messages to read", "Patients at risk of")]
+    assert places == sorted(places) and "Other work" not in page
+
+
 def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, pharmacist: StaffMember) -> None:
     patient = supplied(pharmacist)
     open_work(

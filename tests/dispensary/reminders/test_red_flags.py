@@ -8,7 +8,7 @@ import pytest
 from dispensary.emergency_numbers import emergency_number
 from dispensary.reminders.red_flags import find_red_flag
 from dispensary.reminders.segments import count_segments
-from dispensary.reminders.texts import LANGUAGES, red_flag_answer
+from dispensary.reminders.texts import LANGUAGES, free_text_answer, nobody_reads_answer, red_flag_answer
 
 HERE = Path(__file__).parent
 
@@ -94,6 +94,20 @@ def test_the_answer_names_whom_to_call_and_claims_no_reader(language):
     assert "999" in words and "020 7946 0999" in words and "City Pharmacy" in words
     counted = count_segments(words)
     assert counted.count <= (4 if language == "ar" else 2)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_to_free_text_names_whom_to_call_in_as_few_parts(language):
+    words = free_text_answer(language, "City Pharmacy", "020 7946 0999", "999")
+    assert all(part in words for part in ("City Pharmacy", "020 7946 0999", "999"))
+    without_phone, without_reader = (
+        free_text_answer(language, "City Pharmacy", "", "999"),
+        nobody_reads_answer(language, "999"),
+    )
+    assert "  " not in without_phone and "999" in without_phone and "999" in without_reader
+    assert {count_segments(text).count for text in (words, without_phone, without_reader)} <= (
+        {3} if language == "ar" else {1, 2}
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -473,15 +473,54 @@ def test_the_log_does_not_repeat_the_words_of_a_number_on_no_record(client, gate
     assert not any("900555" in body or "no tablets" in body for body in bodies)
 
 
-@pytest.mark.parametrize(("pharmacies", "result"), [(1, "work"), (2, "nobody")])
-def test_an_ordinary_message_of_a_number_on_no_record_is_work_where_there_is_one_pharmacy(
-    client, gateway, pharmacies, result
+@pytest.mark.parametrize(
+    ("pharmacies", "answer"), [(1, "nobody has read your message yet"), (2, "Please call your pharmacy")]
+)
+def test_a_message_of_a_number_on_no_record_is_work_where_there_is_one_pharmacy_and_answered_in_any_case(
+    client, gateway, confirming, pharmacies, answer
 ):
     for _ in range(pharmacies):
         making.pharmacy()
     call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "Are you open today?"})
-    assert InboundEvent.objects.get().result == result
-    assert WorklistItem.objects.filter(kind="reply", patient=None).count() == (result == "work")
+    assert WorklistItem.objects.filter(kind="reply", patient=None).count() == (pharmacies == 1)
+    reminders.tick()
+    [text] = [json.loads(body)["text"] for _, body in confirming.calls]
+    assert answer in text and "999" in text
+
+
+@pytest.mark.parametrize(("text", "result"), [("ok thanks", "work"), ("Yes please", "work"), ("ok?", "free text")])
+def test_what_is_no_plain_yes_or_thanks_is_told_whom_to_call_until_somebody_reads_it(
+    client, sent, confirming, text, result
+):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": text})
+    reminders.tick()
+    assert InboundEvent.objects.get().result.startswith(result)
+    answers = [json.loads(body)["text"] for _, body in confirming.calls]
+    assert len(answers) == (result == "free text")
+    assert all("nobody has read your message yet" in answer and "Call 999 now" in answer for answer in answers)
+
+
+def test_who_writes_again_within_the_hour_is_told_once_whom_to_call(client, sent, confirming):
+    for number, text in (("r1", "my legs are odd"), ("r2", "hello?")):
+        call(client, {"type": "reply", "id": number, "from": PHONE, "text": text})
+        reminders.tick()
+    assert len(confirming.calls) == 1 and "hello?" in WorklistItem.objects.get(kind="reply").reason
+    long_ago = database_now() - timedelta(minutes=61)
+    InboundEvent.objects.update(received_at=long_ago)
+    call(client, {"type": "reply", "id": "r3", "from": PHONE, "text": "are you there"})
+    reminders.tick()
+    assert len(confirming.calls) == 2
+    call(client, {"type": "reply", "id": "r4", "from": PHONE, "text": "I am shaking all over"})
+    reminders.tick()
+    assert "may be urgent" in json.loads(confirming.calls[2][1])["text"]
+
+
+def test_the_words_of_an_answered_message_are_kept_in_its_work_only(client, sent, confirming):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "my legs are odd"})
+    reminders.tick()
+    event = InboundEvent.objects.get()
+    assert event.result == "free text, answered"
+    assert event.facts == {"sender": ContactPoint.objects.get().address_digest}
 
 
 def test_a_stop_from_a_number_that_nobody_has_is_remembered(client, gateway, db):
@@ -540,7 +579,8 @@ def test_nhs_notify_gets_the_statuses_that_it_documents(client, db, settings):
 def test_another_reply_is_work_for_a_person_and_not_kept_in_the_event(client, sent):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have moved to my sister"})
     assert "moved to my sister" in WorklistItem.objects.get(kind="reply").reason
-    assert set(InboundEvent.objects.get().facts) == set()
+    reminders.tick()
+    assert "text" not in InboundEvent.objects.get().facts
 
 
 def test_a_forged_call_is_refused_and_leaves_nothing(client, sent):
