@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from dispensary.actions import patients
-from dispensary.actions.identity import compare_stated, problems_of
+from dispensary.actions.identity import compare_person, compare_stated, problems_of
 from dispensary.actions.matching import BORN_IN, IDENTITY_FACTS, match_patient
 from dispensary.actors import Actor
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput
-from dispensary.models import Patient
+from dispensary.models import Patient, Pharmacy
 
 log = logging.getLogger(__name__)
 
@@ -66,17 +66,25 @@ def find_host_record(system: str, number: str) -> HostRecord:
 
 
 def complete_person(
-    stated: Patient | Mapping[str, Any], facts: Mapping[str, Any], record: HostRecord
+    stated: Patient | Mapping[str, Any], facts: Mapping[str, Any], record: HostRecord, pharmacy: Pharmacy
 ) -> Patient | Mapping[str, Any]:
     """Return whom an order states, with what the site's own record says beyond that.
 
-    Raises `Conflict` where the two are of different people.
+    Raises `Conflict` where the two are of different people: one of them may have a name that our patient had before.
     """
     if isinstance(stated, Patient):
         return stated
     whole = {**stated, **{name: facts[name] for name in IDENTITY_FACTS if facts.get(name) is not None}}
     born_in = {"birth_date": stated[BORN_IN]} if stated.get(BORN_IN) else {}
     if problems := problems_of(compare_stated(record.person, born_in | whole)):
+        system, number = read_number(stated)
+        rows = Patient.objects.filter(pharmacy=pharmacy, identifier=number, identifier_system=system)
+        patient = rows.select_related("joined_to").first()
+        if patient is not None and not any(
+            problems_of(compare_person(patient.joined_to or patient, person))
+            for person in (record.person, born_in | whole)
+        ):
+            return stated
         raise Conflict(
             "This number is another person's in the site's own record. Check whom the order is for.", *problems
         )
@@ -85,12 +93,12 @@ def complete_person(
 
 def fill_facts(patient: Patient, record: HostRecord, by: Actor, now: datetime) -> tuple[Patient, list[str]]:
     """Record what the site's own record knows and ours does not; returns notes on what differs. The caller holds the transaction."""
-    if problems_of(compare_stated(record.person, {name: getattr(patient, name) for name in NAMES})):
+    if problems_of(compare_person(patient, record.person)):
         return patient, [f"patient: the site's own record has another person under this number; {UNUSED}"]
     if not record.facts:
         return patient, []
     try:
-        facts = patients.read_facts(record.facts, now)
+        facts = patients.read_facts(record.facts, patient.pharmacy.local_day(now))
         with transaction.atomic():
             return match_patient(
                 patient,

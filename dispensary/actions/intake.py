@@ -95,7 +95,7 @@ def take_in(
     is_part = intake.source is Source.FHIR
     host_record = find_record(*read_number(intake.patient))
     patient, unrecorded = match_patient(
-        complete_person(intake.patient, intake.facts, host_record),
+        complete_person(intake.patient, intake.facts, host_record, pharmacy),
         intake.facts,
         fills_only=is_part,
         pharmacy=pharmacy,

@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 
 from dispensary.actions import patients
+from dispensary.actions.corrections import correct_identity
 from dispensary.actions.intake import Intake, take_all, take_in
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.checks import site_extensions
 from dispensary.errors import Conflict, InvalidInput
-from dispensary.models import Patient, Pharmacy, Source
+from dispensary.models import CorrectionReason, Patient, Pharmacy, Source
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -107,6 +108,34 @@ def test_an_order_for_somebody_else_under_this_number_is_refused(
     with pytest.raises(Conflict, match="another person's in the site's own record"):
         take(shop, technician, NUMBER | RUI | changes)
     assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize("ordered", ["Duarte", "Silva"])
+@pytest.mark.parametrize("of_the_site", ["Duarte", "Silva"])
+def test_a_patient_whose_name_has_changed_keeps_the_facts_of_the_site(
+    ordered: str, of_the_site: str, shop: Pharmacy, technician: Actor
+) -> None:
+    before = {name: value for name, value in RUI.items() if name.endswith("_name")}
+    person = patients.register(
+        pharmacy=shop, **NUMBER, **before, facts={"birth_date": RUI["birth_date"]}, by=technician, now=NOW
+    )
+    correct_identity(
+        patient=person, changes={"family_name": "Silva"}, reason=CorrectionReason.CHANGED, by=technician, now=NOW
+    )
+    set_record(RUI | {"family_name": of_the_site, "facts": KIDNEYS})
+    taken = take(shop, technician, NUMBER | RUI | {"family_name": ordered})
+    person = Patient.objects.get()
+    assert (person.family_name, person.egfr) == ("Silva", 55)
+    assert not any("another person" in note for note in taken.prescription.notes)
+
+
+def test_a_name_that_the_patient_never_had_is_another_persons(shop: Pharmacy, technician: Actor) -> None:
+    names = {"family_name": "Silva", "given_name": "Rui"}
+    patients.register(pharmacy=shop, **NUMBER, **names, facts={}, by=technician, now=NOW)
+    set_record(RUI | {"facts": KIDNEYS})
+    with pytest.raises(Conflict, match="another person's in the site's own record"):
+        take(shop, technician, NUMBER | names)
+    assert Patient.objects.get().egfr is None
 
 
 def test_nothing_is_taken_for_a_patient_of_ours_who_is_somebody_else(shop: Pharmacy, technician: Actor) -> None:
