@@ -92,9 +92,12 @@ def cards_of_draft(
     if assessment is not None:
         findings = assessment.review.findings
         titration = plan_rise(assessment) if any(finding.code in TOO_FAST for finding in findings) else None
+        proposals: list[Mapping[str, Any] | None] = []
         for finding in findings:
             proposed = {"titration": titration} if titration and finding.code in TOO_FAST else finding.suggestion
-            cards.append(_finding_card(finding, proposed, draft.resource))
+            # The same order in two cards could be created twice.
+            cards.append(_finding_card(finding, None if proposed in proposals else proposed, draft.resource))
+            proposals.append(proposed)
         missing = [rule for rule in assessment.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
         if missing:
             codes_by_facts: dict[str, list[str]] = {}

@@ -438,9 +438,13 @@ def test_a_taper_that_is_too_fast_comes_with_one_that_passes_in_its_place(system
     assert codes().isdisjoint({"taper-step", "taper-interval", "taper-duration", "abrupt-stop"})
 
 
-@pytest.mark.parametrize("now_mg", [None, 5], ids=["nothing before", "5 mg three times a day"])
+@pytest.mark.parametrize(
+    ("now_mg", "first_days", "findings"),
+    [(None, None, 1), (5, None, 1), (5, 1, 2)],
+    ids=["nothing before", "5 mg three times a day", "after a day of 10 mg three times a day"],
+)
 def test_a_rise_that_is_too_fast_comes_with_a_titration_that_passes_in_its_place(
-    system: Caller, now_mg: int | None
+    system: Caller, now_mg: int | None, first_days: int | None, findings: int
 ) -> None:
     taken = {
         "resourceType": "MedicationDispense", "status": "completed",
@@ -450,15 +454,16 @@ def test_a_rise_that_is_too_fast_comes_with_a_titration_that_passes_in_its_place
     }  # fmt: skip
     prefetch = {"dispenses": bundle(*([taken] if now_mg else []))}
     too_fast = {"starting-dose", "titration-step", "titration-interval"}
-    fast = draft(line(mg(20), daily(3)), dispenseRequest=None)
+    first = [line(mg(10), daily(3, boundsDuration=days(first_days)), sequence=1)] if first_days else []
+    fast = draft(*first, line(mg(20), daily(3), sequence=2), dispenseRequest=None)
     cards = cards_of(system.post(SIGN, call(fast, prefetch=prefetch)))
-    assert codes() & too_fast
+    assert len(codes() & too_fast) >= findings
     (suggestion,) = [
         proposed
         for card in cards
         for proposed in card.get("suggestions", ())
         if proposed["label"].startswith("Titration over ")
-    ][:1]
+    ]
     delete, create = suggestion["actions"]
     assert delete["resourceId"] == "MedicationRequest/r1"
     last = create["resource"]["dosageInstruction"][-1]["doseAndRate"][0]["doseQuantity"]
