@@ -27,7 +27,6 @@ from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError, InvalidInput, Problem
 from dispensary.management.commands._audit_people import authoriser, find_pharmacy
 from dispensary.management.imports.files import Entry, Kind, guess_kind, read_documents, read_resources, read_table
-from dispensary.management.imports.sent_resources import SentResources
 from dispensary.management.imports.tables import Column
 from dispensary.models import Pharmacy
 
@@ -79,7 +78,7 @@ class ImportCommand(BaseCommand):
         path, first = options["file"], options["from_line"]
         if options["report"] and options["report"].resolve() == path.resolve():
             raise CommandError("--report names the file that is imported. Name another file.")
-        counts: Counter[str] = Counter()
+        counts, unread = Counter[str](), Counter[str]()
         started, line = time.monotonic(), first
         with ExitStack() as stack:
             try:
@@ -93,8 +92,7 @@ class ImportCommand(BaseCommand):
             rows = csv.writer(report) if report else None
             if rows and report.tell() == 0:
                 rows.writerow(REPORT_COLUMNS)
-            sent = SentResources()
-            entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), sent)
+            entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), unread)
             bar = stack.enter_context(_make_bar())
             task = bar.add_task("", total=path.stat().st_size)
             try:
@@ -118,7 +116,7 @@ class ImportCommand(BaseCommand):
         self.stdout.write(
             ("Nothing was written. " if options["dry_run"] else "") + f"{_describe(counts)}; {rate:.0f} a second"
         )
-        for kind, number in sorted(sent.unread.items()):
+        for kind, number in sorted(unread.items()):
             self.stdout.write(f"{number} {kind} not read")
         if counts[REFUSED]:
             raise CommandError(f"{counts[REFUSED]} entries were refused; mend them and import the file again.")
@@ -134,14 +132,14 @@ class ImportCommand(BaseCommand):
             else:
                 self.stderr.write(f"line {entry.line} {entry.part}".rstrip() + f": {problem.sentence()}")
 
-    def _read_entries(self, file: BinaryIO, kind: Kind, sent: SentResources) -> Iterator[Entry]:
+    def _read_entries(self, file: BinaryIO, kind: Kind, unread: Counter[str]) -> Iterator[Entry]:
         match kind:
             case Kind.LINES:
                 return read_documents(file, self.fields, self.optional_fields)
             case Kind.CSV:
                 return read_table(file, self.columns)
             case Kind.FHIR:
-                return read_resources(file, self.resource_type, sent)
+                return read_resources(file, self.resource_type, unread)
 
     def _import_entry(
         self, entry: Entry, pharmacy: Pharmacy, by: Actor, *, is_trial: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,11 +89,12 @@ def read_table(file: BinaryIO, columns: Sequence[Column]) -> Iterator[Entry]:
         ) from error
 
 
-def read_resources(file: BinaryIO, kind: str, sent: SentResources) -> Iterator[Entry]:
-    """Yield the FHIR resources of a kind, each as a Bundle with what it refers to; `sent` is filled.
+def read_resources(file: BinaryIO, kind: str, unread: Counter[str]) -> Iterator[Entry]:
+    """Yield the FHIR resources of a kind, each as a Bundle with what it refers to; types that nothing reads are counted in `unread`.
 
     The file is read twice: what a resource refers to may stand before or after it.
     """
+    sent = SentResources(unread)
     for _, _, resource in _list_resources(file):
         if isinstance(resource, Mapping) and resource["resourceType"] != kind:
             sent.add(resource)

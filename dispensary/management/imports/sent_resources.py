@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,19 +21,19 @@ _TABLES = """
 
 
 class SentResources:
-    """The people, medicines and facts of a file. What is of no such kind is counted in `unread`."""
+    """The people, medicines and facts of a file. What is of no such type is counted in `unread`."""
 
-    def __init__(self) -> None:
+    def __init__(self, unread: Counter[str]) -> None:
         # Without a name SQLite makes a file of its own and removes it.
         self._db = sqlite3.connect("")
         self._db.executescript(_TABLES)
-        self.unread: dict[str, int] = {}
+        self._unread = unread
 
     def add(self, resource: Mapping[str, Any]) -> None:
         """Keep a resource for those that refer to it."""
         kind = str(resource["resourceType"])[:40]
         if kind not in BESIDE | FACTS:
-            self.unread[kind] = self.unread.get(kind, 0) + 1
+            self._unread[kind] += 1
             return
         address = str(resource.get(FULL_URL, ""))
         body = json.dumps(
