@@ -57,7 +57,7 @@ def correct_identity(
             Problem("reason", str(reason)[:16], f"{CorrectionReason.RECORDED_WRONGLY} or {CorrectionReason.CHANGED}"),
         )
     explanation = clean_line(words, "words", longest=250, required=False)
-    values = {name: _clean(name, value, now) for name, value in changes.items()}
+    values = {name: _clean(name, value, patient.pharmacy.local_day(now)) for name, value in changes.items()}
     locked = lock_patient(patient, version)
     changed = {
         name: {"from": getattr(locked, name), "to": value}
@@ -95,14 +95,14 @@ def correct_identity(
     return locked
 
 
-def _clean(name: str, value: Any, now: datetime) -> Any:
+def _clean(name: str, value: Any, on: date) -> Any:
     if name not in IDENTITY:
         problem = Problem(f"patient.{name[:32]}", "a field", f"one of {', '.join(IDENTITY)}")
         raise InvalidInput("This is no part of a patient's identity.", problem)
     if name != "birth_date":
         return clean_line(value, f"patient.{name}", longest=IDENTITY[name], required=name not in _OPTIONAL)
     text = value.isoformat() if isinstance(value, date) else value
-    born = read_facts({"birth_date": text}, now)["birth_date"]
+    born = read_facts({"birth_date": text}, on)["birth_date"]
     if born is None:
         raise InvalidInput("The birth date is missing.", Problem("patient.birth_date", "nothing", "a full date"))
     return date.fromisoformat(born)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from baclofen_rules.facts import FACTS
@@ -37,13 +37,14 @@ def match_patient(
     The caller holds the transaction.
     """
     clinical = {name: value for name, value in facts.items() if name not in IDENTITY_FACTS and value is not None}
-    identity = _identity(facts, now)
+    today = pharmacy.local_day(now)
+    identity = _identity(facts, today)
     person: dict[str, Any] = {}
     if isinstance(stated, Patient):
         patient: Patient | None = stated.joined_to or stated
     else:
         person = {name: value for name, value in stated.items() if name not in (*IDENTITY_FACTS, BORN_IN)}
-        for name, value in _identity(stated, now).items():
+        for name, value in _identity(stated, today).items():
             if identity.setdefault(name, value) != value:
                 raise InvalidInput(
                     f"The patient's {name} is given twice and differs.",
@@ -90,9 +91,9 @@ def _says_more(stated: Any, recorded: Any) -> bool:
     return recorded is not None and stated != recorded
 
 
-def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _identity(facts: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Return the identity facts that are known, as the rule book reads them."""
-    identity = patients.read_facts({name: facts[name] for name in IDENTITY_FACTS if facts.get(name) is not None}, now)
+    identity = patients.read_facts({name: facts[name] for name in IDENTITY_FACTS if facts.get(name) is not None}, on)
     return {name: value for name, value in identity.items() if value not in (None, Sex.UNKNOWN)}
 
 

@@ -211,7 +211,7 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
     policies.require(policies.may_end(by), by, "record a death", "a pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = lock_patient(patient)
-    if died_on > now.date():
+    if died_on > locked.pharmacy.local_day(now):
         raise InvalidInput("The date lies in the future.", Problem("died_on", died_on.isoformat(), "a day up to today"))
     locked.died_on = died_on
     locked.version += 1
@@ -251,15 +251,15 @@ def record_search(*, pharmacy: Pharmacy, words: str, count: int, by: Actor, now:
     )
 
 
-def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the facts named, each as the rule book reads it. Raises `InvalidInput` with the path of one it cannot read."""
+def read_facts(facts: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return the facts named, each as the rule book reads it on this day. Raises `InvalidInput` with the path of one it cannot read."""
     unknown = sorted(set(facts) - set(FACTS))
     if unknown:
         raise InvalidInput(
             f"There is no fact called {unknown[0]!r}.",
             Problem(f"patient.{unknown[0]}", "a field", f"one of {', '.join(FACTS)}"),
         )
-    document = {"format": INPUT_FORMAT, "on": now.date().isoformat(), "action": "discontinue", "patient": dict(facts)}
+    document = {"format": INPUT_FORMAT, "on": on.isoformat(), "action": "discontinue", "patient": dict(facts)}
     case = read_case(document).to_json()["patient"]
     return {name: case.get(name) for name in facts}
 
@@ -270,11 +270,11 @@ def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime, not_kn
     A measured fact that changes loses the day on which it was measured, unless that is given too. A fact that is the same as
     before keeps the day from which it stands in the record; one that becomes unknown has none, until it is asked.
     """
-    values = read_facts({**dict.fromkeys(not_known), **facts}, now)
+    today = patient.pharmacy.local_day(now)
+    values = read_facts({**dict.fromkeys(not_known), **facts}, today)
     for fact in FACTS.values():
         if fact.day_of in values and _column_value(Kind.AMOUNT, values[fact.day_of]) != getattr(patient, fact.day_of):
             values.setdefault(fact.name, None)
-    today = patient.pharmacy.local_day(now)
     for name, value in values.items():
         column_value = _column_value(FACTS[name].kind, value)
         if value is None and name not in not_known:
@@ -321,7 +321,7 @@ def _column_value(kind: Kind, value: Any) -> Any:
 def _prior_supply(patient: Patient, supply: Mapping[str, Any], now: datetime) -> PriorSupply:
     document = {
         "format": INPUT_FORMAT,
-        "on": now.date().isoformat(),
+        "on": patient.pharmacy.local_day(now).isoformat(),
         "action": "discontinue",
         "patient": {},
         "history": [dict(supply)],

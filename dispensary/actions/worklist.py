@@ -63,9 +63,10 @@ def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: d
         raise InvalidInput("Why is it put off?", Problem("note", "nothing", "a reason in words"))
     if not now < until <= now + timedelta(days=31):
         raise InvalidInput("Until when?", Problem("until", until.isoformat(), "a time within the next 31 days"))
-    item.state, item.put_off_until, item.due_by, item.note = WorkState.PUT_OFF, until.date(), until, note[:500]
+    day = item.pharmacy.local_day(until)
+    item.state, item.put_off_until, item.due_by, item.note = WorkState.PUT_OFF, day, until, note[:500]
     item.save()
-    record_step(audit.Event.WORKLIST_ANSWERED, item, by, now, "put-off", {"until": until.date(), "note": note[:500]})
+    record_step(audit.Event.WORKLIST_ANSWERED, item, by, now, "put-off", {"until": day, "note": note[:500]})
     return item
 
 

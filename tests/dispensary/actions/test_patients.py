@@ -1,12 +1,13 @@
 """Patients: registered once, facts checked as the rule book checks them, every change in the log."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from dispensary import audit
 from dispensary.actions import dispenses, patients, prescribers
+from dispensary.actions.corrections import correct_identity
 from dispensary.assessment import assess
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
 from dispensary.models import Patient, Reminder, ReminderState, StaffRole
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 def register(shop, by, **changes):
-    who = {"identifier": "P1", "family_name": "Okafor", "given_name": "Ada"}
-    return patients.register(pharmacy=shop, by=by, now=NOW, **(who | changes))
+    who = {"identifier": "P1", "family_name": "Okafor", "given_name": "Ada", "now": NOW}
+    return patients.register(pharmacy=shop, by=by, **(who | changes))
 
 
 def test_what_is_not_told_is_unknown(shop, technician):
@@ -138,6 +139,44 @@ def test_a_death_ends_what_is_owed_and_what_can_be_taken_in(shop):
     with pytest.raises(Conflict, match="died"):
         make.prescription(person)
     assert not Reminder.objects.filter(patient=person, state=ReminderState.SCHEDULED).exists()
+
+
+AUCKLAND_MORNING = datetime(2026, 11, 22, 19, tzinfo=UTC)
+"""08:00 on the 23rd at a pharmacy in Auckland."""
+TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
+
+
+def record_supply(person, day, by):
+    supply = {"dispensed_on": day.isoformat(), "doses": [10], "days_supply": 28, "relation": "same-course"}
+    patients.record_history(patient=person, supplies=[supply], by=by, now=AUCKLAND_MORNING)
+
+
+def record_death(person, day, by):
+    patients.record_death(patient=person, died_on=day, by=by, now=AUCKLAND_MORNING)
+
+
+def correct_birth_date(person, day, by):
+    correct_identity(patient=person, changes={"birth_date": day}, by=by, now=AUCKLAND_MORNING)
+
+
+@pytest.mark.parametrize("step", [record_supply, record_death, correct_birth_date])
+def test_the_day_of_the_pharmacy_is_today_and_the_day_after_is_refused(step):
+    shop = make.pharmacy(time_zone="Pacific/Auckland", now=AUCKLAND_MORNING)
+    by = make.staff(shop, now=AUCKLAND_MORNING).actor()
+    facts = {} if step is correct_birth_date else {"birth_date": "1968-02-17"}
+    person = register(shop, by, facts=facts, now=AUCKLAND_MORNING)
+    with pytest.raises(InvalidInput):
+        step(person, TOMORROW, by)
+    step(Patient.objects.get(), TODAY, by)
+
+
+def test_a_day_that_has_not_begun_at_the_pharmacy_is_refused():
+    night = datetime(2026, 11, 24, 5, tzinfo=UTC)  # 19:00 on the 23rd in Honolulu
+    shop = make.pharmacy(time_zone="Pacific/Honolulu", now=night)
+    by = make.staff(shop, now=night).actor()
+    person = register(shop, by, now=night)
+    with pytest.raises(InvalidInput, match="future"):
+        patients.record_death(patient=person, died_on=TOMORROW, by=by, now=night)
 
 
 def test_looking_at_a_record_stands_in_the_log(shop, technician):

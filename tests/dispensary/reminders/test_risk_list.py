@@ -179,6 +179,16 @@ def test_work_can_be_put_off_with_a_reason(item, by):
     assert (item.state, item.put_off_until) == (WorkState.PUT_OFF, date(2026, 11, 23))
 
 
+def test_the_day_until_which_it_is_put_off_is_the_pharmacys():
+    shop = making.pharmacy(time_zone="Pacific/Auckland")
+    by = making.pharmacist(shop)
+    supplied(shop)
+    open_risk_work(now=NOW + 29 * DAY)
+    item = WorklistItem.objects.get()
+    worklist.put_off_work(item_id=item.pk, until=NOW + DAY, note="calls back", by=by, now=NOW)
+    assert WorklistItem.objects.get().put_off_until == date(2026, 11, 24)
+
+
 @pytest.mark.parametrize(("until", "note"), [(NOW, "why"), (NOW + 32 * DAY, "why"), (NOW + DAY, " ")])
 def test_but_not_into_the_past_not_for_ever_and_not_without_a_reason(item, by, until, note):
     with pytest.raises(InvalidInput):
