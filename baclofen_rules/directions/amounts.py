@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from .clauses import Dose, Number
-from .cursor import COUNTED, Cursor
+from .cursor import COUNTED, PER_DAY, Cursor
 from .doubt import Doubt
 from .tokens import TO_BE_TAKEN, Kind, Token
 
@@ -167,7 +167,8 @@ class AmountReader(Cursor):
             return dose
         self.take()
         number = self.read_number()
-        if dose.mg is None and self.skip(Kind.MG):
+        if dose.mg is None and self.kind() is Kind.MG and self.kind(1) not in PER_DAY:
+            self.take()
             self.skip(Kind.TOTAL)
             dose = dose._replace(mg=number.value)
         elif dose.mg is not None and self.skip(Kind.TABLET):

@@ -14,6 +14,7 @@ LARGEST_BARE_COUNT = 4
 """A larger figure without a unit may be milligrams."""
 NIGHT_HOUR = 22
 """The hour by which "on" (every night) is sorted, beside "om" (every morning) or in capitals at the end."""
+BEFORE_VERB = frozenset({Kind.BY, Kind.TO, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.THE_DOSE})
 IN_ADDITION = "In addition to what stands before it, or afterwards?"
 MG_OR_TABLETS = "Milligrams or tablets?"
 
@@ -30,6 +31,8 @@ class ClauseReader(FrequencyReader):
         clause = Clause(self.token.start, joined=joined)
         join = ""
         while self.kind() not in BOUNDARIES:
+            if self.token.before and not clause.is_empty and self.bring_verb_forward():
+                break
             if self.kind() is Kind.AND or self.is_mark("/+-") or self.is_plus():
                 join = self._join(clause)
                 continue
@@ -74,6 +77,20 @@ class ClauseReader(FrequencyReader):
             read(self, clause, join)
         else:
             self.stuck("often" if clause.doses and not clause.often and not clause.moments else "")
+
+    def bring_verb_forward(self) -> bool:
+        """Put "increase" before "by 5 mg every 3 days", where a language has it behind; return whether it did."""
+        kind = self.kind()
+        is_period = kind is Kind.PERIODIC or (kind is Kind.EVERY and self.kind(2) in DAY_WORDS)
+        if not self.vocabulary.verb_is_last or not (is_period or kind in BEFORE_VERB) or self.is_at():
+            return False
+        for at in range(self.at + 1, len(self.tokens)):
+            if self.tokens[at].kind is Kind.CHANGE:
+                self.tokens.insert(self.at, self.tokens.pop(at))
+                return True
+            if self.tokens[at].kind in BOUNDARIES:
+                return False
+        return False
 
     def is_plus(self) -> bool:
         """Return whether "+" stands here, which is "onwards" behind a day."""

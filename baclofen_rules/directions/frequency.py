@@ -43,7 +43,7 @@ class FrequencyReader(LengthReader):
     def read_once(self, clause: Clause, join: str) -> None:
         """ "once a day", "twice daily", "once at night"."""
         token = self.take()
-        if self.skip(*PER_DAY):
+        if self.skip(*PER_DAY) or self._take_daily(clause):
             return self.add_often(clause, token.start, Kind.TIMES, int(token.value))
         before_moment = self.kind() in (Kind.SLOT, Kind.TIME, Kind.AT)
         behind_moment = bool(clause.moments) and self.kind() in (*BOUNDARIES, Kind.FOR)
@@ -52,6 +52,16 @@ class FrequencyReader(LengthReader):
             raise Doubt(token.start, token.end, "How often in a day?")
         clause.once = token
         return None
+
+    def _take_daily(self, clause: Clause) -> bool:
+        """Take "daily" that stands before its count ("täglich 3x1"); return whether it does."""
+        is_first = (
+            clause.total is not None and clause.total.kind is Kind.DAILY and not clause.items and not clause.often
+        )
+        if self.vocabulary.counts_before_dose and is_first:
+            clause.total = None
+            return True
+        return False
 
     def read_abbreviated(self, clause: Clause, join: str) -> None:
         """ "tds", "od"."""
@@ -148,7 +158,8 @@ class FrequencyReader(LengthReader):
         start = self.at
         self.take()
         dose = self.read_dose()
-        if not self.skip(*PER_DAY) and (number.value != 1 or self.kind() is not Kind.SLOT):
+        is_daily = self.skip(*PER_DAY) or self._take_daily(clause)
+        if not is_daily and (number.value != 1 or self.kind() is not Kind.SLOT):
             self.at = start
             return False
         clause.items.append(dose)

@@ -8,8 +8,6 @@ from .tokens import Kind, Token, Vocabulary
 
 FROM_WHEN = "Counted from the first day or from the last change?"
 CUT_SHORT = "What follows? The directions seem to be cut short."
-_STARTS = ("start", "begin")
-_BEFORE_VERB = frozenset({Kind.BY, Kind.TO, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.THE_DOSE})
 
 
 class TextReader(ClauseReader):
@@ -28,12 +26,11 @@ class TextReader(ClauseReader):
         has_heading = self.skip(Kind.HEADING)
         strengths = self._header()
         while self.kind() in (Kind.START, Kind.OPEN_END):
-            self.is_started = self.take().text.startswith(_STARTS)
+            self.is_started = self.take().value is not None
         is_dated = self.is_span()
         ending: Kind | None = None
         while self.kind() is not Kind.END:
-            if self.vocabulary.verb_is_last:
-                self._bring_verb_forward()
+            self.bring_verb_forward()
             if self.kind() in (Kind.STOP, Kind.CONTINUES):
                 ending = self._ending()
             elif self.kind() in BOUNDARIES:
@@ -116,19 +113,6 @@ class TextReader(ClauseReader):
         if kind in (Kind.MG, Kind.X):
             return Kind.MG
         return Kind.TABLET if kind in (Kind.TABLET, Kind.TIMES, Kind.SLOT, *OFTEN) else None
-
-    def _bring_verb_forward(self) -> None:
-        """Put "increase" before "by 5 mg every 3 days", where it stands behind."""
-        kind = self.kind()
-        is_period = kind is Kind.PERIODIC or (kind is Kind.EVERY and self.kind(2) in DAY_WORDS)
-        if not (is_period or kind in _BEFORE_VERB) or self.is_at():
-            return
-        for at in range(self.at + 1, len(self.tokens)):
-            if self.tokens[at].kind is Kind.CHANGE:
-                self.tokens.insert(self.at, self.tokens.pop(at))
-                return
-            if self.tokens[at].kind in BOUNDARIES:
-                return
 
     # ---- the end
 

@@ -28,14 +28,29 @@ class MomentReader(AmountReader):
         return (
             Kind.AT not in self.vocabulary.words
             and self.kind() in (Kind.BY, Kind.TO)
-            and (
-                self.kind(1) is Kind.TIME or (self.kind(1) is Kind.NUMBER and self.kind(2) in (Kind.HOURS, Kind.OCLOCK))
-            )
+            and (self.kind(1) is Kind.TIME or self._count_hours() > 0)
         )
+
+    def _count_hours(self) -> int:
+        """Return how many rising hours share one unit behind the word here: 3 in "um 8, 14 und 20 Uhr"; 0 where no unit follows."""
+        at, before = 1, -1
+        for count in range(1, HOURS_A_DAY):
+            if self.kind(at) is not Kind.NUMBER or self.tokens[self.at + at].value <= before:
+                break
+            before = self.tokens[self.at + at].value
+            if self.kind(at + 1) in (Kind.HOURS, Kind.OCLOCK):
+                return count
+            at += 1
+            if self.kind(at) is Kind.AND:
+                at += 1
+            elif "," not in self.tokens[self.at + at].before:
+                break
+        return 0
 
     def read_moments(self, clause: Clause, join: str) -> None:
         """One time of day, or a list of clock times behind one "at"."""
         self.is_in_list = False
+        hours_left = self._count_hours() if self.vocabulary.clock_hours and self.is_at() else 0
         while True:
             moment = self._moment(join)
             if join == "and" and not clause.often and clause.items == clause.doses and clause.items:
@@ -44,7 +59,8 @@ class MomentReader(AmountReader):
                 raise Doubt(clause.prn.start, moment.end, "Which of the doses are taken only when needed?")
             clause.items.append(moment)
             following = 1 if self.kind() is Kind.AND else 0
-            self.is_in_list = moment.is_clock and self._is_clock(following)
+            hours_left -= 1
+            self.is_in_list = moment.is_clock and (hours_left > 0 or self._is_clock(following))
             if not self.is_in_list:
                 return
             join = "and" if self.skip(Kind.AND) else ""

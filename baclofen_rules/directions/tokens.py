@@ -85,6 +85,7 @@ class Kind(StrEnum):
     OPEN_END = auto()
     UNTIL_FINISHED = auto()
     START = auto()
+    """Value: 1 where it begins a course ("start with"), None where it only stands before a dose ("dose:")."""
     AND = auto()
     OF = auto()
     TOTAL = auto()

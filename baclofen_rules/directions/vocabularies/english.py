@@ -69,7 +69,7 @@ ENGLISH = Vocabulary(
             K.SLOT,
             22,
         ): "[at|in|on|each|every|before] [the] (night|nights|nocte|noct|bedtime|bed time|bed-time|bed|going to bed),"
-        "nightly, last thing at night, hs, qhs, q hs, on nocte, at (night|bedtime|bed time) before bed",
+        "nightly, last thing at night, hs, (at|@) hs, qhs, q hs, on nocte, at (night|bedtime|bed time) before bed",
         K.AT: "at, @",
         K.OCLOCK: "o'clock",
         K.MEALS: "(with|w/|after|before|at) [each|every] (meals|meal), at (mealtimes|mealtime|meal times|meal time)",
@@ -115,13 +115,17 @@ ENGLISH = Vocabulary(
         K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely), for life, lifelong, as maintenance, maintenance, regular, regularly, scheduled,"
         "[and|continue] until (further notice|reviewed|review|told otherwise), [and] continue (at|on) this dose",
         K.UNTIL_FINISHED: "until finished",
-        K.START: "(dose|dosage|directions|instructions) :, dose (increased|decreased|reduced|changed) [:] now, start, begin, start with, begin with, starting, starting with, start at, start on, continue with, continue on, initially, commence",
+        K.START: "(dose|dosage|directions|instructions) :, dose (increased|decreased|reduced|changed) [:] now, continue with, continue on",
+        (
+            K.START,
+            1,
+        ): "start, begin, start with, begin with, starting, starting with, start at, start on, initially, commence",
         K.AND: "and, &",
         K.OF: "of",
         K.TOTAL: "total, in total",
         K.BRAND: f"({OWN_NAMES}) [tab|tabs|tablet|tablets]",
         K.TO_BE_TAKEN: "to be taken",
-        K.NOISE: "taken, take, taking, tk, to take, give, swallow, swallowed, please, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
+        K.NOISE: "taken, take, taking, tk, to take, give, swallow, swallowed, please, pls, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
         "[by] the oral route, via the mouth, whole, (with|w/|after|before|with or after|with or just after|just after) [a|some] (food|milk|snack|glass of water|food or milk|water),"
         "with plenty of water, with a full glass of water, (with|with or after|with or just after) (food|food or) (a|or a) meal, with or just after food or a meal, pc, ac, pc and hs pc",
         (K.EACH_DOSE, "per"): "per dose, / dose, (off|from|to) (each|every) dose",

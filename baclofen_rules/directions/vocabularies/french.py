@@ -51,7 +51,7 @@ FRENCH = Vocabulary(
         K.TO: "a, au",
         K.BY: "de, d', par paliers de, par palier de",
         K.UNTIL: "jusqu'a atteindre, pour atteindre, jusqu'a une dose de",
-        K.ZERO: "l'arret, l'arret complet, zero",
+        K.ZERO: "arret, arret complet, l'arret, l'arret complet, zero",
         K.DAILY_DOSE: "[la] dose (quotidienne|journaliere|totale)",
         K.EACH_DOSE: "par (prise|dose), chaque (prise|dose), par prise",
         K.THE_DOSE: "la dose, la posologie",
@@ -63,7 +63,8 @@ FRENCH = Vocabulary(
         K.CONTINUES: "puis continuer avec une nouvelle ordonnance",
         K.OPEN_END: "en continu, a poursuivre, au long cours, traitement continu, continuer",
         K.UNTIL_FINISHED: "jusqu'a la fin de la boite",
-        K.START: "(posologie|dose|dosage) :, debuter par, debuter, commencer par, commencer, debut",
+        K.START: "(posologie|dose|dosage) :, poursuivre, poursuivre avec, continuer avec",
+        (K.START, 1): "debuter par, debuter, commencer par, commencer, debut",
         K.AND: "et",
         K.BRAND: f"({OWN_NAMES}) [comprimes|comprime|cp]",
         K.NOISE: "prendre, a prendre, po, per os, par voie orale, voie orale, orale, par la bouche, par bouche, avaler, a avaler,"

@@ -67,7 +67,7 @@ GERMAN = Vocabulary(
         K.TO: "auf",
         K.BY: "um",
         K.UNTIL: "bis auf, bis zur dosis von, bis auf eine dosis von",
-        K.ZERO: "null",
+        K.ZERO: "null, zum absetzen",
         K.DAILY_DOSE: "[die|der] tagesdosis, [die] tagesdosis um",
         K.EACH_DOSE: "(pro|je) (dosis|einzeldosis|gabe|einzelgabe), jede (dosis|einzeldosis), die einzeldosis",
         K.THE_DOSE: "die dosis",
@@ -79,13 +79,14 @@ GERMAN = Vocabulary(
         K.CONTINUES: "dann weiter mit neuem rezept",
         K.OPEN_END: "weiter, dauermedikation, als dauermedikation, bis auf weiteres, dauerhaft, weiterhin, dauertherapie",
         K.UNTIL_FINISHED: "bis zum ende der packung",
-        K.START: "(dosierung|dosis|einnahme) :, beginn, beginn mit, beginnen mit, zunachst, zunaechst, anfangs, start mit, start",
+        K.START: "(dosierung|dosis|einnahme) :, weiter mit, weiterhin mit",
+        (K.START, 1): "beginn, beginn mit, beginnen mit, zunachst, zunaechst, anfangs, start mit, start",
         K.AND: "und, u",
         K.OF: "zu, a",
         K.BRAND: f"({OWN_NAMES}) [tabletten|tabl|tbl]",
         K.NOISE: "einnehmen, einzunehmen, nehmen, bitte, oral, po, peroral, per os, je, jeweils, unzerkaut, durch den mund, zum einnehmen, nehmen sie,"
         "(zum|nach dem|vor dem|mit dem) essen, (zu|nach|vor|mit) [den] (mahlzeiten|mahlzeit), mit (flussigkeit|fluessigkeit|wasser|milch|etwas wasser|ausreichend flussigkeit|nahrung|etwas flussigkeit)",
     },
-    advice=r"nicht (?:plotzlich|ploetzlich|abrupt) absetzen|kann mude machen|kann muede machen|(?:nicht mit|kein|keinen|ohne) alkohol(?: (?:ein|zu )?(?:nehmen|trinken))?"
+    advice=r"nicht (?:plotzlich|ploetzlich|abrupt) absetzen|kann mude machen|kann muede machen|(?:nicht (?:zusammen |gleichzeitig )?mit|kein|keinen|ohne) alkohol(?: (?:ein|zu )?(?:nehmen|trinken))?"
     r"|(?:gegen|wegen) (?:die )?(?:spastik|spasmen|muskelkrampfe|krampfe|schmerzen)",
 )

@@ -60,7 +60,7 @@ ITALIAN = Vocabulary(
         K.CONTINUES: "poi continuare con una nuova ricetta",
         K.OPEN_END: "[e] continuare, in cronico, cronico, terapia cronica, continuativamente, a tempo indeterminato",
         K.UNTIL_FINISHED: "fino alla fine della confezione",
-        K.START: "iniziare con, iniziare, inizio con, cominciare con",
+        (K.START, 1): "iniziare con, iniziare, inizio con, cominciare con",
         K.AND: "e, ed",
         K.BRAND: f"({OWN_NAMES}) [compresse|cpr]",
         K.NOISE: "prendere, assumere, da assumere, os, per os, x os, po, per via orale, via orale, orale, per bocca,"

@@ -70,7 +70,8 @@ SPANISH = Vocabulary(
         K.CONTINUES: "luego continuar con una nueva receta",
         K.OPEN_END: "[y] continuar, indefinido, indefinidamente, cronico, tratamiento cronico, de forma indefinida, de forma continua, y seguir igual",
         K.UNTIL_FINISHED: "hasta terminar el envase",
-        K.START: "(pauta|posologia|dosis) :, iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
+        K.START: "(pauta|posologia|dosis) :, seguir con, mantener",
+        (K.START, 1): "iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
         K.AND: "y, e",
         K.BRAND: f"({OWN_NAMES}) [comprimidos|tabletas|comp]",
         K.NOISE: "tomar, tome, tomese, administrar, por favor, vo, via oral, por via oral, oral, por [la] boca, po, ingerir,"
