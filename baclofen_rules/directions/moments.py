@@ -3,7 +3,7 @@
 import re
 
 from .amounts import AmountReader
-from .clauses import Clause, Moment
+from .clauses import Clause, Dose, Moment
 from .cursor import DAY_WORDS
 from .doubt import Doubt
 from .tokens import Kind, Token, Vocabulary
@@ -53,7 +53,7 @@ class MomentReader(AmountReader):
         hours_left = self._count_hours() if self.vocabulary.clock_hours and self.is_at() else 0
         while True:
             moment = self._moment(join)
-            if join == "and" and not clause.often and clause.items == clause.doses and clause.items:
+            if not clause.often and self._lacks_dose(clause, join, moment):
                 raise Doubt(clause.start, moment.end, "Is a dose missing before this time of day?")
             if clause.prn is not None and any(other.start < clause.prn.start for other in clause.moments):
                 raise Doubt(clause.prn.start, moment.end, "Which of the doses are taken only when needed?")
@@ -64,6 +64,14 @@ class MomentReader(AmountReader):
             if not self.is_in_list:
                 return
             join = "and" if self.skip(Kind.AND) else ""
+
+    @staticmethod
+    def _lacks_dose(clause: Clause, join: str, moment: Moment) -> bool:
+        """Return whether "and", or a comma behind a bare number in a list of clock times, parts a time of day from the dose before it."""
+        if not clause.items or not isinstance(clause.items[0], Dose) or not isinstance(clause.items[-1], Dose):
+            return False
+        is_in_clock_list = moment.is_clock and any(other.is_clock for other in clause.moments)
+        return join == "and" or (is_in_clock_list and clause.items[-1].is_bare and bool(moment.joined))
 
     def _is_clock(self, offset: int) -> bool:
         """Return whether a number from here goes on with a list of clock times."""
