@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 import zxingcpp
@@ -192,6 +193,21 @@ def test_names_in_other_alphabets_are_printed() -> None:
     names += "తెలుగు|ಕನ್ನಡ|മലയാളം|ગુજરાતી|ਗੁਰਮੁਖੀ|සිංහල|ລາວ|ខ្មែរ|မြန်မာ|שרה לוי|Արամ|გიორგი"
     for name in names.split("|"):
         assert label_pdf(steady(patient_name=name)), name
+
+
+def count_printed_lines(label: Handover) -> int:
+    """Count the lines in the left two thirds of a label that have a blank row between them."""
+    picture = Image.open(io.BytesIO(label_png(label, ppi=300))).convert("L").point(lambda shade: 255 * (shade < 128))
+    left = picture.crop((0, 0, picture.width * 2 // 3, picture.height))
+    inked = [left.crop((0, row, left.width, row + 1)).getbbox() is not None for row in range(left.height)]
+    return sum(now and not before for before, now in pairwise(inked))
+
+
+@pytest.mark.parametrize("layout", LabelLayout)
+@pytest.mark.parametrize("name", ["ஸ்ரீனிவாசன் மூர்த்தி", "မောင်မောင်ဦး", "ក្រុម ស្រី", "श्रीकृष्ण द्वैपायन", "Ngọc Quỳnh"])
+def test_a_name_touches_no_other_line(name: str, layout: LabelLayout) -> None:
+    plain = steady(layout=layout, patient_name="Ann Eaves")
+    assert count_printed_lines(replace(plain, patient_name=name)) >= count_printed_lines(plain)
 
 
 def test_a_letter_that_no_font_can_draw_is_refused_and_never_printed_as_a_box() -> None:
