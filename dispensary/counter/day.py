@@ -90,7 +90,7 @@ def count_orders(visit: Visit) -> list[Tile]:
     since = f"the oldest for {timesince(oldest, visit.now, depth=1)}" if oldest else ""
     counts = (
         (due, "due now", "", "acknowledge", since),
-        (states[OrderState.NEEDS_ANSWER], "needs an answer", "answer", "override", ""),
+        (states[OrderState.NEEDS_ANSWER], "to answer", "answer", "override", ""),
         (states[OrderState.BLOCKED], "blocked", "blocked", "stop", ""),
         (states[OrderState.READY], "can be handed over", "ready", "ready", ""),
         (states[OrderState.OWING], "owing", "owing", "acknowledge", ""),
@@ -126,7 +126,7 @@ def count_work(visit: Visit) -> list[Tile]:
     at_risk = reverse("counter:at-risk")
     tiles = (
         Tile(levels[RiskLevel.OVERDUE], "without tablets", at_risk, "stop"),
-        Tile(levels[RiskLevel.TODAY] + levels[RiskLevel.SOON], "runs out soon", at_risk, "override"),
+        Tile(levels[RiskLevel.TODAY] + levels[RiskLevel.SOON], "running out soon", at_risk, "override"),
         Tile(late, "work past its time", at_risk, "override"),
         Tile(recent, "failed messages, 7 days", f"{reverse('counter:reminders')}?show=failed", "stop"),
     )

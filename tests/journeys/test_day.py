@@ -47,7 +47,7 @@ def test_the_day_is_counted_drawn_and_leads_to_the_queue(
         page.keyboard.press("Enter")
         expect(page.get_by_role("columnheader", name="Hour")).to_be_visible()
         check_page(window, "day-table")
-        window.tab_to(page.get_by_role("link", name="1 needs an answer"))
+        window.tab_to(page.get_by_role("link", name="1 to answer"))
         window.follow("Enter")
         expect(page.get_by_role("link", name="Needs an answer (1)")).to_have_attribute("aria-current", "page")
         window.go(reverse("counter:day"))

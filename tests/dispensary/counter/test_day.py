@@ -37,7 +37,7 @@ def test_orders_and_hand_overs_of_today_are_counted(counter: Client, pharmacist:
     page = counter.get(reverse("counter:day"))
     counts = tiles(counter)
     assert counts["due now"] == 1
-    assert counts["needs an answer"] == 1
+    assert counts["to answer"] == 1
     hours, waits, findings = page.context["charts"]
     assert [(bar.name, bar.count) for bar in waits.bars] == [("under 10 minutes", 1)]
     assert sum(bar.count for bar in hours.bars) == 1
