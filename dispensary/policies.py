@@ -94,10 +94,13 @@ def may_add_product(actor: Actor) -> bool:
 def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
     """Raise `NotAllowed`, saying what was tried and who may do it."""
     if not allowed:
-        words = f"{actor.display or actor.name} ({actor.role.value}) may not {doing}; {who} may."
-        if actor.scopes is not None and len(actor.scopes) < len(Scope):
-            words += f" This token is for: {', '.join(sorted(actor.scopes)) or 'nothing'}."
-        raise NotAllowed(words)
+        person = f"{actor.display or actor.name} ({actor.role.value})"
+        if actor.scopes is None:
+            raise NotAllowed(f"{person} may not {doing}; {who} may.")
+        raise NotAllowed(
+            f"A token of {person} for {', '.join(sorted(actor.scopes)) or 'nothing'} may not {doing}; "
+            f"{who} may, signed in or by a token whose scopes cover it."
+        )
 
 
 def require_permission(allowed: bool, name: str, doing: str) -> None:

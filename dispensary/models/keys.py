@@ -19,8 +19,8 @@ def uuid7() -> UUID:
 
 
 def short_key(key: UUID | str) -> str:
-    """Return the digits of a key that people read; a day as it is; of another id that is no UUID, its beginning."""
+    """Return the digits of a key that people read, of a digest its beginning; a day, an address or a name as it is."""
     text = str(key)
     if len(text) == 36:
         return text[-SHOWN:]
-    return text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text[:SHOWN]
+    return text[:SHOWN] if re.fullmatch(r"[0-9a-f]{16,}", text) else text

@@ -31,8 +31,13 @@ def test_keys_of_one_moment_are_told_apart_by_their_short_form() -> None:
         (UUID("8f14e45f-ceea-467f-a0e6-d8a3c1a1b2c3"), "c1a1b2c3"),
         ("8f14e45f-ceea-467f-a0e6-d8a3c1a1b2c3", "c1a1b2c3"),
         ("site", "site"),
-        ("dispensary.example/counter", "dispensa"),
+        ("dispensary.example/counter", "dispensary.example/counter"),
+        ("api/v1/patients/", "api/v1/patients/"),
+        ("2026-11-30", "2026-11-30"),
+        ("0123456789abcdef" * 4, "01234567"),
     ],
 )
-def test_the_short_form_is_the_end_of_a_key_and_the_beginning_of_any_other_id(key: UUID | str, short: str) -> None:
+def test_the_short_form_is_the_end_of_a_key_the_beginning_of_a_digest_and_any_other_id_whole(
+    key: UUID | str, short: str
+) -> None:
     assert short_key(key) == short
