@@ -31,8 +31,8 @@ from dispensary.models.sealed import address_digest, unseal
 from dispensary.reminders import opt_outs
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.reach import usable
-from dispensary.reminders.red_flags import find_red_flag
-from dispensary.reminders.replies import is_ordinary, is_start, is_stop, read_answer, says_more
+from dispensary.reminders.red_flags import is_red_flag
+from dispensary.reminders.replies import is_of_the_lists, is_ordinary, is_start, is_stop, read_answer, says_more
 from dispensary.reminders.texts import (
     free_text_answer,
     language_for,
@@ -91,13 +91,13 @@ def act_on_reply(event: InboundEvent, now: datetime) -> str:
         ended_or_begun = _apply_stop(event, sender, now)
     elif is_start(text):
         ended_or_begun = _apply_start(event, sender, now)
-    if find_red_flag(text):  # answered also after a STOP
+    if is_red_flag(text):  # answered also after a STOP
         _open_reply_work(WorkKind.RED_FLAG, sender, text, now)
         return RED_FLAG
     if ended_or_begun is None or says_more(text):
-        is_plain = is_ordinary(text)
-        has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, ORDINARY_REPLY_WITHIN if is_plain else None)
-        return ended_or_begun or (FREE_TEXT if not is_plain else "work" if has_reader else "nobody")
+        within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
+        has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, within)
+        return ended_or_begun or (FREE_TEXT if not is_of_the_lists(text) else "work" if has_reader else "nobody")
     return ended_or_begun
 
 

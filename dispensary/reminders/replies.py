@@ -12,6 +12,7 @@ from functools import cache
 from dispensary.models.answers import Answer
 from dispensary.reminders.texts import LANGUAGES, words_in
 
+_ARABIC = str.maketrans({"ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ء": None})  # noqa: RUF001  (letters that people exchange)
 _STRETCH = "\u0640"  # draws an Arabic word out
 _ANSWER = re.compile(r"(?P<before>[a-h])?\s*(?P<number>\d)\s*(?P<after>[a-h])?\s*[.!)]?")
 _ANSWERS = tuple(Answer)
@@ -22,6 +23,11 @@ def fold(text: str) -> str:
     """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
     apart = unicodedata.normalize("NFKD", text).casefold()
     return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
+
+
+def spell_plainly(text: str) -> str:
+    """Fold, with one apostrophe and one letter for each group of Arabic letters that people exchange."""
+    return re.sub("[\u2018\u2019\u02bc\u00b4`]", "'", fold(text)).translate(_ARABIC)
 
 
 def _phrase(clause: str) -> str:
@@ -77,6 +83,12 @@ def says_more(reply: str) -> bool:
 def is_ordinary(reply: str) -> bool:
     """Return whether a reply says nothing but yes, thanks or "collected": every clause is of the list, so it may wait hours."""
     return _phrases("ordinary_phrases").issuperset(_clauses(reply))
+
+
+def is_of_the_lists(reply: str) -> bool:
+    """Return whether a reply says nothing but what the closed lists hold, and so nothing of how somebody is."""
+    lists = ("stop_phrases", "start_phrases", "ordinary_phrases")
+    return frozenset().union(*map(_phrases, lists)).issuperset(_clauses(reply))
 
 
 def read_answer(reply: str) -> tuple[Answer, str] | None:

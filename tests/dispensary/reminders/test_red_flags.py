@@ -1,34 +1,50 @@
 """Messages that cannot wait are found in four languages, misspelt too; ordinary ones are left to their hours."""
 
-from pathlib import Path
+import os
+from array import array
 from time import perf_counter
 
 import pytest
 
 from dispensary.emergency_numbers import emergency_number
-from dispensary.reminders.red_flags import find_red_flag
+from dispensary.reminders.red_flags import find_phrase, is_red_flag
 from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import LANGUAGES, free_text_answer, nobody_reads_answer, red_flag_answer
+from dispensary.reminders.urgency import read_features
+from tests.dispensary.reminders.learning import WEIGHTS, learn, replies
 
-HERE = Path(__file__).parent
+
+@pytest.mark.slow
+def test_the_weights_are_those_that_the_replies_teach():
+    weights = learn(*([text for _, text in replies(f"{kind}_replies.tsv")] for kind in ("urgent", "ordinary")))
+    if os.environ.get("REWRITE_WEIGHTS"):
+        WEIGHTS.write_bytes(weights)
+    pairs = zip(array("b", weights), array("b", WEIGHTS.read_bytes()), strict=True)
+    assert max(abs(learnt - stored) for learnt, stored in pairs) <= 1  # exp() differs in its last bit
 
 
-def replies(name):
-    """Return pairs of language and message, written by people who did not write the vocabulary."""
-    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
-    return [tuple(line.split("\t", 1)) for line in lines]
+@pytest.mark.slow
+def test_likeness_finds_messages_that_it_has_not_learnt_from():
+    urgent, ordinary = ([text for _, text in replies(f"{kind}_replies.tsv")] for kind in ("urgent", "ordinary"))
+    weights = array("b", learn(urgent[::2], ordinary[::2]))
+    odds = [
+        [sum(weights[bucket] * value for bucket, value in read_features(text)) for text in texts[1::2]]
+        for texts in (urgent, ordinary)
+    ]
+    assert sum(value > 0 for value in odds[0]) > 0.8 * len(odds[0])
+    assert sum(value > 0 for value in odds[1]) < 0.1 * len(odds[1])
 
 
 @pytest.mark.slow
 def test_no_message_that_cannot_wait_is_missed():
-    assert [pair for pair in replies("urgent_replies.tsv") if not find_red_flag(pair[1])] == []
+    assert [pair for pair in replies("urgent_replies.tsv") if not is_red_flag(pair[1])] == []
 
 
 @pytest.mark.slow
 def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
     ordinary = replies("ordinary_replies.tsv")
     assert len(ordinary) > 1000
-    assert len([pair for pair in ordinary if find_red_flag(pair[1])]) < len(ordinary) / 20
+    assert len([pair for pair in ordinary if is_red_flag(pair[1])]) < len(ordinary) / 20
 
 
 @pytest.mark.parametrize(
@@ -64,13 +80,36 @@ def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
     ],
 )
 def test_the_words_for_which_it_cannot_wait_are_named(message, words):
-    assert find_red_flag(message) == words
+    assert find_phrase(message) == words
+
+
+@pytest.mark.parametrize(
+    ("message", "is_urgent"),
+    [
+        ("", False),
+        ("Y", False),
+        ("STOP", False),
+        ("Unstop please", False),
+        ("Reanudar, gracias", False),
+        ("STOP. He is strangely limp", True),
+        ("?", False),
+        ("Leeds", False),
+        ("took 2 of them", False),
+        ("took 3 of them", True),
+        ("no fever and no fits", False),
+        ("he is strangely limp", True),
+        ("My new address is 12 Mill Road. He is limp as a doll. Will you post the next calendar to it please", True),
+        ("My new address is 12 Mill Road. The bell is broken. Will you post the next calendar to it please", False),
+    ],
+)
+def test_a_message_cannot_wait_by_a_phrase_or_by_its_likeness(message, is_urgent):
+    assert is_red_flag(message) is is_urgent
 
 
 def test_a_long_message_of_words_that_stand_too_far_apart_is_read_at_once():
     words = [word for said in ("tome", "every", "hour", "dolor") for word in [said] * 90 + ["x"] * 12]
     began = perf_counter()
-    assert find_red_flag(" ".join(words)) is None
+    assert find_phrase(" ".join(words)) is None
     assert perf_counter() - began < 5  # trying all choices took 40 s
 
 

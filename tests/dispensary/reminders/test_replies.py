@@ -2,9 +2,9 @@
 
 import pytest
 
-from dispensary.reminders.red_flags import find_red_flag
+from dispensary.reminders.red_flags import is_red_flag
 from dispensary.reminders.replies import is_ordinary, is_start, is_stop, says_more
-from tests.dispensary.reminders.test_red_flags import replies
+from tests.dispensary.reminders.learning import replies
 
 
 @pytest.mark.parametrize(
@@ -201,4 +201,4 @@ def test_what_says_anything_else_is_not(reply):
 
 def test_nothing_that_cannot_wait_is_ordinary():
     assert [text for _, text in replies("urgent_replies.tsv") if is_ordinary(text)] == []
-    assert not find_red_flag("ok, thanks")
+    assert not is_red_flag("ok, thanks")
