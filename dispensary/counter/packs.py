@@ -100,7 +100,7 @@ def packs(request: HttpRequest, visit: Visit) -> HttpResponse:
         except DispensaryError as error:
             errors = error_lines(error, {"gtin": "id_code"} | {name: f"id_{name}" for name in form.fields})
         else:
-            messages.success(request, f"{product.name}, {product.pack_size} tablets, is known now. Scan it again.")
+            messages.success(request, f"{product.name}, {product.pack_size} tablets, is known now.")
             return redirect("counter:check", order) if order else redirect("counter:packs")
     context = {"form": form, "products": Product.objects.all(), "order": order_of(form)}
     return render_page(request, visit, "packs.html", context, errors=errors, status=422 if errors else 200)

@@ -51,7 +51,9 @@ def test_an_unknown_pack_is_added_from_its_scan_and_then_fits(counter: Client, w
     assert (product.ingredient, product.strength_mg, product.pack_size) == ("baclofen", 10, 84)
     (line,) = audit.history(product, pharmacy=waiting.pharmacy)
     assert line.entry.action == "product.changed"
-    assert "Nobody here knows the pack" not in text_of(counter.get(check))
+    back = text_of(counter.get(check))
+    assert f"{product.name}, 84 tablets, is known now." in back
+    assert [w for w in ("Nobody here knows the pack", "Scan it again", "Not scanned yet") if w in back] == []
 
 
 @pytest.mark.parametrize(
