@@ -131,7 +131,7 @@ def _supply(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Tablets", f"{_plain(body.get('quantity', ''))} of {_plain(body.get('strength_mg', ''))} mg"
     yield "Lot", pack.get("lot", "")
     yield "Expires", pack.get("expiry", "")
-    yield "Lasts until", body.get("run_out_on", "")
+    yield "First day not covered", body.get("run_out_on", "")
 
 
 def _late(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

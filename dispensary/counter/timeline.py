@@ -121,7 +121,7 @@ def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
     for dispense in _newest(supplies_of(patient), lambda row: row.handed_over_at):
         address = reverse("counter:dispensed", args=[dispense.pk])
         what = f"{format_amount(dispense.quantity)} tablets of {mg(dispense.strength_mg)}"
-        lasts = f", to {long_day(dispense.run_out_on)}" if dispense.run_out_on else ""
+        lasts = f", first day not covered {long_day(dispense.run_out_on)}"
         yield Happening(
             zone(dispense.handed_over_at),
             dispense.handed_over_at,

@@ -55,7 +55,9 @@ class AtRisk:
             return f"Without tablets for {count_days(self.days_without)}: withdrawal may have begun"
         if self.days_without == 0:
             return "The tablets are not enough for today: withdrawal may begin"
-        return f"The tablets end in {count_days(-self.days_without)}"
+        if self.days_without == -1:
+            return "Tablets for today only"
+        return f"Tablets for {count_days(-self.days_without)}, today among them"
 
     @property
     def reason(self) -> str:

@@ -244,7 +244,7 @@ def test_a_message_that_cannot_wait_stands_above_everything_else(counter: Client
             now=now,
         )
     page = counter.get(reverse("counter:at-risk")).content.decode()
-    assert page.index("no tablets left") < page.index("Patients at risk of withdrawal") < page.index("“yes”")
+    assert page.index("no tablets left") < page.index("“yes”") < page.index("Patients at risk of withdrawal")
     where = reverse("counter:work", args=[patient.pk]) + "?kind=red-flag"
     assert "no tablets left" in counter.get(where).content.decode()
     assert counter.post(where, {"what": "called", "note": "has tablets for today"}).status_code == 302

@@ -53,7 +53,7 @@ def test_orders_supplies_and_facts_stand_on_one_line_newest_first(counter: Clien
     words = [line.words for line in happenings]
     for expected in (
         "came in: 42 tablets",
-        "Handed over: 42 tablets",
+        "Handed over: 42 tablets of 10\u00a0mg, first day not covered ",
         "From elsewhere: 15\u00a0mg a day",
         "written twice",
         "eGFR",

@@ -58,6 +58,21 @@ def test_a_supply_appears_two_days_before_it_ends_and_leaves_ninety_days_after(s
     assert [risk.level for risk in at_risk(shop, day)] == ([level] if level else [])
 
 
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (26, "Tablets for 2 days, today among them"),
+        (27, "Tablets for today only"),
+        (28, "The tablets are not enough for today: withdrawal may begin"),
+        (29, "Without tablets for 1 day: withdrawal may have begun"),
+    ],
+)
+def test_the_words_count_the_days_as_the_patient_does(shop, day, words):
+    supplied(shop)
+    [risk] = at_risk(shop, day)
+    assert risk.words == words
+
+
 def test_the_reason_names_dose_days_and_kind_of_course(shop):
     supplied(shop)
     [risk] = at_risk(shop, 30)
