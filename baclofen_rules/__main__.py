@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -223,12 +224,12 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--strengths", required=True, type=_amounts, help="tablets in stock, in mg: 10,25")
     plan.add_argument("--age", type=_amount, help="years; unknown is planned for as the strictest")
     plan.add_argument("--weight", type=_amount, help="kg; needed where start or maximum go by weight")
-    plan.add_argument("--days", type=int, help="the whole length")
+    plan.add_argument("--days", type=_days, help="the whole length")
     plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
-    plan.add_argument("--interval", type=int, default=1, help="the fewest days at a level")
+    plan.add_argument("--interval", type=_days, default=1, help="the fewest days at a level")
     plan.add_argument("--pace", type=Pace, choices=list(Pace), default=Pace.GENTLE, help="of a taper (default: gentle)")
     plan.add_argument(
-        "--treated", type=int, help="days since the medicine was begun: a long treatment gets a longer taper"
+        "--treated", type=_days, help="days since the medicine was begun: a long treatment gets a longer taper"
     )
     plan.add_argument("--back-to", help='symptoms came back at --from: the dose before, "20 mg tid"')
     plan.add_argument(
@@ -236,7 +237,7 @@ def _add_plan(commands: Any) -> None:
     )
     plan.add_argument("--egfr", type=_amount, help="mL/min/1.73 m2; a titration keeps below what the kidneys bear")
     plan.add_argument("--dialysis", action="store_true", help="the patient is on dialysis")
-    plan.add_argument("--supply", type=int, help="the most days of one supply (default: the profile's)")
+    plan.add_argument("--supply", type=_days, help="the most days of one supply (default: the profile's)")
     plan.add_argument("--whole", action="store_true", help="no halves: the patient cannot halve tablets")
     plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: the newest)")
     plan.add_argument("--profile", default="lioresal", help="name of a profile (default: lioresal)")
@@ -333,6 +334,12 @@ def _amount(text: str) -> Decimal:
 
 def _amounts(text: str) -> tuple[Decimal, ...]:
     return tuple(_amount(amount) for amount in text.split(","))
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days above 0")
+    return int(text)
 
 
 def _date(text: str) -> date:

@@ -125,6 +125,11 @@ def plan_step_back(
         raise CannotPlan(
             "step back", f"{format_amount(before)} mg a day", f"the dose before, above {format_amount(now)} mg a day"
         )
+    limits = _bounds(profile, on, wishes)
+    hold_days = whole(limits.book.terms.hold_days)
+    if before > limits.max_mg:
+        given = f"{format_amount(before)} mg a day, above {format_amount(limits.max_mg)} mg a day, the maximum here"
+        raise CannotPlan("step back", given, words_of_hold(hold_days))
     step = (before - now) / 2
     wished = wishes.get("step_mg")
     same: TaperWishes = {**wishes, "held_days": None}
@@ -133,8 +138,7 @@ def plan_step_back(
         plan = plan_taper(back_to, strengths_mg, profile, on, **smaller)
     except CannotPlan:  # half of the step is less than the tablets give
         plan = plan_taper(back_to, strengths_mg, profile, on, **same)
-    limits = _bounds(profile, on, wishes)
-    hold_phase = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
+    hold_phase = Phase(tuple(back_to), hold_days, times=TIMES_OF_DAY.get(len(back_to)))
     stock = Stock.of(
         {
             strength: strength if wishes.get("whole_tablets") else limits.find_smallest_dose(strength)
@@ -151,7 +155,7 @@ def plan_step_back(
     stepped = plan._replace(regimen=regimen, packed={**plan.packed, **{dose: packed[dose] or () for dose in back_to}})
     objection = next(find_objections(stepped, limits, tuple(back_to)), None)
     if objection is not None:
-        raise CannotPlan("step back", objection.words.summary, words_of_hold(whole(limits.book.terms.hold_days)))
+        raise CannotPlan("step back", objection.words.summary, words_of_hold(hold_days))
     return stepped
 
 
@@ -192,7 +196,8 @@ def _tapers(
     limits = _bounds(profile, on, wishes)
     current, last = sum(doses, ZERO), wishes.get("last_mg_per_day")
     if last is not None and not ZERO < last < current:
-        raise CannotPlan("last dose", f"{format_amount(last)} mg a day", f"below {format_amount(current)} mg a day")
+        expected = f"below {format_amount(current)} mg a day, today's dose; a higher one is a titration"
+        raise CannotPlan("last dose", f"{format_amount(last)} mg a day", expected)
     step, held_days = wishes.get("step_mg"), wishes.get("held_days")
     wish = Wish(
         before=tuple(doses),
@@ -231,18 +236,19 @@ def _plans(
     asked: str,
     plan_with: Callable[[Stock], Plan | CannotPlan],
 ) -> list[Plan]:
-    """Return the plans of one strength, where there is none those of two, and so on; best first. Raises CannotPlan with the first
-    reason."""
+    """Return the plans of one strength, where there is none those of two, and so on; best first. Raises CannotPlan."""
     stocks = limits.list_stocks(strengths_mg, wishes.get("whole_tablets", False), wishes.get("together", 2))
     longest = wishes.get("longest_supply_days") or whole(limits.book.limits_of(days_supply.RULE).max_days)
-    reason = None
+    refusals: list[CannotPlan] = []
     for count in sorted({len(stock.strengths) for stock in stocks}):
         answers = [plan_with(stock) for stock in stocks if len(stock.strengths) == count]
         plans = [answer._replace(longest_supply_days=longest) for answer in answers if isinstance(answer, Plan)]
         if plans:
             return sorted(plans, key=_plan_cost)
-        reason = reason or next(answer for answer in answers if isinstance(answer, CannotPlan))
-    assert reason is not None  # a usable strength makes a stock of its own
+        refusals += [answer for answer in answers if isinstance(answer, CannotPlan)]
+    # Where only some tablets lead there at all, the reason is what those lack; otherwise that of all tablets together.
+    about_wishes = [refusal for refusal in refusals if refusal.field != "strengths"]
+    reason = min(about_wishes, key=lambda refusal: (refusal.field, refusal.least), default=refusals[-1])
     raise CannotPlan(reason.field, f"{reason.given} ({asked})", reason.expected)
 
 
@@ -294,7 +300,8 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
     if times > most_times or (times < fewest and limits.age is not None):
         raise CannotPlan("target", f"{times} doses a day", f"{fewest} to {most_times} doses a day ({age})")
     if before >= total:
-        raise CannotPlan("target", f"{format_amount(total)} mg a day", "above the dose before")
+        expected = f"above {format_amount(before)} mg a day, the dose before; a lower one is a taper"
+        raise CannotPlan("target", f"{format_amount(total)} mg a day", expected)
 
 
 def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_days: int | None) -> None:

@@ -169,7 +169,9 @@ class Bounds:
         most = self._limit_at_age(self.book.terms.max_mg_per_day, min)
         if most is None:
             age = "unknown" if self.age is None else f"{format_amount(self.age)} years"
-            raise CannotPlan("age", age, "an age for which the profile has a daily maximum")
+            ages = [ages.low for ages, limit in self.book.terms.max_mg_per_day.rows if limit is not None]
+            expected = f"{format_amount(min(ages))} years or more" if ages else "another profile"
+            raise CannotPlan("age", age, f"{expected}: the profile {self.profile.name} has no daily maximum here")
         return most
 
     @property

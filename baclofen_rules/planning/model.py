@@ -50,11 +50,14 @@ class Cost(NamedTuple):
 
 
 class CannotPlan(ValueError):
-    """No course keeps the rules with these wishes: ``field``, what was ``given``, what is ``expected``."""
+    """No course keeps the rules with these wishes: ``field``, what was ``given``, what is ``expected``.
 
-    def __init__(self, field: str, given: str, expected: str) -> None:
+    ``least`` is the least of the field that makes a plan, where that is an amount.
+    """
+
+    def __init__(self, field: str, given: str, expected: str, least: Decimal | int = 0) -> None:
         super().__init__(f"{field}: {given}; {expected}")
-        self.field, self.given, self.expected = field, given, expected
+        self.field, self.given, self.expected, self.least = field, given, expected, least
 
 
 class Plan(NamedTuple):

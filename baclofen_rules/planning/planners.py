@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Action, Case, Fill, Order, Relation
+from baclofen_rules.directions.course import LONGEST_DAYS
 from baclofen_rules.facts import PatientFacts
 from baclofen_rules.findings import Found
 from baclofen_rules.planning.bounds import ZERO, Bounds, whole
@@ -126,6 +127,9 @@ class Planner:
     def prove(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
         """Return the plan, or a refusal where a rule finds fault with it."""
         profile = self.limits.profile
+        days = sum(phase.days or 0 for phase in phases)
+        if days > LONGEST_DAYS:
+            return CannotPlan("days", str(days), f"at most {LONGEST_DAYS} days")
         packed = {dose: self.stock.pack(dose) or () for phase in phases for dose in phase.doses}
         plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest, self.wish.pace)
         objection = next(find_objections(plan, self.limits, self.wish.before), None)
@@ -135,7 +139,38 @@ class Planner:
 
     @property
     def tablets(self) -> str:
-        return " and ".join(format_amount(strength) for strength in self.stock.strengths) + " mg tablets"
+        strengths = " and ".join(format_amount(strength) for strength in self.stock.strengths)
+        return f"{'whole ' * self.could_be_halved}{strengths} mg tablets"
+
+    @property
+    def could_be_halved(self) -> bool:
+        """Return whether the profile lets a tablet be halved that the wish keeps whole."""
+        return any(
+            self.limits.find_smallest_dose(strength) < unit
+            for strength, unit in zip(self.stock.strengths, self.stock.units, strict=True)
+        )
+
+    @property
+    def other_tablets(self) -> str:
+        """The tablets that would make a way."""
+        return f"{'halves, ' * self.could_be_halved}a smaller strength or a liquid from the prescriber"
+
+    def words_of_no_steps(self, step: Decimal) -> str:
+        unit = format_amount(min(self.stock.units))
+        return f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there in doses of {unit} mg or a multiple"
+
+    def steps_above(self, step: Decimal, most: Decimal) -> Iterator[Decimal]:
+        """Yield the larger steps that the tablets give, up to the largest that the profile allows."""
+        unit = min(self.stock.units)
+        larger = (step // unit + 1) * unit
+        while larger <= most:
+            yield larger
+            larger += unit
+
+    def refuse_step(self, step: Decimal, larger: Decimal) -> CannotPlan:
+        """Return a refusal of a wished step that is smaller than the tablets give."""
+        expected = f"at least {format_amount(larger)} mg a day with {self.tablets}"
+        return CannotPlan("step", f"at most {format_amount(step)} mg a day", expected, larger)
 
 
 class TaperPlanner(Planner):
@@ -159,21 +194,28 @@ class TaperPlanner(Planner):
                 f"no taper: {format_amount(limits.stop_free_mg)} mg a day and less may end at once",
             )
         hold_days = 0 if self.held_days is None or self.held_days >= limits.min_fall_days else limits.min_fall_days
-        days = self._days(start, max(least_days, shortest), hold_days)
-        if isinstance(days, CannotPlan):
-            return days
         levels = self.levels(start, wish.end)
         is_fast = wish.pace is Pace.FAST
         least_moves, most_moves = (2 if to_zero else 1), len(levels)
-        fitting = max(least_moves, min(most_moves, days // shortest + int(to_zero)))
+        if hold_days and any(self.stock.pack(dose) is None for dose in wish.before):
+            return CannotPlan("strengths", f"{self.tablets} do not give today's doses", "a strength that measures them")
+        least_first = range(least_moves, most_moves + 1)
+        quickest = self.path(start, least_first, self._follows(start, levels, step, is_gentle=False), not is_fast)
+        if quickest is None:
+            return self._refuse(start, levels, step, least_first)
+        fewest_days = max(least_days, shortest * (len(quickest) - 1))
+        if wish.days is not None and wish.days - hold_days < fewest_days:
+            least = fewest_days + hold_days
+            return CannotPlan("days", str(wish.days), f"at least {least} days from this dose", least)
+        days = self._days(start, max(least_days, shortest), hold_days)
+        fitting = max(least_moves, min(most_moves, days // shortest + int(to_zero or wish.days is not None)))
         longer = [] if wish.days is not None else [*range(fitting + 1, most_moves + 1)]
         counts = [*range(least_moves, fitting + 1)]
-        moves = [*(counts if is_fast else reversed(counts)), *longer]
-        way = None
-        for is_gentle in (False,) if is_fast else (True, False):  # in too few days a gentle way may be none
-            way = way or self.path(start, moves, self._follows(start, levels, step, is_gentle), not is_fast)
-        if way is None:
-            return self._refuse(start, levels, step, shortest * least_moves + hold_days)
+        moves = [*reversed(counts), *longer]
+        way = quickest if is_fast else None
+        for is_gentle in () if is_fast else (True, False):  # in too few days a gentle way may be none
+            way = way or self.path(start, moves, self._follows(start, levels, step, is_gentle), is_small_first=True)
+        assert way is not None  # the quickest is one of them
         timed = way[:-1]
         total = days if wish.days is not None else max(days, shortest * len(timed)) if to_zero else 0
         phases = [
@@ -185,8 +227,6 @@ class TaperPlanner(Planner):
 
     def _hold(self, doses: tuple[Decimal, ...], days: int, phases: list[Phase]) -> Plan | CannotPlan:
         """Return the plan that begins with days at today's doses, which were only just changed."""
-        if any(self.stock.pack(dose) is None for dose in doses):
-            return CannotPlan("strengths", f"{self.tablets} do not give today's doses", "a strength that measures them")
         to_zero = not self.wish.end
         plan = self.prove([Phase(doses, days), *phases], then_stop=to_zero)
         if isinstance(plan, CannotPlan) and isinstance(self.prove(phases, then_stop=to_zero), Plan):
@@ -194,15 +234,13 @@ class TaperPlanner(Planner):
             return CannotPlan("held days", held_words, words_of_hold(days))
         return plan
 
-    def _days(self, start: Decimal, least: int, hold_days: int) -> int | CannotPlan:
+    def _days(self, start: Decimal, least: int, hold_days: int) -> int:
         """Return the days to the end, without those of a hold: those wished, the planned ones, or the fewest.
 
         Of a way that ends above nothing it is its part of them.
         """
         wish = self.wish
         if wish.days is not None:
-            if wish.days - hold_days < least:
-                return CannotPlan("days", str(wish.days), f"at least {least + hold_days} days from this dose")
             return wish.days - hold_days
         if wish.pace is Pace.FAST:
             return least
@@ -227,21 +265,21 @@ class TaperPlanner(Planner):
             follows[at] = below
         return follows
 
-    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, shortest: int) -> CannotPlan:
+    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, moves: range) -> CannotPlan:
         """Return why there is no way, and what would make one."""
         below = [level for level in levels if level]
         largest = max(self.wish.before or (ZERO,))
-        liquid = "a smaller strength or a liquid from the prescriber"
+        if self.wish.step_mg is not None:
+            for larger in self.steps_above(step, self.limits.max_fall_mg):
+                if self.path(start, moves, self._follows(start, levels, larger, is_gentle=False), is_small_first=True):
+                    return self.refuse_step(step, larger)
         if not below:
             reason = f"{self.tablets} give no daily dose between {format_amount(self.wish.end)} and {format_amount(start)} mg"
         elif all(max(self.split(level) or (ZERO,)) > largest for level in below):
             reason = f"with {self.tablets} a single dose would rise above today's {format_amount(largest)} mg"
-        elif self.wish.days is not None and self.wish.days < shortest:
-            return CannotPlan("days", str(self.wish.days), f"at least {shortest} days from this dose")
         else:
-            unit = format_amount(min(self.stock.units))
-            reason = f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there in doses of {unit} mg or a multiple"
-        return CannotPlan("strengths", reason, liquid)
+            reason = self.words_of_no_steps(step)
+        return CannotPlan("strengths", reason, self.other_tablets)
 
     def _phase(self, level: Decimal, days: int | None) -> Phase:
         doses = self.split(level)
@@ -273,7 +311,7 @@ class TitrationPlanner(Planner):
         wish, limits = self.wish, self.limits
         if any(self.stock.pack(dose) is None for dose in self.target):
             reason = f"{self.tablets} do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
-            return CannotPlan("strengths", reason, "a strength that measures the target")
+            return CannotPlan("strengths", reason, self.other_tablets)
         step = limits.max_rise_mg if wish.step_mg is None else min(wish.step_mg, limits.max_rise_mg)
         shortest = max(limits.min_rise_days, wish.interval_days)
         start = sum(wish.before or (), ZERO)
@@ -281,16 +319,15 @@ class TitrationPlanner(Planner):
         follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else step, step)
         way = self.path(start, range(1, len(levels) + 1), follows, is_small_first=False)
         if way is None:
-            unit = format_amount(min(self.stock.units))
-            reason = f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there"
-            return CannotPlan(
-                "strengths",
-                reason,
-                f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber",
-            )
+            for larger in self.steps_above(step, limits.max_rise_mg) if wish.step_mg is not None else ():
+                follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else larger, larger)
+                if self.path(start, range(1, len(levels) + 1), follows, is_small_first=False):
+                    return self.refuse_step(step, larger)
+            return CannotPlan("strengths", self.words_of_no_steps(step), self.other_tablets)
         rest = None if wish.days is None else wish.days - shortest * (len(way) - 1)
         if rest is not None and rest < 1:
-            return CannotPlan("days", str(wish.days), f"more than {shortest * (len(way) - 1)} days")
+            least = shortest * (len(way) - 1) + 1
+            return CannotPlan("days", str(wish.days), f"at least {least} days", least)
         phases = [Phase(self.split(level) or (), shortest) for level in way[:-1]]
         return self.prove([*phases, Phase(self.target, rest)], then_stop=False)
 

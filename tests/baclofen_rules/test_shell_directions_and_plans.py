@@ -130,3 +130,11 @@ def test_what_cannot_be_planned_is_told_in_one_line(
     assert out.out == ""
     assert message in out.err
     assert out.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--days", "--interval", "--supply", "--treated"])
+@pytest.mark.parametrize("days", ["0", "-3", "1.5", "x", "9" * 5000])
+def test_a_number_of_days_is_whole_and_above_0(option: str, days: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["plan", "taper", "--from", "20 mg tid", "--strengths", "10", f"{option}={days}"])
+    assert f"argument {option}: '{days}' is not a number of days above 0" in capsys.readouterr().err

@@ -140,13 +140,15 @@ def test_a_start_by_weight_wants_the_weight() -> None:
 
 
 def test_an_age_without_a_maximum_is_refused() -> None:
-    expected = "an age for which the profile has a daily maximum"
-    assert refusal(bounds("lioresal", "3.5"), "max_mg_for_age") == ("age", "3.5 years", expected)
-    assert refusal(bounds_of_own_profile(None, {}, max_mg_per_day=two_bands(None, None)), "max_mg_for_age") == (
+    assert refusal(bounds("lioresal", "3.5"), "max_mg_for_age") == (
         "age",
-        "unknown",
-        expected,
+        "3.5 years",
+        "4 years or more: the profile lioresal has no daily maximum here",
     )
+    field, age, expected = refusal(
+        bounds_of_own_profile(None, {}, max_mg_per_day=two_bands(None, None)), "max_mg_for_age"
+    )
+    assert (field, age, expected.partition(":")[0]) == ("age", "unknown", "another profile")
 
 
 def test_only_strengths_that_the_profile_knows_are_usable() -> None:

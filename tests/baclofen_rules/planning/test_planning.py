@@ -1,7 +1,9 @@
 """A proposed taper or titration is one that the rules accept, that the tablets give, and that a patient can follow."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -406,6 +408,124 @@ def test_who_takes_10_mg_at_a_time_is_not_given_the_25_mg_tablet_to_take_less() 
     assert plan.strengths == (Decimal(10),)
 
 
+def taper(*doses: int | str, stock: tuple[int, ...] = (10,), **wishes: Any) -> Callable[[], Plan]:
+    return lambda: plan_taper(mg(*doses), mg(*stock), PROFILES["lioresal"], ON, **{**ADULT, **wishes})
+
+
+def titration(*doses: int | str, stock: tuple[int, ...] = (10,), **wishes: Any) -> Callable[[], Plan]:
+    return lambda: plan_titration(mg(*doses), mg(*stock), PROFILES["lioresal"], ON, **{**ADULT, **wishes})
+
+
+OTHER_TABLETS = "a smaller strength or a liquid from the prescriber"
+
+
+@pytest.mark.parametrize(
+    ("ask", "field", "given", "expected"),
+    [
+        # the length: with more days the same tablets lead there
+        (taper(30, 30, 30, days=9), "days", "9", "at least 10 days from this dose"),
+        (taper(30, 30, 30, days=1), "days", "1", "at least 10 days from this dose"),
+        (taper(20, 20, 20, days=20, interval_days=7), "days", "20", "at least 21 days from this dose"),
+        (taper(20, 20, 20, days=1, last_mg_per_day=Decimal(30)), "days", "1", "at least 2 days from this dose"),
+        (taper(20, 20, 20, stock=(25, 10), days=6), "days", "6", "at least 7 days from this dose"),
+        (taper(20, 20, 20, days=731), "days", "731", "at most 730 days"),
+        (
+            taper(30, 20, stock=(25, 10), whole_tablets=True, days=12, interval_days=7),
+            "days",
+            "12",
+            "at least 21 days from this dose",
+        ),
+        (titration(30, 30, 30, days=45), "days", "45", "at least 46 days"),
+        # the step: with a larger one the same tablets lead there
+        (taper(20, 20, 20, step_mg=Decimal(4)), "step", "at most 4 mg a day", "at least 5 mg a day with 10 mg tablets"),
+        (
+            taper(20, 20, 20, step_mg=Decimal(9), whole_tablets=True),
+            "step",
+            "at most 9 mg a day",
+            "at least 10 mg a day with whole 10 mg tablets",
+        ),
+        (
+            titration(30, 30, 30, step_mg=Decimal(3)),
+            "step",
+            "at most 3 mg a day",
+            "at least 5 mg a day with 10 mg tablets",
+        ),
+        # the tablets
+        (
+            taper(25, 25, 25, stock=(25,), step_mg=Decimal(10)),
+            "strengths",
+            "with 25 mg tablets no steps of at most 10 mg a day lead there in doses of 25 mg or a multiple",
+            OTHER_TABLETS,
+        ),
+        (
+            taper(5, 5, 5, whole_tablets=True),
+            "strengths",
+            "with whole 10 mg tablets a single dose would rise above today's 5 mg",
+            f"halves, {OTHER_TABLETS}",
+        ),
+        (
+            titration(5, 5, 5, whole_tablets=True),
+            "strengths",
+            "whole 10 mg tablets do not give 5, 5, 5 mg",
+            f"halves, {OTHER_TABLETS}",
+        ),
+        (titration("7.5", "7.5"), "strengths", "10 mg tablets do not give 7.5, 7.5 mg", OTHER_TABLETS),
+        # the way
+        (
+            taper(20, 20, 20, last_mg_per_day=Decimal(60)),
+            "last dose",
+            "60 mg a day",
+            "below 60 mg a day, today's dose; a higher one is a titration",
+        ),
+        (
+            titration(20, 20, 20, before=mg(20, 20, 20)),
+            "target",
+            "60 mg a day",
+            "above 60 mg a day, the dose before; a lower one is a taper",
+        ),
+        (
+            lambda: plan_step_back(mg(30, 30, 30), mg(35, 35, 35), mg(10), PROFILES["lioresal"], ON, **ADULT),
+            "step back",
+            "105 mg a day, above 100 mg a day, the maximum here",
+            "7 days at this dose before the first step down: ask the prescriber to sign them, and plan after them",
+        ),
+        (
+            titration(5, 5, 5, age_years=Decimal(2)),
+            "age",
+            "2 years",
+            "4 years or more: the profile lioresal has no daily maximum here",
+        ),
+    ],
+)
+def test_a_refusal_gives_the_reason_that_holds_and_what_would_make_a_plan(
+    ask: Callable[[], Plan], field: str, given: str, expected: str
+) -> None:
+    with pytest.raises(CannotPlan) as cannot:
+        ask()
+    assert (cannot.value.field, cannot.value.given.partition(" (")[0], cannot.value.expected) == (
+        field,
+        given,
+        expected,
+    )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        taper(30, 30, 30, days=10),
+        taper(20, 20, 20, days=21, interval_days=7),
+        taper(20, 20, 20, days=2, last_mg_per_day=Decimal(30)),
+        taper(20, 20, 20, days=730),
+        titration(30, 30, 30, days=46),
+        taper(20, 20, 20, step_mg=Decimal(5)),
+        titration(30, 30, 30, step_mg=Decimal(5)),
+        titration(5, 5, 5, age_years=Decimal(4), weight_kg=Decimal(20)),
+    ],
+)
+def test_what_a_refusal_names_makes_a_plan(ask: Callable[[], Plan]) -> None:
+    assert ask().regimen.phases
+
+
 def test_a_dose_just_above_the_maximum_is_planned_down_from() -> None:
     plan = plan_taper(mg(25, 25, 25), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(8))
     assert plan.regimen.phases[0].mg_per_day == 60
@@ -440,5 +560,5 @@ def test_a_taper_without_a_maximum_for_the_age_is_planned_all_the_same() -> None
 
 
 def test_an_age_without_a_maximum_is_not_planned_for() -> None:
-    with pytest.raises(CannotPlan, match="a daily maximum"):
+    with pytest.raises(CannotPlan, match="no daily maximum here"):
         plan_titration(mg(5), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(2))
