@@ -15,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import AutoField, Model
 from django.db.models.base import ModelState
+from django.db.models.functions import Now
 from psycopg.pq import Format
 
 Row = TypeVar("Row", bound=Model)
@@ -96,8 +97,8 @@ _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 @cache
 def stored_fields(model: type[Model]) -> list[Any]:
-    """Return the columns of a model that the application gives: all but a key that the database counts."""
-    return [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+    """Return the columns of a model that the application gives: all but a key that the database counts, and times that it keeps."""
+    return [field for field in model._meta.concrete_fields if not isinstance(field, AutoField) and not _is_kept(field)]
 
 
 def update(row: Model, *names: str) -> None:
@@ -187,4 +188,10 @@ class _ReadRows:
 @cache
 def _fields(label: str) -> list[Any]:
     left_out = LEFT_OUT.get(label, frozenset())
-    return [field for field in apps.get_model(label)._meta.concrete_fields if field.name not in left_out]
+    fields = apps.get_model(label)._meta.concrete_fields
+    return [field for field in fields if field.name not in left_out and not _is_kept(field)]
+
+
+def _is_kept(field: Any) -> bool:
+    """Say whether the database keeps a column by itself, such as the time of a row's last change."""
+    return isinstance(field.db_default, Now)

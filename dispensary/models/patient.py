@@ -15,6 +15,7 @@ from django.contrib.postgres.search import SearchVector
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from baclofen_rules.facts import Indication
@@ -96,6 +97,7 @@ class Patient(models.Model):
     )
 
     version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False, help_text=_("kept by a trigger"))
 
     objects = PatientQuerySet.as_manager()
 
@@ -122,6 +124,7 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["pharmacy", "family_name", "given_name"], name="patient_by_name"),
             models.Index(fields=["pharmacy", "birth_date"], name="patient_by_birth_date"),
+            models.Index(fields=["pharmacy", "changed_at", "id"], name="patient_by_change"),
             models.Index(fields=["pharmacy", "id"], name="patient_by_key", condition=Q(joined_to__isnull=True)),
         ]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Cast, Right
+from django.db.models.functions import Cast, Now, Right
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import SHOWN, uuid7
@@ -130,6 +130,7 @@ class Prescription(models.Model):
         max_length=16, choices=SenderStatus, blank=True, help_text=_("the status with which its sender took it back")
     )
     version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False, help_text=_("kept by a trigger"))
 
     class Meta:
         ordering = ["-received_at"]
@@ -166,6 +167,7 @@ class Prescription(models.Model):
         indexes = [
             models.Index(fields=["pharmacy", "status", "received_at", "id"], name="prescription_queue"),
             models.Index(fields=["pharmacy", "received_at", "id"], name="prescription_by_arrival"),
+            models.Index(fields=["pharmacy", "changed_at", "id"], name="prescription_by_change"),
             models.Index(fields=["patient", "received_at"], name="prescription_of_patient"),
             models.Index("pharmacy", Right(Cast("id", models.CharField()), SHOWN), name="prescription_by_number"),
         ]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.contacts import Carer, ContactPoint, Medium
@@ -200,6 +200,8 @@ class Reminder(models.Model):
     sending_since = models.DateTimeField(
         null=True, blank=True, help_text=_("begun, its end not recorded yet: what a dead worker leaves in doubt")
     )
+    # Nor does any name this, for the same reason.
+    changed_at = models.DateTimeField(db_default=Now(), editable=False, help_text=_("kept by a trigger"))
 
     class Meta:
         constraints = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import uuid7
@@ -75,6 +76,7 @@ class WorklistItem(models.Model):
     note = models.CharField(max_length=500, blank=True)
     resolved_by = models.CharField(max_length=64, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False, help_text=_("kept by a trigger"))
 
     class Meta:
         ordering = ["due_by"]
@@ -104,6 +106,7 @@ class WorklistItem(models.Model):
         ]
         indexes = [
             models.Index(fields=["pharmacy", "due_by"], condition=~Q(state=WorkState.RESOLVED), name="work_open"),
+            models.Index(fields=["pharmacy", "changed_at", "id"], name="work_by_change"),
         ]
 
     def __str__(self) -> str:

@@ -60,7 +60,8 @@ def _describe(kind: Kind) -> dict[str, Any]:
         {"name": parameter.name, "type": parameter.kind, "documentation": parameter.documentation or parameter.expected}
         for parameter in kind.all_parameters()
     ]
-    resource = _describe_resource(kind.name, kind.documentation, parameters)
+    documentation = f"{kind.documentation} Sorted with `_sort` by {', '.join(kind.sorts())}; else newest first."
+    resource = _describe_resource(kind.name, documentation, parameters)
     if kind.includes:
         resource["searchInclude"] = [f"{kind.name}:{name}" for name in kind.includes]
     if kind.name == "MedicationRequest":

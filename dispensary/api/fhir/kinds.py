@@ -75,22 +75,24 @@ class Kind:
     patient_of: Callable[[Any], Patient | None]
     pharmacy: str = "pharmacy_id"
     order: str = "-id"
-    changed: str = ""
-    """The lookup of the time of the last change; empty where it is not kept."""
+    changed: str = "changed_at"
+    """The lookup of the time of the last change."""
     includes: Mapping[str, Include] | None = None
-
-    @property
-    def last_updated(self) -> DateParameter | None:
-        return DateParameter("_lastUpdated", "when it changed last", lookup=self.changed) if self.changed else None
 
     def all_parameters(self) -> list[Parameter]:
         """Return the parameters of the kind with those of every resource."""
         own_id = IdentifierParameter("_id", "the id", find=lambda value, _: self.find(value) or Q(pk__in=[]))
-        return [own_id, *([self.last_updated] if self.last_updated else []), *self.parameters]
+        last_updated = DateParameter("_lastUpdated", "when it changed last", lookup=self.changed)
+        return [own_id, last_updated, *self.parameters]
 
-    def changed_at(self, row: Any) -> datetime | None:
+    def sorts(self) -> dict[str, str]:
+        """Return the lookups by which a search can be sorted, by the names of their parameters: moments that every row has."""
+        dates = [parameter for parameter in self.all_parameters() if isinstance(parameter, DateParameter)]
+        return {date.name: date.lookup for date in dates if not date.is_day}
+
+    def changed_at(self, row: Any) -> datetime:
         """Return when a row changed last."""
-        moment: datetime | None = attrgetter(self.changed.replace("__", "."))(row) if self.changed else None
+        moment: datetime = attrgetter(self.changed.replace("__", "."))(row)
         return moment
 
 
@@ -186,11 +188,18 @@ def _patient(row: Model) -> Patient | None:
     return patient
 
 
-def _of_patient(lookup: str = "patient_id") -> list[Parameter]:
-    return [
-        ReferenceParameter("patient", "whose it is", target="Patient", lookup=lookup),
-        ReferenceParameter("subject", "the same", target="Patient", lookup=lookup),
-    ]
+class PatientParameter(ReferenceParameter):
+    """A reference to a patient: what stands under a record that was joined to theirs is theirs."""
+
+    def find(self, key: UUID) -> Q:
+        """Return the condition of rows of these records. The keys are read first, so that the rows are found by an index."""
+        keys = Patient.objects.filter(Q(pk=key) | Q(joined_to=key)).values_list("pk", flat=True)
+        return Q(**{f"{self.lookup}__in": list(keys)})
+
+
+def _of_patient(name: str = "patient", lookup: str = "patient_id") -> Parameter:
+    words = "whose it is, by this record or one that was joined to it"
+    return PatientParameter(name, words, target="Patient", lookup=lookup)
 
 
 _PATIENT = Include("Patient", lambda row: row.patient_id)
@@ -209,7 +218,8 @@ KINDS: dict[str, Kind] = {
             ),
             render=lambda order, _: medication_request(order),
             parameters=[
-                *_of_patient(),
+                _of_patient(),
+                _of_patient("subject"),
                 IdentifierParameter("identifier", "the sender's number of the order", find=_find_orders),
                 CodeParameter(
                     "status",
@@ -233,7 +243,8 @@ KINDS: dict[str, Kind] = {
             rows=_dispense_rows,
             render=_render_dispense,
             parameters=[
-                *_of_patient(),
+                _of_patient(),
+                _of_patient("subject"),
                 IdentifierParameter(
                     "identifier",
                     "the idempotency key of the hand-over",
@@ -247,7 +258,6 @@ KINDS: dict[str, Kind] = {
             find=_by_uuid(),
             patient_of=_patient,
             order="-handed_over_at",
-            changed="changed_at",
             includes={
                 "patient": _PATIENT,
                 "subject": _PATIENT,
@@ -259,9 +269,7 @@ KINDS: dict[str, Kind] = {
             rows=_finding_rows,
             render=lambda finding, _: _render_finding(finding),
             parameters=[
-                ReferenceParameter(
-                    "patient", "whose order it is about", target="Patient", lookup="review__prescription__patient_id"
-                ),
+                _of_patient(lookup="review__prescription__patient_id"),
                 ReferenceParameter(
                     "implicated",
                     "the order that was reviewed",
@@ -287,7 +295,7 @@ KINDS: dict[str, Kind] = {
             ),
             render=lambda dispense, _: provenance(dispense, dispense.overrides.all()),
             parameters=[
-                ReferenceParameter("patient", "to whom it was handed over", target="Patient", lookup="patient_id"),
+                _of_patient(),
                 ReferenceParameter("target", "the hand-over", target="MedicationDispense", lookup="pk"),
                 DateParameter("recorded", "when it was handed over", lookup="handed_over_at"),
             ],
@@ -303,7 +311,8 @@ KINDS: dict[str, Kind] = {
             rows=lambda: WorklistItem.objects.select_related("patient", "reminder"),
             render=lambda work, _: task(work),
             parameters=[
-                *_of_patient(),
+                _of_patient(),
+                _of_patient("subject"),
                 CodeParameter("status", "", codes=_statuses("state", TASK_STATUS)),
                 CodeParameter("code", "the kind of work", codes={kind.value: Q(kind=kind) for kind in WorkKind}),
                 DateParameter("authored-on", "when it was opened", lookup="opened_at"),
@@ -322,7 +331,8 @@ KINDS: dict[str, Kind] = {
             rows=lambda: Reminder.objects.select_related("patient", "plan").prefetch_related("deliveries"),
             render=lambda reminder, _: communication(reminder, reminder.deliveries.all()),
             parameters=[
-                *_of_patient(),
+                _of_patient(),
+                _of_patient("subject"),
                 CodeParameter(
                     "status",
                     "",
@@ -340,7 +350,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             name="Patient",
-            rows=Patient.objects.all,
+            rows=lambda: Patient.objects.prefetch_related("joined_records"),
             render=lambda patient, _: patient_resource(patient),
             parameters=[IdentifierParameter("identifier", "a number of theirs, a former one too", find=_find_patients)],
             documentation="Name, numbers, birth date. By name a patient is searched with POST at /api/v1/patients/search/.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from dispensary.api.fhir.values import drop_empty, reference
 from dispensary.models import Patient
 
 
 def patient_resource(patient: Patient) -> dict[str, Any]:
-    """Return the resource; of a record that was joined to another, with a link to the one in use."""
+    """Return the resource; of records that were joined, with links from each to the other."""
     return drop_empty(
         {
             "resourceType": "Patient",
@@ -26,11 +27,16 @@ def patient_resource(patient: Patient) -> dict[str, Any]:
                     "preferred": True,
                 }
             ],
-            "link": [{"other": reference("Patient", patient.joined_to_id), "type": "replaced-by"}]
-            if patient.joined_to_id
-            else [],
+            "link": [
+                *([_link(patient.joined_to_id, "replaced-by")] if patient.joined_to_id else []),
+                *(_link(key, "replaces") for key in sorted(joined.pk for joined in patient.joined_records.all())),
+            ],
         }
     )
+
+
+def _link(key: UUID, kind: str) -> dict[str, Any]:
+    return {"other": reference("Patient", key), "type": kind}
 
 
 def _given_names(patient: Patient) -> list[str]:

@@ -56,9 +56,14 @@ class ReferenceParameter(Parameter):
 
     def read_value(self, value: str, zone: tzinfo) -> Q:
         try:
-            return Q(**{self.lookup: UUID(value.removeprefix(f"{self.target}/"))})
+            key = UUID(value.removeprefix(f"{self.target}/"))
         except ValueError:
             raise self.refuse(f"{self.target}/ and an id of ours") from None
+        return self.find(key)
+
+    def find(self, key: UUID) -> Q:
+        """Return the condition of rows that refer to this resource."""
+        return Q(**{self.lookup: key})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from dispensary.actions import patients
 from dispensary.api.fhir.kinds import KINDS, Kind
+from dispensary.api.fhir.paging import read_page
 from dispensary.api.schema import PHARMACY
 from dispensary.api.views.base import Page
 from dispensary.api.views.fhir import JSON_KINDS, RESOURCE, FHIRView
@@ -26,13 +28,6 @@ from dispensary.errors import InvalidInput, NotFound, Problem
 RESULTS = ("_count", "_cursor", "_format")
 """Parameters of the answer itself, of every search."""
 SEARCHSET = {"type": "object", "description": "A FHIR R4 Bundle of the type searchset.", "required": ["resourceType"]}
-
-
-class FHIRPage(Page):
-    """A keyset page of a search."""
-
-    page_size_query_param = "_count"
-    cursor_query_param = "_cursor"
 
 
 class RecordView(FHIRView):
@@ -62,25 +57,24 @@ class SearchView(FHIRView):
         by = self.authorize()
         kind, query = self.kind, request.query_params
         parameters = {parameter.name: parameter for parameter in kind.all_parameters()}
-        refuse_unknown(query, [*parameters, *RESULTS, *(["_include"] if kind.includes else [])])
+        refuse_unknown(query, [*parameters, "_sort", *RESULTS, *(["_include"] if kind.includes else [])])
         rows = kind.rows().filter(**{kind.pharmacy: self.pharmacy.pk})
         zone = ZoneInfo(self.pharmacy.time_zone)
         for name in query:
             for text in query.getlist(name) if name in parameters else ():
                 rows = rows.filter(parameters[name].read(text, zone))
-        page = FHIRPage()
-        page.page_size = read_count(query) or FHIRPage.page_size
-        page.ordering = (kind.order, "-pk") if kind.order != "-id" else ("-pk",)
-        matches = page.paginate_queryset(rows, request, view=self) or []
+        matches, cursor = read_page(
+            rows,
+            sort=_read_sort(query, kind),
+            count=read_count(query) or Page.page_size,
+            cursor=query.get("_cursor", ""),
+        )
         patients.record_search(
             pharmacy=self.pharmacy, words=f"{kind.name}?{query.urlencode()}", count=len(matches), by=by, now=self.now
         )
         included = list(self._find_included(matches, query.getlist("_include")))
-        links = {
-            "self": request.build_absolute_uri(),
-            "next": page.get_next_link(),
-            "previous": page.get_previous_link(),
-        }
+        address = request.build_absolute_uri()
+        links = {"self": address, "next": replace_query_param(address, "_cursor", cursor) if cursor else None}
         entries = [(versioned(kind, row, self.now), "match") for row in matches]
         entries += [(resource, "include") for resource in included]
         return Response(searchset(entries, links, base_address(request)))
@@ -111,22 +105,22 @@ def versioned(kind: Kind, row: Any, now: datetime) -> dict[str, Any]:
     return version_of(kind.render(row, now), kind.changed_at(row))
 
 
-def version_of(resource: dict[str, Any], changed_at: datetime | None) -> dict[str, Any]:
+def version_of(resource: dict[str, Any], changed_at: datetime) -> dict[str, Any]:
     """Return a resource with its version: a digest of what it says, so that equal ones are one version."""
     digest = hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()[:32]
-    meta = {"versionId": digest} | ({"lastUpdated": changed_at.isoformat()} if changed_at else {})
+    meta = {"versionId": digest, "lastUpdated": changed_at.isoformat()}
     return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta} | resource
 
 
-def version_headers(resource: Mapping[str, Any], changed_at: datetime | None) -> dict[str, str]:
+def version_headers(resource: Mapping[str, Any], changed_at: datetime) -> dict[str, str]:
     """Return the headers that name a version."""
-    headers = {"ETag": f'W/"{resource["meta"]["versionId"]}"'}
-    if changed_at is not None:
-        headers["Last-Modified"] = http_date(changed_at.timestamp())
-    return headers
+    return {
+        "ETag": f'W/"{resource["meta"]["versionId"]}"',
+        "Last-Modified": http_date(changed_at.timestamp()),
+    }
 
 
-def render_version(request: Request, resource: dict[str, Any], changed_at: datetime | None) -> Response:
+def render_version(request: Request, resource: dict[str, Any], changed_at: datetime) -> Response:
     """Return a resource with its version; 304 without it where the caller has this version."""
     headers = version_headers(resource, changed_at)
     known_tags = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
@@ -172,19 +166,33 @@ def refuse_unknown(query: Mapping[str, Any], names: Sequence[str]) -> None:
         raise InvalidInput("This search cannot be answered.", *problems)
 
 
+def _read_sort(query: Mapping[str, Any], kind: Kind) -> str:
+    """Return the lookup by which the matches of a search stand, with a minus for the newest first. Raises `InvalidInput`."""
+    text = query.get("_sort")
+    if text is None:
+        return kind.order
+    lookup = kind.sorts().get(text.removeprefix("-"))
+    if lookup is None:
+        problem = Problem(
+            "_sort", "another order", f"one of {', '.join(kind.sorts())}, with a minus for the newest first"
+        )
+        raise InvalidInput("This search cannot be answered.", problem)
+    return f"-{lookup}" if text.startswith("-") else lookup
+
+
 def read_count(query: Mapping[str, Any]) -> int | None:
     """Return `_count`, the most matches of a page; None without it."""
     text = query.get("_count")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= FHIRPage.max_page_size):
-        problem = Problem("_count", "another value", f"a number from 1 to {FHIRPage.max_page_size}")
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= Page.max_page_size):
+        problem = Problem("_count", "another value", f"a number from 1 to {Page.max_page_size}")
         raise InvalidInput("This search cannot be answered.", problem)
     return int(text)
 
 
 OF_RESULTS = [
-    OpenApiParameter("_count", {"type": "integer", "minimum": 1, "maximum": FHIRPage.max_page_size}),
+    OpenApiParameter("_count", {"type": "integer", "minimum": 1, "maximum": Page.max_page_size}),
     OpenApiParameter("_cursor", str, description="where to go on, from the link `next`"),
     OpenApiParameter("_format", str, enum=["json", "application/fhir+json", "application/json"]),
 ]
@@ -196,6 +204,8 @@ def make_views(kind: Kind) -> tuple[type[RecordView], type[SearchView]]:
         OpenApiParameter(parameter.name, OpenApiTypes.STR, description=parameter.documentation or parameter.expected)
         for parameter in kind.all_parameters()
     ]
+    sorts = [f"{sign}{name}" for name in kind.sorts() for sign in ("", "-")]
+    parameters.append(OpenApiParameter("_sort", str, enum=sorts, description="left out: newest first"))
     if kind.includes:
         names = [f"{kind.name}:{name}" for name in kind.includes]
         parameters.append(OpenApiParameter("_include", str, many=True, enum=names))

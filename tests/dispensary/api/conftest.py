@@ -21,7 +21,7 @@ from jwt.algorithms import ECAlgorithm
 from dispensary.actions import pharmacies, tokens
 from dispensary.actors import Actor
 from dispensary.counter.styles import build
-from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
+from dispensary.models import Dispense, Patient, Pharmacy, Prescription, Reminder, StaffMember, StaffRole, WorklistItem
 from tests.clients import refuse_by_official_schema
 from tests.dispensary import make
 
@@ -256,3 +256,41 @@ def listed(key: ec.EllipticCurvePrivateKey, program: StaffMember, settings: Any)
     public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": "k1", "use": "sig", "alg": "ES384"}
     client = {"user": program.user.get_username(), "keys": {"keys": [public]}}
     settings.DISPENSARY = settings.DISPENSARY | {"cds_clients": {ISSUER: client}}
+
+
+@pytest.fixture
+def handed_over(pharmacist: Caller, too_high: Prescription) -> Dispense:
+    """A hand-over despite one finding, which a pharmacist answered."""
+    signed = pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
+    assert signed.status_code == 201, signed.content
+    done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="till-7-0001")
+    assert done.status_code == 201, done.content
+    return Dispense.objects.get()
+
+
+@pytest.fixture
+def work(shop: Pharmacy, handed_over: Dispense) -> WorklistItem:
+    now = timezone.now()
+    return WorklistItem.objects.create(
+        pharmacy=shop,
+        patient=handed_over.patient,
+        kind="withdrawal-risk",
+        reason="not collected",
+        opened_at=now,
+        due_by=now,
+    )
+
+
+@pytest.fixture
+def one_of_each(handed_over: Dispense, work: WorklistItem) -> dict[str, str]:
+    """The id of one resource of each kind."""
+    finding = handed_over.review.findings.get(code="daily-maximum")
+    return {
+        "MedicationRequest": str(handed_over.prescription_id),
+        "MedicationDispense": str(handed_over.pk),
+        "DetectedIssue": f"{handed_over.review_id}-{finding.number}",
+        "Provenance": str(handed_over.pk),
+        "Task": str(work.pk),
+        "Communication": str(Reminder.objects.all()[0].public_id),
+        "Patient": str(handed_over.patient_id),
+    }

@@ -27,7 +27,7 @@ from dispensary.models import (
 )
 from tests.clients import run_node
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
+from tests.dispensary.api.conftest import Caller, today
 from tests.dispensary.api.test_emergency import ASKED, taken_until_yesterday
 from tests.dispensary.api.test_fhir import FHIR, diagnostics, new_start, outcome
 from tests.dispensary.fhir.orders import daily, days, line, mg, request
@@ -50,44 +50,6 @@ def matches(bundle: dict[str, Any], mode: str = "match") -> list[dict[str, Any]]
 
 def ids(bundle: dict[str, Any]) -> list[str]:
     return [resource["id"] for resource in matches(bundle)]
-
-
-@pytest.fixture
-def handed_over(pharmacist: Caller, too_high: Prescription) -> Dispense:
-    """A hand-over despite one finding, which a pharmacist answered."""
-    signed = pharmacist.sign(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
-    assert signed.status_code == 201, signed.content
-    done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="till-7-0001")
-    assert done.status_code == 201, done.content
-    return Dispense.objects.get()
-
-
-@pytest.fixture
-def work(shop: Pharmacy, handed_over: Dispense) -> WorklistItem:
-    now = timezone.now()
-    return WorklistItem.objects.create(
-        pharmacy=shop,
-        patient=handed_over.patient,
-        kind="withdrawal-risk",
-        reason="not collected",
-        opened_at=now,
-        due_by=now,
-    )
-
-
-@pytest.fixture
-def one_of_each(handed_over: Dispense, work: WorklistItem) -> dict[str, str]:
-    """The id of one resource of each kind."""
-    finding = handed_over.review.findings.get(code="daily-maximum")
-    return {
-        "MedicationRequest": str(handed_over.prescription_id),
-        "MedicationDispense": str(handed_over.pk),
-        "DetectedIssue": f"{handed_over.review_id}-{finding.number}",
-        "Provenance": str(handed_over.pk),
-        "Task": str(work.pk),
-        "Communication": str(Reminder.objects.all()[0].public_id),
-        "Patient": str(handed_over.patient_id),
-    }
 
 
 def test_each_kind_is_valid_to_another_validator_with_the_profiles_of_hl7(
@@ -190,7 +152,12 @@ def test_hand_overs_are_found_by_what_they_are(
         ("Patient?_include=Patient:link", "_include"),
         ("Patient?identifier=", "identifier"),
         ("Patient?name=Okafor", "name"),
-        ("Task?_lastUpdated=2026", "_lastUpdated"),
+        ("Task?_lastUpdated=soon", "_lastUpdated"),
+        ("Task?_sort=code", "_sort"),
+        ("MedicationRequest?_sort=authoredon", "_sort"),
+        ("Task?_sort=--_lastUpdated", "_sort"),
+        ("Patient?_cursor=x", "_cursor"),
+        ("Patient?_cursor=WyJ4IiwgInkiXQ==", "_cursor"),
     ],
 )
 def test_what_a_search_cannot_answer_is_refused_by_its_name(pharmacist: Caller, query: str, field: str) -> None:

@@ -447,7 +447,7 @@ def test_the_guards_name_every_column_of_the_tables(database: Database, db: None
 
     migration: Any = import_module("dispensary.migrations.0016_log_answers_for_itself")
     with database.connect("owner") as owner:
-        opened_since = {"prescription": ("awaiting", "awaiting_since")}
+        opened_since = {"prescription": ("awaiting", "awaiting_since", "changed_at")}
         for table, first_open in migration.OPEN.items():
             open_columns = {*first_open, *opened_since.get(table, ())}
             row = owner.execute(
@@ -461,7 +461,7 @@ def test_the_guards_name_every_column_of_the_tables(database: Database, db: None
 
 
 UNSIGNED = {
-    "patient": {"id", "pharmacy_id", "facts_at", "version"},
+    "patient": {"id", "pharmacy_id", "facts_at", "version", "changed_at"},
     "staffmember": {"id"},
     "pharmacy": {"id", "opened_at", "version", "timing_version"},
 }
