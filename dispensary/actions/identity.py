@@ -138,9 +138,9 @@ def save_former_identity(record: Patient, patient: Patient, reason: str, now: da
 
 def write_search_keys(patient: Patient) -> None:
     """Store the keys under which a patient is searched for: present and former names and numbers, those of joined records too."""
-    keys = {number_key(record.identifier) for record in patient.identities()}
+    keys: set[str] = set()
     for record in patient.identities():
-        keys |= name_keys(record.family_name, record.given_name)
+        keys |= {number_key(record.identifier)} | name_keys(record.family_name, record.given_name)
     patient.search_keys.exclude(key__in=keys).delete()
     PatientSearchKey.objects.bulk_create(
         (PatientSearchKey(pharmacy_id=patient.pharmacy_id, patient=patient, key=key) for key in sorted(keys)),

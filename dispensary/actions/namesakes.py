@@ -146,8 +146,9 @@ def _find_like_numbers(patient: Patient) -> list[Patient]:
 def _find_same_name(patient: Patient, born_on: date) -> list[Patient]:
     lock_birth_date(patient.pharmacy_id, born_on)
     # A namesake has a search key that begins with each of the patient's words: few are compared, however common the date.
+    names = patient.identities()
     begins = Q()
-    for record in patient.identities():
+    for record in names:
         begins |= Q(search_keys__key__startswith=fold_name(record.family_name).partition(" ")[0])
     others = Patient.objects.filter(
         begins, pharmacy_id=patient.pharmacy_id, birth_date=born_on, joined_to__isnull=True
@@ -155,7 +156,7 @@ def _find_same_name(patient: Patient, born_on: date) -> list[Patient]:
     return [
         other
         for other in others.distinct().prefetch_related("former_identities")
-        if any(_are_namesakes(name, theirs) for name in patient.identities() for theirs in other.identities())
+        if any(_are_namesakes(name, theirs) for name in names for theirs in other.identities())
     ]
 
 

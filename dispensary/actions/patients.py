@@ -29,6 +29,7 @@ from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
 from dispensary.models.pharmacy import validate_time_zone
 from dispensary.models.reminders import Withdrawal
 from dispensary.reminders import reach
+from dispensary.statements import remember_related
 from dispensary.text import clean_line
 
 
@@ -73,6 +74,7 @@ def register(
             patient.save(force_insert=True)
     except IntegrityError as error:
         raise number_taken() from error
+    remember_related(patient, "former_identities", [])
     write_search_keys(patient)
     noticed = namesakes.notice(patient=patient, other_than=other_than, by=by, now=now)
     audit.record(
