@@ -75,6 +75,7 @@ class Conf:
     staff_alerts: tuple[
         str, ...
     ] = ()  # apprise addresses: told at once of a message that cannot wait, once a day of old work
+    letter_channel: str = ""  # the channel that prints and posts letters; empty: staff print and post them
     receipt_hours: Mapping[str, int] = field(
         default_factory=dict
     )  # channel: hours after which a message that matters for safety goes to the next address without a receipt

@@ -1,26 +1,31 @@
-"""Letters to patients whom no message reaches: printed from the work that says so, then posted."""
+"""Letters to patients whom no message reaches: printed from the work that says so, then posted, by staff or by a channel."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
 from dispensary import audit
 from dispensary.actions.documents import not_printable
-from dispensary.actions.worklist import lock_item
+from dispensary.actions.worklist import lock_item, resolve_work
 from dispensary.actors import Actor
-from dispensary.documents import DoesNotFit, Letter, PharmacyLines, letter_pdf
+from dispensary.channels import Accepted, AfterCrash, Message, Unknown, channel_named
+from dispensary.conf import conf
+from dispensary.documents import DoesNotFit, Letter, PharmacyLines, letter_pdf, letter_words
+from dispensary.documents.words import RIGHT_TO_LEFT
 from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Patient, WorklistItem
+from dispensary.models import Resolution, WorklistItem
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import words_at
 from dispensary.reminders.texts import language_for, say_date
 
 IN_THE_POST = timedelta(days=1)
 """[D] The least that a letter takes: words of a message that would be out of date by then are left out."""
+_MARKS = dict.fromkeys(map(ord, "\u2066\u2067\u2068\u2069"))
+"""Marks of direction, which are for our own typesetting."""
 
 
 @transaction.atomic
@@ -30,6 +35,68 @@ def print_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> by
     Raises NotFound, NotAllowed, Conflict for work about nobody known or a patient who has died, InvalidInput without an
     address, NotPrintable.
     """
+    item, letter = _write_letter(item_id, address, by, now)
+    try:
+        content = letter_pdf(letter, at=now)
+    except DoesNotFit as error:
+        raise not_printable(error) from None
+    _record_print(item, {"document": "letter"}, by, now)
+    return content
+
+
+@transaction.atomic
+def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str:
+    """Have the site's channel print and post a letter; return its answer: "accepted", "unknown", or its fault.
+
+    A letter that was accepted is posted, and the work done. There is one for a piece of work: the row is locked while the
+    channel is asked, and one whose answer was lost is looked up before another is handed over. Raises what `print_letter`
+    does, and Conflict without a channel or for a language that it does not print.
+    """
+    item, letter = _write_letter(item_id, address, by, now)
+    name = conf().letter_channel
+    if not name:
+        raise Conflict("No channel posts letters here: print it, and post it yourself.")
+    if letter.language in RIGHT_TO_LEFT:
+        raise Conflict("The channel prints Latin letters only: print this letter, and post it yourself.")
+    heading, paragraphs = letter_words(letter)
+    text = "\n\n".join(paragraphs).translate(_MARKS)
+    key, channel = uuid5(item.pk, "letter"), channel_named(name)
+    try:
+        answer = channel.look_up(key) if channel.after_crash is AfterCrash.LOOK_UP else None
+        if not isinstance(answer, Accepted):
+            answer = channel.send(Message(key, "\n".join(letter.address), letter.pharmacy.name, heading, text, ""))
+    finally:
+        channel.close()
+    words = "accepted" if isinstance(answer, Accepted) else "unknown" if isinstance(answer, Unknown) else answer.fault
+    body: dict[str, object] = {"document": "letter", "channel": name, "answer": words, "reference": str(key)}
+    if words == "accepted":
+        _record_print(item, body, by, now)
+        resolve_work(item_id=item.pk, resolution=Resolution.POSTED, by=by, now=now)
+    else:
+        _record(item, body, audit.Outcome.FAILURE, by, now)
+    return words
+
+
+def _record_print(item: WorklistItem, body: dict[str, object], by: Actor, now: datetime) -> None:
+    WorklistItem.objects.filter(pk=item.pk).update(letter_printed_at=now)
+    _record(item, body, audit.Outcome.SUCCESS, by, now)
+
+
+def _record(item: WorklistItem, body: dict[str, object], outcome: audit.Outcome, by: Actor, now: datetime) -> None:
+    audit.record(
+        audit.Event.DOCUMENT_PRINTED,
+        pharmacy=item.pharmacy_id,
+        by=by,
+        now=now,
+        subject=item,
+        patient=item.patient_id,
+        outcome=outcome,
+        body=body,
+    )
+
+
+def _write_letter(item_id: UUID, address: str, by: Actor, now: datetime) -> tuple[WorklistItem, Letter]:
+    """Return a piece of work, locked, and the letter about it to the address that was typed."""
     item = lock_item(item_id, by)
     patient = item.patient
     if patient is None or patient.died_on is not None:
@@ -38,30 +105,12 @@ def print_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> by
     if len(lines) < 2:
         problem = Problem("address", f"{len(lines)} lines", "street and place, each on a line of its own")
         raise InvalidInput("Where is the letter to go?", problem)
-    try:
-        content = letter_pdf(_write_letter(item, patient, lines, now), at=now)
-    except DoesNotFit as error:
-        raise not_printable(error) from None
-    WorklistItem.objects.filter(pk=item.pk).update(letter_printed_at=now)
-    audit.record(
-        audit.Event.DOCUMENT_PRINTED,
-        pharmacy=item.pharmacy_id,
-        by=by,
-        now=now,
-        subject=item,
-        patient=patient.pk,
-        body={"document": "letter"},
-    )
-    return content
-
-
-def _write_letter(item: WorklistItem, patient: Patient, lines: list[str], now: datetime) -> Letter:
     pharmacy = patient.pharmacy
     language = language_for(patient.language, pharmacy.language)
     reminder, text = item.reminder, ""
     if reminder and reminder.useful_until > now + IN_THE_POST:
         text = words_at(pharmacy, ReminderKind(reminder.kind), reminder.params, language, typewritten=False).body
-    return Letter(
+    letter = Letter(
         address=[patient.name_on_papers, *lines],
         day=say_date(pharmacy.local_day(now), language),
         text=text,
@@ -69,3 +118,4 @@ def _write_letter(item: WorklistItem, patient: Patient, lines: list[str], now: d
         language=language,
         pharmacy=PharmacyLines(pharmacy.name, pharmacy.address, pharmacy.phone),
     )
+    return item, letter

@@ -27,7 +27,7 @@ def check_channels() -> list[CheckMessage]:
         for medium in channels
         if medium not in _MEDIA
     ]
-    for name in sorted(set(channels.values())):
+    for name in sorted({*channels.values(), *filter(None, [conf().letter_channel])}):
         try:
             gaps = [
                 f"The channel {name!r} {gap}" for gap in _find_gaps(channel_named(name), channels.get("sms") == name)

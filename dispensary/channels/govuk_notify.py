@@ -45,6 +45,9 @@ from dispensary.channels.http_answers import (
 MIN_TOKEN_LENGTH = 20
 _FAILURES = {"permanent-failure": True, "temporary-failure": False, "technical-failure": False}
 """Statuses of failed delivery; True where the number is permanently of no use."""
+_ABOUT_THE_SERVICE = ("team-only", "trial mode", "Template", "Missing personalisation", "not allowed to send letters")
+_ABOUT_ADDRESSES = ("phone_number", "phone number", "digits", "ddress", "postcode")
+"""Words of errors with status 400: Notify numbers none of them."""
 
 
 class GovukNotify(Channel):
@@ -57,6 +60,7 @@ class GovukNotify(Channel):
     needed_options = ("api_key", "template_id")
     after_crash = AfterCrash.LOOK_UP
     can_fetch_receipt = True
+    template_type = "sms"
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -71,13 +75,7 @@ class GovukNotify(Channel):
 
     def send(self, message: Message) -> Answer:
         try:
-            notification = self._client.send_sms_notification(
-                message.to,
-                self.options["template_id"],
-                personalisation={self.options.get("placeholder", "message"): message.text},
-                reference=str(message.key),
-                sms_sender_id=self.options.get("sms_sender_id"),
-            )
+            notification = self.hand_over(message)
         except InvalidResponse:
             return Unknown()
         except APIError as error:
@@ -86,9 +84,19 @@ class GovukNotify(Channel):
             Accepted(str(notification["id"])) if isinstance(notification, dict) and "id" in notification else Unknown()
         )
 
+    def hand_over(self, message: Message) -> Any:
+        """Make the call for one message and return what Notify answers. Raises the errors of Notify's client."""
+        return self._client.send_sms_notification(
+            message.to,
+            self.options["template_id"],
+            personalisation={self.options.get("placeholder", "message"): message.text},
+            reference=str(message.key),
+            sms_sender_id=self.options.get("sms_sender_id"),
+        )
+
     def look_up(self, key: UUID) -> Answer | None:
         try:
-            page = self._client.get_all_notifications(template_type="sms", reference=str(key))
+            page = self._client.get_all_notifications(template_type=self.template_type, reference=str(key))
             notification_ids = [str(notification["id"]) for notification in page["notifications"]]
         except (APIError, KeyError, TypeError):
             return None
@@ -121,15 +129,10 @@ def _answer_for_error(error: APIError) -> Answer:
         return answer_for_connection_error(error.__cause__)
     if error.status_code == 400:
         error_text = json.dumps(error.message)
-        if (
-            "team-only" in error_text
-            or "trial mode" in error_text
-            or "Template" in error_text
-            or "Missing personalisation" in error_text
-        ):
+        if any(words in error_text for words in _ABOUT_THE_SERVICE):
             return Refused(Fault.MISCONFIGURED, permanent=False)
-        wrong_number = "phone_number" in error_text or "phone number" in error_text or "digits" in error_text
-        return Refused(Fault.BAD_ADDRESS if wrong_number else Fault.REJECTED, permanent=True)
+        is_address = any(words in error_text for words in _ABOUT_ADDRESSES)
+        return Refused(Fault.BAD_ADDRESS if is_address else Fault.REJECTED, permanent=True)
     return answer_for_status(error.status_code, error.response.headers.get("Retry-After"))
 
 

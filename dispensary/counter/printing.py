@@ -6,19 +6,23 @@ import base64
 import uuid
 from collections.abc import Callable
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dispensary import policies
 from dispensary.actions.documents import Document, preview_label, print_document, print_labels
-from dispensary.actions.letters import print_letter
+from dispensary.actions.letters import post_letter, print_letter
 from dispensary.actions.override_records import print_override, select_overrides
+from dispensary.channels import Fault
 from dispensary.counter.access import at_counter
 from dispensary.counter.pages import render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import NotFound
 from dispensary.handover import handed_over_together, order_number, select_dispenses
+from dispensary.reminders.explanations import FAULTS
 
 
 @require_safe
@@ -54,6 +58,25 @@ def letter(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Print a letter about a piece of work to the address that is typed."""
     content = print_letter(item_id=pk, address=request.POST.get("address", ""), by=visit.by, now=visit.now)
     return respond_with(content, "letter.pdf")
+
+
+@require_POST
+@at_counter(policies.may_send_reminders)
+def posted_letter(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Have a letter about a piece of work posted to the address that is typed, and say what the channel answered."""
+    answer = post_letter(item_id=pk, address=request.POST.get("address", ""), by=visit.by, now=visit.now)
+    if answer == "accepted":
+        messages.success(request, "The letter is printed and posted. The work is done.")
+    elif answer == "unknown":
+        messages.warning(
+            request, "Nobody knows whether the letter was taken. Try again in some minutes: it is not sent twice."
+        )
+    else:
+        reason = FAULTS[Fault(answer)]
+        messages.error(
+            request, f"The letter was not taken: {reason}. Look at the address, or print it and post it yourself."
+        )
+    return redirect("counter:at-risk")
 
 
 @require_POST

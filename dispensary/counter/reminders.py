@@ -22,6 +22,7 @@ from dispensary import policies, reminders
 from dispensary.actions import worklist
 from dispensary.actions.owed_orders import find_owed
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
+from dispensary.conf import conf
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
@@ -242,6 +243,7 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         else (),
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
         "form": form,
+        "letter_channel": conf().letter_channel,
         "may_post": item is not None and kind in BY_LETTER and patient.died_on is None,
     }
     return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)

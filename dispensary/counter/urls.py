@@ -97,6 +97,7 @@ urlpatterns = [
     path("patients/<uuid:pk>/work", reminders.work, name="work"),
     path("work/<uuid:pk>", reminders.sender_work, name="sender-work"),
     path("work/<uuid:pk>/letter", printing.letter, name="letter"),
+    path("work/<uuid:pk>/posted-letter", printing.posted_letter, name="posted-letter"),
     path("withdrawal-risk/", reminders.at_risk, name="at-risk"),
     path("reminders/", reminders.list_reminders, name="reminders"),
     path("reminders/month/", month.show_month, name="month"),

@@ -4,7 +4,7 @@ from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.downtime import DowntimeForm, DowntimeOrder, DowntimePatient, Paper, downtime_form_pdf
 from dispensary.documents.label import draw_labels, label_pdf, label_png, label_text
 from dispensary.documents.leaflet import LeafletLayout, leaflet_pdf
-from dispensary.documents.letter import Letter, letter_pdf
+from dispensary.documents.letter import Letter, letter_pdf, letter_words
 from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.documents.request import PlanRequest, RequestPhase, plan_request_pdf
@@ -34,6 +34,7 @@ __all__ = [
     "label_text",
     "leaflet_pdf",
     "letter_pdf",
+    "letter_words",
     "override_record_pdf",
     "plan_request_pdf",
     "taper_calendar_pdf",

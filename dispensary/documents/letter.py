@@ -26,22 +26,29 @@ class Letter:
     pharmacy: PharmacyLines
 
 
+def letter_words(letter: Letter) -> tuple[str, list[str]]:
+    """Return the heading of a letter and its paragraphs."""
+    words, pharmacy = words_in(letter.language)["letter"], letter.pharmacy
+    values = numbers_to_call(pharmacy.phone, letter.emergency) | {"pharmacy": f"\u2068{pharmacy.name}\u2069"}
+    reason, *advice = (words[name].format(**values) for name in ("reason", "call", "ill", "check"))
+    return words["title"].format(**values), [sentence for sentence in (reason, letter.text, *advice) if sentence]
+
+
 def letter_pdf(letter: Letter, *, at: datetime | None = None) -> bytes:
     """Render a letter as a tagged PDF. It names no medicine and no dose: others may open it. Raises DoesNotFit.
 
     The address stands 20 mm from the left and 45 mm from the top, in 85 x 45 mm: the window of DIN 5008, form B, and within
     that of a British DL envelope (BS 4264).
     """
-    words, pharmacy = words_in(letter.language)["letter"], letter.pharmacy
-    values = numbers_to_call(pharmacy.phone, letter.emergency) | {"pharmacy": f"\u2068{pharmacy.name}\u2069"}
-    reason, *advice = (words[name].format(**values) for name in ("reason", "call", "ill", "check"))
+    title, paragraphs = letter_words(letter)
+    pharmacy = letter.pharmacy
     data = {
-        "title": words["title"].format(**values),
+        "title": title,
         "language": letter.language,
         "rtl": letter.language in RIGHT_TO_LEFT,
         "address": list(letter.address),
         "day": letter.day,
-        "paragraphs": [sentence for sentence in (reason, letter.text, *advice) if sentence],
+        "paragraphs": paragraphs,
         "pharmacy": pharmacy.name,
         "pharmacy_address": pharmacy.address,
         "phone": pharmacy.phone,

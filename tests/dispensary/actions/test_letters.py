@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
+from uuid import uuid5
 
 import pytest
 
@@ -15,6 +18,7 @@ from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
+from tests.dispensary.channels.providers import Notify, running
 from tests.dispensary.documents.test_leaflet import letters_of
 from tests.dispensary.reminders import making
 
@@ -89,6 +93,68 @@ def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> 
     with audit.reading(item.pharmacy_id):
         body = AuditBody.objects.get(entry_id=entry.entry_id).body
     assert '"document":"letter"' in body and "Mill Lane" not in body
+
+
+@pytest.fixture
+def notify(settings: Any) -> Iterator[Notify]:
+    """GOV.UK Notify on loopback as the channel of letters."""
+    with running(Notify()) as provider:
+        options = {"api_key": provider.api_key, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
+        settings.DISPENSARY = {
+            **settings.DISPENSARY,
+            "letter_channel": "govuk_notify_letters",
+            "channel_options": {"govuk_notify_letters": options},
+        }
+        yield provider
+
+
+def have_posted(item: WorklistItem) -> str:
+    by = making.pharmacist(item.pharmacy)
+    answer = letters.post_letter(item_id=item.pk, address=ADDRESS, by=by, now=making.NOON)
+    item.refresh_from_db()
+    return answer
+
+
+def test_a_letter_that_the_channel_took_is_posted_and_the_work_done(notify: Notify, item: WorklistItem) -> None:
+    assert have_posted(item) == "accepted"
+    [payload] = notify.taken.values()
+    words = payload["personalisation"]
+    assert (words["address_line_1"], words["address_line_4"]) == ("Ann Canary", "OX1 2AB")
+    assert words["heading"] == "Please call us" and "999" in words["message"] and "baclof" not in words["message"]
+    assert not {"\u2066", "\u2068", "\u2069"} & set(words["message"])
+    assert (item.state, item.resolution) == ("resolved", "posted")
+
+
+def test_a_letter_whose_answer_was_lost_is_looked_up_and_not_posted_twice(notify: Notify, item: WorklistItem) -> None:
+    notify.mood = "no-json"
+    assert have_posted(item) == "unknown" and item.state == "open"
+    notify.mood = "kind"
+    notify.taken["lost"] = {"reference": str(uuid5(item.pk, "letter"))}
+    assert have_posted(item) == "accepted" and item.state == "resolved"
+    assert list(notify.taken) == ["lost"]
+
+
+def test_a_letter_that_was_refused_leaves_the_work_open_and_stands_in_the_log(
+    notify: Notify, item: WorklistItem
+) -> None:
+    notify.mood = "no-place"
+    assert have_posted(item) == "address-refused" and item.state == "open" and item.letter_printed_at is None
+    entry = AuditEntry.objects.get(action="document.printed", subject_id=str(item.pk))
+    with audit.reading(item.pharmacy_id):
+        body = AuditBody.objects.get(entry_id=entry.entry_id).body
+    assert "address-refused" in body and "Mill Lane" not in body and entry.outcome == "failure"
+
+
+def test_a_letter_in_arabic_is_left_to_staff(notify: Notify, item: WorklistItem, patient: Patient) -> None:
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), language="ar")
+    with pytest.raises(Conflict, match="Latin letters only"):
+        have_posted(item)
+    assert not notify.calls
+
+
+def test_without_a_channel_staff_post_letters(item: WorklistItem) -> None:
+    with pytest.raises(Conflict, match="No channel posts letters"):
+        have_posted(item)
 
 
 @pytest.mark.parametrize("address", ["", "12 Mill Lane", " \n \n"])

@@ -81,6 +81,8 @@ class Notify:
     ERRORS = {
         "no-number": (400, "ValidationError", "phone_number Not enough digits"),
         "team-only": (400, "BadRequestError", "Can't send to this recipient using a team-only API key"),
+        "no-place": (400, "ValidationError", "Last line of address must be a real UK postcode or another country"),
+        "no-letters": (400, "BadRequestError", "Service is not allowed to send letters"),
         "no-template": (400, "BadRequestError", "Template not found"),
         "too-long": (400, "BadRequestError", "Text messages cannot be longer than 918 characters"),
         "wrong-key": (403, "AuthError", "Invalid token: API key not found"),
@@ -125,8 +127,11 @@ class Notify:
             number = where.path.removeprefix("/v2/notifications/")
             return 200, {"id": number, "reference": self.taken[number]["reference"], "status": self.status}, {}
         payload = json.loads(body)
-        assert where.path == "/v2/notifications/sms" and payload["template_id"] == self.TEMPLATE
-        assert list(payload["personalisation"]) == ["message"]
+        assert payload["template_id"] == self.TEMPLATE
+        if where.path == "/v2/notifications/letter":
+            assert {"address_line_1", "heading", "message"} <= set(payload["personalisation"])
+        else:
+            assert where.path == "/v2/notifications/sms" and list(payload["personalisation"]) == ["message"]
         number = str(uuid.uuid4())
         self.taken[number] = payload
         content = {"body": payload["personalisation"]["message"], "from_number": "CITY"}

@@ -115,6 +115,12 @@ def test_a_channel_of_the_site_does_what_it_promises(site, monkeypatch, channel,
     assert all(words in message.msg for message in messages)
 
 
+@pytest.mark.parametrize(("name", "count"), [("", 0), ("govuk_notify_letters", 1), ("pigeon", 1)])
+def test_the_channel_of_letters_is_checked_too(site, name, count):
+    site(letter_channel=name)
+    assert len(check_channels()) == count
+
+
 def test_a_setting_that_does_not_exist_is_named(site):
     site(stop_scope="some")
     assert [wrong.id for wrong in check_channels()] == ["dispensary.E003"]

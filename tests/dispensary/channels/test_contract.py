@@ -1,4 +1,4 @@
-"""The contract of every channel for text messages: one call a message, one of three answers, no personal data in a log line."""
+"""The contract of every channel for text messages and letters: one call a message, one of three answers, no personal data in a log line."""
 
 import logging
 import ssl
@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from dispensary.channels import Accepted, AfterCrash, Channel, Fault, Refused, Unknown
 from dispensary.channels.gateway import Gateway
-from tests.dispensary.channels import test_govuk_notify, test_nhs_notify, test_twilio, test_vonage
+from tests.dispensary.channels import (
+    test_govuk_notify,
+    test_govuk_notify_letters,
+    test_nhs_notify,
+    test_twilio,
+    test_vonage,
+)
 from tests.dispensary.channels.providers import (
     NhsNotify,
     Notify,
@@ -80,6 +86,11 @@ ROWS = {
         lambda key, tls: running(Notify()),
         lambda url, key: test_govuk_notify.channel_at(url),
         {"stopped": None},
+    ),
+    "govuk_notify_letters": Row(
+        lambda key, tls: running(Notify()),
+        lambda url, key: test_govuk_notify_letters.channel_at(url),
+        {"stopped": None, "no-number": "no-place"},
     ),
     "nhs_notify": Row(
         lambda key, tls: running(NhsNotify(key[0])),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,6 +33,7 @@ from dispensary.models import (
 )
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
+from tests.dispensary.channels.providers import Notify, running
 
 pytestmark = pytest.mark.django_db
 
@@ -276,18 +278,6 @@ def test_a_message_from_a_number_on_no_record_is_followed_up_like_any_other(
     assert (item.state, item.resolution) == ("resolved", "called")
 
 
-def test_messages_to_read_stand_above_the_patients_at_risk_and_below_those_that_cannot_wait(
-    counter: Client, pharmacist: StaffMember
-) -> None:
-    by, now = pharmacist.actor(), timezone.now()
-    supplied(pharmacist, days_ago=27)
-    for kind in (WorkKind.REPLY, WorkKind.RED_FLAG):
-        open_work(kind, pharmacy_id=pharmacist.pharmacy_id, patient_id=None, reason="wrote: hello?", by=by, now=now)
-    page = counter.get(reverse("counter:at-risk")).content.decode()
-    places = [page.index(words) for words in ("Messages that cannot wait", "Messages to read", "Patients at risk of")]
-    assert places == sorted(places) and "Other work" not in page
-
-
 def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, pharmacist: StaffMember) -> None:
     patient = supplied(pharmacist)
     open_work(
@@ -304,9 +294,46 @@ def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Clie
     assert counter.post(letter, {"address": "only a street"}).status_code == 400
     stranger = Client()
     stranger.force_login(make.staff(make.pharmacy("Elsewhere")).user)
-    assert stranger.post(letter, {"address": "12 Mill Lane\nOxford"}).status_code == 404
+    posted_letter = reverse("counter:posted-letter", args=[item.pk])
+    for address in (letter, posted_letter):
+        assert stranger.post(address, {"address": "12 Mill Lane\nOxford"}).status_code == 404
+    assert posted_letter not in page
+    assert counter.post(posted_letter, {"address": "12 Mill Lane\nOxford"}).status_code == 409
     answer = counter.post(letter, {"address": "12 Mill Lane\nOxford"})
     assert answer["Content-Type"] == "application/pdf" and answer.content.startswith(b"%PDF")
     assert counter.post(where, {"what": "posted"}).status_code == 302
     item.refresh_from_db()
     assert (item.state, item.resolution) == ("resolved", "posted")
+
+
+@pytest.mark.parametrize(
+    ("mood", "words", "state"),
+    [
+        ("kind", "printed and posted", "resolved"),
+        ("no-json", "Nobody knows whether the letter was taken", "open"),
+        ("no-place", "was not taken: the address was refused", "open"),
+    ],
+)
+def test_a_letter_is_posted_by_the_sites_channel_and_its_answer_is_said(
+    counter: Client, pharmacist: StaffMember, settings: Any, mood: str, words: str, state: str
+) -> None:
+    patient = supplied(pharmacist)
+    open_work(
+        WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
+        by=pharmacist.actor(), now=timezone.now(),
+    )  # fmt: skip
+    item = WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
+    with running(Notify()) as provider:
+        options = {"api_key": provider.api_key, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
+        settings.DISPENSARY = {
+            **settings.DISPENSARY,
+            "letter_channel": "govuk_notify_letters",
+            "channel_options": {"govuk_notify_letters": options},
+        }
+        posted_letter = reverse("counter:posted-letter", args=[item.pk])
+        page = counter.get(f"{reverse('counter:work', args=[patient.pk])}?kind=unreachable").content.decode()
+        assert posted_letter in page
+        provider.mood = mood
+        answer = counter.post(posted_letter, {"address": "12 Mill Lane\nOxford\nOX1 2AB"}, follow=True)
+    item.refresh_from_db()
+    assert words in answer.content.decode() and item.state == state

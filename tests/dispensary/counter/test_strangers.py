@@ -136,6 +136,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
     elsewhere |= {
         "sender-work",
         "letter",
+        "posted-letter",
         "answer-messages",
         "answer-alert",
     }  # in test_reminders.py, test_consent_asked.py, test_staff_alerts.py
