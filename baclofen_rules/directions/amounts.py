@@ -89,7 +89,8 @@ class AmountReader(Cursor):
     def read_dose(self) -> Dose:
         """A dose with its unit; without one it is bare."""
         number = self.read_number()
-        self.check_range(number)
+        if self.kind(2) not in (Kind.HOURS, Kind.OCLOCK):  # "1 à 14 heures" is one at that hour
+            self.check_range(number)
         if self.kind() in (Kind.MG, Kind.TABLET):
             if "." in self.token.before:
                 raise Doubt(number.start, self.token.end, "Is a figure missing after the point?")
