@@ -1210,6 +1210,19 @@ SITUATIONS = [
             "supply B0": (17, 14),
         },
     ),
+    Situation(
+        "S101 a planned start that is moved after two hand-overs for it",
+        [order("A", TITRATION, starts=10)],
+        [given("A", -2, 42), given("A", -1, 42)],
+        [said("moved", "A", 0, days=3)],
+        expected={"mg 12": 0, "mg 13": 15, "supply A-2": (13, 16), "supply A-1": (29, 9), "out A": 38},
+    ),
+    Situation(
+        "S102 days of a plan recorded from elsewhere, that were not counted in tablets",
+        [],
+        [Supply(id="r1", on=day(-3), order=None, plan=TITRATION, days=16)],
+        expected={"mg 3": 15, "mg 4": 30, "mg 10": 30, "mg 11": 45, "mg 12": 45, "mg 13": 0, "out r1": 13},
+    ),
 ]
 
 
