@@ -218,19 +218,29 @@ def add_product(
     by: Actor,
     now: datetime,
 ) -> Product:
-    """Add a pack to the list that scans are compared with; the GTIN's check digit must be right."""
+    """Add a pack to the list that scans are compared with; the same pack again is no change.
+
+    Raises `InvalidInput` for a wrong check digit, `Conflict` where the pack is known with another name, strength or size.
+    """
     policies.require(policies.may_add_product(by), by, "add a product", "a pharmacist or manager")
     digits = check_gtin(gtin)
-    product, created = Product.objects.get_or_create(
-        gtin=digits,
-        defaults={
-            "name": clean_line(name, "name", longest=120),
-            "brand": clean_line(brand, "brand", longest=64, required=False),
-            "ingredient": clean_line(ingredient, "ingredient", longest=64),
-            "strength_mg": strength_mg,
-            "pack_size": pack_size,
-        },
-    )
+    values = {
+        "name": clean_line(name, "name", longest=120),
+        "brand": clean_line(brand, "brand", longest=64, required=False),
+        "ingredient": clean_line(ingredient, "ingredient", longest=64),
+        "strength_mg": strength_mg,
+        "pack_size": pack_size,
+    }
+    product, created = Product.objects.get_or_create(gtin=digits, defaults=values)
+    others = [
+        Problem(
+            field, str(value), f"{getattr(product, field)}, as it is known", "Compare it with the pack in the hand."
+        )
+        for field, value in values.items()
+        if getattr(product, field) != value
+    ]
+    if others:
+        raise Conflict(f"This pack is known: {product.name}, {product.pack_size} tablets.", *others)
     if created:
         audit.record(
             Event.PRODUCT_CHANGED,
