@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
 
+from baclofen_rules.therapy import Day
 from dispensary import audit, policies
 from dispensary.actors import Actor
+from dispensary.assessment import therapy_of
 from dispensary.audit import Event, Subject
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Patient
+from dispensary.models import Dispense, Patient
 from dispensary.text import clean_line
 
 SHORTEST_REASON = 10
 MOST = 5
 """Records shown at once; more than that is no emergency of one patient."""
+LAST_SUPPLIES = 5
+"""Supplies that an emergency asks for."""
 
 
 def open_records(*, family_name: str, birth_date: date, reason: str, by: Actor, now: datetime) -> list[Patient]:
@@ -52,3 +57,19 @@ def open_records(*, family_name: str, birth_date: date, reason: str, by: Actor, 
             body={"reason": words, "patients": [patient.pk for patient in patients]},
         )
     return patients
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyRecord:
+    """What an emergency asks of a record: the day's dose and the last supplies, newest first."""
+
+    patient: Patient
+    day: Day
+    dispenses: list[Dispense]
+
+
+def read_record(patient: Patient, *, now: datetime) -> EmergencyRecord:
+    """Return what an emergency asks of a patient's record, as of their pharmacy's day."""
+    today = patient.pharmacy.local_day(now)
+    dispenses = Dispense.objects.filter(prescription__patient=patient).select_related("product")
+    return EmergencyRecord(patient, therapy_of(patient, today).day(today), list(dispenses[:LAST_SUPPLIES]))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
-from dispensary.actions.break_glass import SHORTEST_REASON, open_records
-from dispensary.assessment import therapy_of
+from dispensary.actions.break_glass import SHORTEST_REASON, EmergencyRecord, open_records, read_record
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Dispense, Patient
 
 
 class BreakGlassForm(StyledForm):
@@ -45,19 +41,12 @@ def break_glass(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Ask for name, birth date and reason; then show what is known elsewhere, which nobody can change here."""
     form = BreakGlassForm(posted_data(request))
     errors = form_error_lines(form)
-    records: list[dict[str, Any]] | None = None
+    records: list[EmergencyRecord] | None = None
     if form.is_valid():
         try:
             patients = open_records(**form.cleaned_data, by=visit.by, now=visit.now)
-            records = [describe_record(patient, visit) for patient in patients]
+            records = [read_record(patient, now=visit.now) for patient in patients]
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
     context = {"form": form, "records": records}
     return render_page(request, visit, "break_glass.html", context, errors=errors, status=422 if errors else 200)
-
-
-def describe_record(patient: Patient, visit: Visit) -> dict[str, Any]:
-    """Return what an emergency asks: what is taken now, the last supplies, the facts that decide about a dose."""
-    day = therapy_of(patient, patient.pharmacy.local_day(visit.now)).day(patient.pharmacy.local_day(visit.now))
-    dispenses = Dispense.objects.filter(prescription__patient=patient).select_related("product")
-    return {"patient": patient, "day": day, "dispenses": dispenses[:5]}
