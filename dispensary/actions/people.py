@@ -100,6 +100,18 @@ def record_sign_in_change(*, member: StaffMember, what: str, by: Actor, now: dat
 
 
 @transaction.atomic
+def record_new_link(*, member: StaffMember, by: Actor, now: datetime) -> None:
+    """Record that a manager makes a new link by which a person chooses a password.
+
+    Raises as `record_sign_in_change` does, and `InvalidInput` for a program and for who has no access any more.
+    """
+    if member.is_service or not member.active:
+        problem = Problem("", "", "Somebody who signs in with a password", "Give them a role first.")
+        raise InvalidInput(f"{member.display_name} signs in with no password here.", problem)
+    record_sign_in_change(member=member, what=NEW_LINK, by=by, now=now)
+
+
+@transaction.atomic
 def record_ended_session(*, member: StaffMember, by: Actor, now: datetime) -> None:
     """Record that a manager signed a person out somewhere; of one who works at another pharmacy, too: they only sign in again."""
     policies.require(policies.may_change_settings(by), by, "sign somebody out", "a manager")

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.mail import send_mail
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -19,7 +18,7 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
-from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.errors import DispensaryError
 from dispensary.joining import joining_address
 from dispensary.models import SERVICE_ROLES, StaffMember, StaffRole
 
@@ -101,7 +100,8 @@ def person(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             messages.success(request, f"{member.display_name} has no access any more.")
             return redirect("counter:people")
         if do == "link":
-            link = _new_link(request, visit, member)
+            actions.record_new_link(member=member, by=visit.by, now=visit.now)
+            link = joining_address(member.user, request)
     except DispensaryError as error:
         errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
     context = {"form": form, "link": link, "person": member, "is_self": member.user_id == visit.by.user_id}
@@ -123,15 +123,6 @@ def _invite(request: HttpRequest, visit: Visit, fields: dict[str, Any]) -> str:
         _send(link, fields["email"], visit)
         messages.success(request, f"The link was sent to {fields['email']}.")
     return link
-
-
-@transaction.atomic
-def _new_link(request: HttpRequest, visit: Visit, member: StaffMember) -> str:
-    if member.is_service or not member.active:
-        problem = Problem("", "", "Somebody who signs in with a password", "Give them a role first.")
-        raise InvalidInput(f"{member.display_name} signs in with no password here.", problem)
-    actions.record_sign_in_change(member=member, what=actions.NEW_LINK, by=visit.by, now=visit.now)
-    return joining_address(member.user, request)
 
 
 def _send(link: str, address: str, visit: Visit) -> None:
