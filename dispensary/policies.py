@@ -71,8 +71,13 @@ def may_export_records(actor: Actor) -> bool:
     return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
 
 
+def may_read_alerts(actor: Actor) -> bool:
+    """Alerts of the staff: who signs, and who reads the log."""
+    return may_read_override(actor)
+
+
 def may_answer_alerts(actor: Actor) -> bool:
-    """Read and answer alerts of the staff; never by a token."""
+    """Answer alerts of the staff; never by a token alone."""
     return actor.role in _PHARMACISTS | _AUDITORS and actor.scopes is None
 
 
@@ -81,13 +86,18 @@ def may_read_override(actor: Actor) -> bool:
     return _allows(actor, _PHARMACISTS, Scope.READ) or may_read_log(actor)
 
 
+def may_read_settings(actor: Actor) -> bool:
+    """The pharmacy's settings, and who has access."""
+    return _allows(actor, frozenset({Role.MANAGER, Role.SYSTEM}), Scope.READ)
+
+
 def may_change_settings(actor: Actor) -> bool:
-    """The pharmacy's profile, time zone, quiet hours and the access of its staff; never by a token."""
+    """The pharmacy's profile, time zone, quiet hours and the access of its staff; never by a token alone."""
     return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
 
 
 def may_add_product(actor: Actor) -> bool:
-    """Add a pack to those that scans are compared with."""
+    """Add a pack to those that scans are compared with; never by a token alone."""
     return may_change_settings(actor) or (may_override(actor) and actor.scopes is None)
 
 

@@ -12,7 +12,16 @@ from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast, Right
 
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import ContactPoint, Medium, Patient, PatientSearchKey, Pharmacy, Prescriber, Prescription
+from dispensary.models import (
+    ContactPoint,
+    Medium,
+    Patient,
+    PatientSearchKey,
+    Pharmacy,
+    Prescriber,
+    Prescription,
+    Product,
+)
 from dispensary.models.keys import SHOWN
 from dispensary.models.patient import SEARCH_CONFIG
 from dispensary.models.sealed import address_digest
@@ -50,6 +59,16 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
     if len(ids) > MOST:
         raise _too_many()
     return Patient.objects.filter(pharmacy=pharmacy, pk__in=ids)
+
+
+def find_products(words: str) -> QuerySet[Product]:
+    """Return the packs whose name, brand or ingredient holds every word, or with that GTIN; all without words."""
+    rows = Product.objects.all()
+    if words.isascii() and words.isdigit() and len(words) >= 8:
+        return rows.filter(pk=words.zfill(14))
+    for word in words.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(brand__icontains=word) | Q(ingredient__icontains=word))
+    return rows
 
 
 def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:

@@ -1,13 +1,15 @@
-"""The signature of a request: a fresh proof of the person in its body, or how the caller is signed in."""
+"""The fresh proof of a person in a body: for a signature, and for what no token does alone."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 from dispensary.actions import idempotency, signatures
 from dispensary.actors import Actor
 from dispensary.api.access import is_session
+from dispensary.api.serializers.staff import InPerson
 from dispensary.api.views.base import BaseView
 from dispensary.models import SignatureMethod
 from dispensary.models.review import Reviewed
@@ -32,3 +34,17 @@ def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed, by: 
         typed["passkey"] = json.dumps(evidence["passkey"])
     proof = prove(view.request._request, view.request.user, signatures.seal(begun), typed, by=by, now=view.now)
     return {"signature": proof.method, "digest": digest, "nonce": nonce}
+
+
+def authorize_in_person(
+    view: BaseView, shape: type[InPerson], pharmacy_id: UUID | None = None
+) -> tuple[Actor, dict[str, Any]]:
+    """Return the actor of a change that no token makes alone, and the checked body without its proof.
+
+    Raises `NotAllowed` where the person may not, or the token is narrowed to some scopes; `NotProven`.
+    """
+    by = view.authorize(pharmacy_id, in_person=True)
+    body = view.parse_body(shape)
+    digest = idempotency.digest_of(str(view.request.method).encode(), view.request.path.encode())
+    prove(view.request._request, view.request.user, digest, body.pop("proof"), by=by, now=view.now)
+    return by, body

@@ -7,8 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from dispensary.api.fields import Amount, Body, Day, Moment, Text
+from dispensary.api.fields import Amount, Body, Count, Day, Moment, Text
 from dispensary.api.serializers.orders import AnswerIn, OverrideOut, ProofIn
+from dispensary.api.serializers.staff import InPerson
 from dispensary.api.serializers.therapy import AnswerDecisionIn
 from dispensary.models import Dispense, Product
 
@@ -122,6 +123,23 @@ class ProductOut(serializers.ModelSerializer[Any]):
     class Meta:
         model = Product
         fields = ["gtin", "name", "brand", "ingredient", "form", "strength_mg", "pack_size"]
+
+
+class ProductIn(InPerson):
+    """A pack that is to be compared with scans, as it was compared with the pack in the hand."""
+
+    gtin = Text(max_length=14, help_text="up to 14 digits with the check digit")
+    name = Text(max_length=120, help_text="as on the pack, with strength and form")
+    brand = Text(max_length=64, default="", allow_blank=True)
+    ingredient = Text(max_length=64, default="baclofen")
+    strength_mg = Amount(max_digits=8, decimal_places=3, min_value=Decimal("0.5"), max_value=Decimal(1000))
+    pack_size = Count(min_value=1, max_value=10_000, help_text="tablets")
+
+
+class LabelsOut(serializers.Serializer[Any]):
+    """Labels to be printed."""
+
+    labels = serializers.ListField(child=serializers.CharField(), help_text="an SVG document for each label")
 
 
 class ScanOut(serializers.Serializer[Any]):

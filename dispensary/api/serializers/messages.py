@@ -67,6 +67,18 @@ class Nothing(Body):
     """An empty body."""
 
 
+class DetailIn(Body):
+    """How much messages to an address say."""
+
+    detail_level = Choice(DetailLevel)
+
+
+class LetterIn(Body):
+    """The address of a letter, which is printed and not kept."""
+
+    address = Text(max_length=500, trim_whitespace=False, help_text="street and place, each on a line of its own")
+
+
 class SendNow(Body):
     """Options of sending a reminder now."""
 

@@ -7,11 +7,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from dispensary.actions.break_glass import SHORTEST_REASON, EmergencyRecord
 from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.documents import PATIENT_FACTS, FactsField, SupplyField
+from dispensary.api.serializers.staff import InPerson
 from dispensary.assessment import facts_document
 from dispensary.models import (
     CorrectionReason,
+    Dispense,
     FormerIdentity,
     Language,
     NamesakeAnswer,
@@ -252,3 +255,46 @@ class Me(serializers.Serializer[Any]):
     current = serializers.UUIDField(
         allow_null=True, help_text="the pharmacy that requests are for, where that is clear"
     )
+
+
+class BreakGlass(InPerson):
+    """The person whose record is opened at other pharmacies, and the reason."""
+
+    family_name = Text(max_length=120, help_text="in full")
+    birth_date = Day()
+    reason = Text(min_length=SHORTEST_REASON, max_length=250, help_text="what the emergency is")
+
+
+class LastSupply(serializers.ModelSerializer[Any]):
+    """A supply of another pharmacy."""
+
+    quantity = Amount(help_text="tablets")
+    strength_mg = Amount()
+
+    class Meta:
+        model = Dispense
+        fields = ["handed_over_at", "quantity", "strength_mg", "run_out_on", "status"]
+
+
+class EmergencyRecordOut(serializers.Serializer[Any]):
+    """What an emergency asks of another pharmacy's record."""
+
+    pharmacy = serializers.CharField(source="patient.pharmacy.name")
+    phone = serializers.CharField(source="patient.pharmacy.phone")
+    patient = PatientShort()
+    facts = serializers.SerializerMethodField()
+    mg = Amount(source="day.mg", allow_null=True, help_text="mg taken today; null where the record cannot tell")
+    low = Amount(source="day.low", allow_null=True, help_text="the least that can be true, mg")
+    high = Amount(source="day.high", allow_null=True, help_text="the most that can be true, mg")
+    dispenses = LastSupply(many=True, help_text="the newest first")
+
+    @extend_schema_field(PATIENT_FACTS)
+    def get_facts(self, record: EmergencyRecord) -> dict[str, Any]:
+        facts: dict[str, Any] = jsonable(facts_document(record.patient))
+        return facts
+
+
+class EmergencyRecords(serializers.Serializer[Any]):
+    """The records of other pharmacies with a name and birth date."""
+
+    records = EmergencyRecordOut(many=True)

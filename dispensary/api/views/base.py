@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -24,7 +25,7 @@ from dispensary import audit, policies
 from dispensary.actions import access, idempotency, patients
 from dispensary.actions.idempotency import Reply, digest_of
 from dispensary.actions.refusals import Refused
-from dispensary.actors import Actor
+from dispensary.actors import Actor, Scope
 from dispensary.api import problems
 from dispensary.api.access import Caller
 from dispensary.api.authentication import site_authentication
@@ -109,9 +110,14 @@ class BaseView(APIView):
         """The pharmacy of this request where no record determines it."""
         return self.caller.pharmacy()
 
-    def authorize(self, pharmacy_id: UUID | None = None) -> Actor:
-        """Return the actor of this request. Raises `NotAllowed` where the policy of the method forbids it."""
+    def authorize(self, pharmacy_id: UUID | None = None, *, in_person: bool = False) -> Actor:
+        """Return the actor of this request. Raises `NotAllowed` where the policy of the method forbids it.
+
+        `in_person`, for `authorize_in_person` alone: the rights of the person, where the token is not narrowed to some scopes.
+        """
         actor = self.caller.actor(pharmacy_id)
+        if in_person and actor.scopes == frozenset(Scope):
+            actor = replace(actor, scopes=None)
         self.actor = actor
         policy, doing, who = self.may.get(self.request.method or "", _LOOK)
         policies.require(policy(actor), actor, doing, who)

@@ -14,25 +14,30 @@ from rest_framework.response import Response
 
 from dispensary import audit, policies
 from dispensary.actions import dispenses as actions
-from dispensary.actions import signatures
-from dispensary.actions.documents import Document, print_document
+from dispensary.actions import pharmacies, signatures
+from dispensary.actions.documents import Document, print_document, print_labels
 from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
 from dispensary.api.fields import represent
+from dispensary.api.query import TextParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
+from dispensary.api.serializers.messages import Nothing
 from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
-from dispensary.api.signing import read_signature
+from dispensary.api.signing import authorize_in_person, read_signature
 from dispensary.api.views.base import DISPENSE, END, BaseView, etag_header, read_if_match, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.audit.log import reader
 from dispensary.errors import InvalidInput, NotFound, Problem
-from dispensary.handover import order_number, select_dispenses
+from dispensary.handover import handed_over_together, order_number, select_dispenses
 from dispensary.models import Dispense, Prescription, Product
 from dispensary.scanning import Pack, UnreadableScan, read_scan
+from dispensary.search import find_products
+
+_WORDS = TextParameter("q", 120, "a part of the name, or a GTIN")
 
 
 def parse_scan(text: str, field: str) -> Pack:
@@ -76,12 +81,28 @@ def render_dispense(dispense: Dispense) -> dict[str, Any]:
 class ProductsView(BaseView):
     """Known products."""
 
+    may: ClassVar = {"POST": (policies.may_add_product, "add a product", "a pharmacist or manager in person")}
+
     @extend_schema(
-        parameters=PAGED, operation_id="products_list", responses=page_of(shapes.ProductOut), summary="Products"
+        parameters=[_WORDS, *PAGED],
+        operation_id="products_list",
+        responses=page_of(shapes.ProductOut),
+        summary="Products, all or by name",
     )
     def get(self, request: Request) -> Response:
         self.authorize()
-        return self.paginate(Product.objects.all(), shapes.ProductOut, "gtin")
+        return self.paginate(find_products(_WORDS.read(request)), shapes.ProductOut, "gtin")
+
+    @extend_schema(
+        request=shapes.ProductIn,
+        responses={201: shapes.ProductOut},
+        parameters=[PHARMACY],
+        summary="Add a pack to those that scans are compared with; the same again is no change",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = authorize_in_person(self, shapes.ProductIn)
+        product = pharmacies.add_product(by=by, now=self.now, **body)
+        return Response(shapes.ProductOut(product).data, 201)
 
 
 class ProductView(BaseView):
@@ -188,7 +209,7 @@ class DocumentView(BaseView):
 
     @extend_schema(
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
-        summary="The label, or the dated calendar, as PDF; each print is recorded",
+        summary="The label, the dated calendar or the leaflet, as PDF; each print is recorded",
     )
     def get(self, request: Request, pk: UUID) -> Response:
         dispense = self.get_own(select_dispenses(), pk)
@@ -196,6 +217,30 @@ class DocumentView(BaseView):
             dispense=dispense, document=self.document, by=self.authorize(dispense.pharmacy_id), now=self.now
         )
         return pdf_response(content, f"{order_number(dispense.prescription)}-{self.document}.pdf")
+
+
+class LabelsView(BaseView):
+    """The labels of a hand-over."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=Nothing,
+        responses=shapes.LabelsOut,
+        parameters=CREATES,
+        summary="Print the labels of a hand-over, of all its strengths, as SVG; each print is recorded, later ones as reprints",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        dispense = self.get_own(select_dispenses(), pk)
+        by = self.authorize(dispense.pharmacy_id)
+        self.parse_body(Nothing)
+
+        def do() -> Reply:
+            dispenses = [dispense, *handed_over_together(dispense)]
+            pages = print_labels(dispenses=dispenses, by=by, now=self.now)
+            return reply(200, {"labels": [page.decode() for page in pages]})
+
+        return self.answer_once(by, do)
 
 
 class TrailView(BaseView):

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary import policies, reminders
 from dispensary.actions import carers, consent, worklist
 from dispensary.actions.idempotency import Reply
+from dispensary.actions.letters import print_letter
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor
 from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
 from dispensary.api.views.base import BaseView, Policy, reply
+from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.assessment import therapy_of
 from dispensary.errors import NotFound
 from dispensary.models import (
@@ -91,16 +95,55 @@ class ContactEndView(BaseView):
 
     @extend_schema(request=shapes.Nothing, responses=shapes.ContactOut, summary="Use an address no more")
     def post(self, request: Request, pk: UUID) -> Response:
-        points = ContactPoint.objects.select_related("patient__pharmacy")
-        contact = points.filter(pk=pk, patient__pharmacy_id__in=self.caller.pharmacy_ids).first()
-        if contact is None:
-            raise NotFound("There is no such thing here.")
-        by = self.authorize(contact.patient.pharmacy_id)
+        contact, by = find_contact(self, pk)
         self.parse_body(shapes.Nothing)
         end = consent.retire_contact if self.how == "retire" else consent.report_wrong_person
         end(contact=contact, by=by, now=self.now)
         contact.refresh_from_db()
         return Response(shapes.ContactOut(contact).data)
+
+
+class ContactLinkView(BaseView):
+    """The links that were sent to an address."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(
+        request=shapes.Nothing,
+        responses=shapes.ContactOut,
+        summary="End every link to the patient's page that was sent to an address; later messages carry a new one",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        contact, by = find_contact(self, pk)
+        self.parse_body(shapes.Nothing)
+        consent.renew_page_link(contact=contact, by=by, now=self.now)
+        return Response(shapes.ContactOut(contact).data)
+
+
+class ContactDetailView(BaseView):
+    """How much messages to an address say."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(
+        request=shapes.DetailIn,
+        responses=shapes.ContactOut,
+        summary="Let messages to an address name the medicine and the dose, or not, as the patient chose",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        contact, by = find_contact(self, pk)
+        consent.choose_detail(contact=contact, by=by, now=self.now, **self.parse_body(shapes.DetailIn))
+        contact.refresh_from_db()
+        return Response(shapes.ContactOut(contact).data)
+
+
+def find_contact(view: BaseView, pk: UUID) -> tuple[ContactPoint, Actor]:
+    """Return an address of a patient of the caller's, and who is asking. Raises NotFound, NotAllowed."""
+    points = ContactPoint.objects.select_related("patient__pharmacy", "carer")
+    contact = points.filter(pk=pk, patient__pharmacy_id__in=view.caller.pharmacy_ids).first()
+    if contact is None:
+        raise NotFound("There is no such thing here.")
+    return contact, view.authorize(contact.patient.pharmacy_id)
 
 
 class ConsentsView(BaseView):
@@ -286,3 +329,20 @@ class WorkPutOffView(BaseView):
         by = self.authorize(item.pharmacy_id)
         done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.PutOff))
         return Response(shapes.WorkOut(done).data)
+
+
+class LetterView(BaseView):
+    """A letter about a piece of work."""
+
+    may: ClassVar = {"POST": MESSAGE}
+    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
+
+    @extend_schema(
+        request=shapes.LetterIn,
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        summary="Print a letter about a piece of work, as PDF; the print is recorded, the address is not kept",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        item = self.get_own(WorklistItem.objects.all(), pk)
+        by, body = self.authorize(item.pharmacy_id), self.parse_body(shapes.LetterIn)
+        return pdf_response(print_letter(item_id=pk, by=by, now=self.now, **body), "letter.pdf")

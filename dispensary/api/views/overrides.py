@@ -19,7 +19,7 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.actions.overrides import Answer
 from dispensary.actors import Actor
-from dispensary.api.schema import CREATES, PHARMACY
+from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.serializers.handover import SignatureIn
 from dispensary.api.serializers.therapy import build_decided
@@ -28,7 +28,15 @@ from dispensary.api.views.base import DISPENSE, END, SIGN, BaseView, reply
 from dispensary.api.views.handover import build_others, build_packs
 from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import NotFound
-from dispensary.models import BegunSignature, Override, Patient, Prescription, PriorSupply, SignatureMethod
+from dispensary.models import (
+    BegunSignature,
+    Override,
+    OverrideState,
+    Patient,
+    Prescription,
+    PriorSupply,
+    SignatureMethod,
+)
 from dispensary.models.review import Reviewed
 from dispensary.proof import person_proof
 
@@ -113,6 +121,23 @@ def find_recorded(patient: Patient, supply: int) -> PriorSupply:
         raise NotFound("There is no such supply.")
     recorded.patient = patient
     return recorded
+
+
+class SecondWaitingView(BaseView):
+    """Answers of the pharmacy that wait for a second pharmacist."""
+
+    may: ClassVar = {"GET": SIGN}
+
+    @extend_schema(
+        operation_id="second_list",
+        parameters=PAGED,
+        responses=page_of(shapes.OverrideOut),
+        summary="Answers that wait for a second pharmacist, the oldest first",
+    )
+    def get(self, request: Request) -> Response:
+        self.authorize()
+        rows = Override.objects.filter(prescription__pharmacy=self.pharmacy, state=OverrideState.WAITING)
+        return self.paginate(rows.select_related("second"), shapes.OverrideOut, "signed_at")
 
 
 class SecondView(BaseView):

@@ -11,15 +11,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from dispensary import policies
 from dispensary.actions import corrections, namesakes, patients, prescribers
+from dispensary.actions.break_glass import open_records, read_record
 from dispensary.actions.idempotency import Reply
 from dispensary.api.query import TextParameter
-from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import people as shapes
-from dispensary.api.views.base import END, RECEIVE, BaseView, etag_header, read_if_match, reply
+from dispensary.api.signing import authorize_in_person
+from dispensary.api.views.base import END, RECEIVE, BaseView, Policy, etag_header, read_if_match, reply
 from dispensary.models import Patient, Pharmacy, Prescriber, PriorSupply
 from dispensary.search import find_patients, find_prescribers
 
+BREAK: tuple[Policy, str, str] = (policies.may_override, "open a record of another pharmacy", "a pharmacist in person")
 _WORDS = TextParameter("q", 120, "a number, or a part of a name")
 _NUMBER = TextParameter("identifier", 64, "the pharmacy's own number of a patient")
 
@@ -177,6 +181,24 @@ class DeathView(BaseView):
         patient = self.get_own(_patients_with_supplies(), pk)
         by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Death)
         return Response(shapes.PatientOut(patients.record_death(patient=patient, by=by, now=self.now, **body)).data)
+
+
+class BreakGlassView(BaseView):
+    """Records of other pharmacies, in an emergency."""
+
+    may: ClassVar = {"POST": BREAK}
+
+    @extend_schema(
+        request=shapes.BreakGlass,
+        responses=shapes.EmergencyRecords,
+        parameters=[PHARMACY],
+        summary="Open a patient's records at other pharmacies, in person and with a reason; each opening stands in both logs",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = authorize_in_person(self, shapes.BreakGlass)
+        patients_elsewhere = open_records(by=by, now=self.now, **body)
+        records = [read_record(patient, now=self.now) for patient in patients_elsewhere]
+        return Response(shapes.EmergencyRecords({"records": records}).data)
 
 
 class PrescribersView(BaseView):

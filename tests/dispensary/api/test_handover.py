@@ -108,6 +108,8 @@ def test_an_override_may_come_with_the_hand_over(pharmacist: Caller, too_high: P
     done = dispense(pharmacist, too_high, body, "second")
     assert done.status_code == 201, done.content
     assert {answer["code"] for answer in done.json()["overrides"]} == {*others, *milder}
+    answer = next(answer for answer in done.json()["overrides"] if answer["code"] == "daily-maximum")
+    assert pharmacist.get(f"overrides/{answer['id']}/").json()["words"] == ANSWER["words"]
     assert {answer["state"] for answer in done.json()["overrides"]} == {"used"}
 
 
@@ -352,3 +354,22 @@ def test_no_paper_of_a_pharmacy_without_address_or_telephone_is_printed(
     for paper in ("label", "calendar"):
         answer = technician.get(f"dispenses/{done.json()['id']}/{paper}.pdf", Accept="application/pdf, */*")
         assert f"The pharmacy has no {named}; a manager records it in the settings" in problem(answer, 422)["detail"]
+
+
+@pytest.mark.parametrize("paper", ["label", "leaflet", "leaflet-a5", "leaflet-large"])
+def test_every_paper_of_a_hand_over_is_printed(technician: Caller, prescription: Prescription, paper: str) -> None:
+    done = dispense(technician, prescription, hand_over()).json()
+    printed = technician.get(f"dispenses/{done['id']}/{paper}.pdf")
+    assert printed["Content-Type"] == "application/pdf" and printed.content.startswith(b"%PDF")
+
+
+def test_labels_are_printed_again_and_a_repeated_request_prints_none(
+    technician: Caller, prescription: Prescription
+) -> None:
+    address = f"dispenses/{dispense(technician, prescription, hand_over()).json()['id']}/labels/"
+    first = technician.post(address, {}, Idempotency_Key="first")
+    assert first.json()["labels"][0].lstrip().startswith("<svg")
+    assert technician.post(address, {}, Idempotency_Key="first").json() == first.json()
+    assert Dispense.objects.get().label_prints == 1
+    assert technician.post(address, {}, Idempotency_Key="second").status_code == 200
+    assert Dispense.objects.get().label_prints == 2

@@ -128,3 +128,43 @@ def test_work_is_put_off_and_done(pharmacist, dispense):
     done = pharmacist.post(f"work/{item['id']}/resolve/", {"resolution": "called", "note": "has some left"})
     assert done.json()["state"] == "resolved" and WorklistItem.objects.get().resolved_by.startswith("user:")
     assert pharmacist.post(f"work/{item['id']}/resolve/", {"resolution": "called"}).status_code == 409
+
+
+@pytest.fixture
+def contact(pharmacist, dispense):
+    added = pharmacist.post(
+        f"patients/{dispense.patient_id}/contacts/", {"medium": "email", "address": "ann@example.org"}
+    )
+    return ContactPoint.objects.get(pk=added.json()["id"])
+
+
+def test_the_links_that_were_sent_to_an_address_are_ended(pharmacist, contact):
+    code = contact.page_code
+    assert pharmacist.post(f"contacts/{contact.pk}/renew-link/").json()["id"] == str(contact.pk)
+    contact.refresh_from_db()
+    assert contact.page_code != code
+
+
+def test_messages_to_an_address_say_as_much_as_the_patient_chose(pharmacist, contact):
+    address = f"contacts/{contact.pk}/detail/"
+    assert pharmacist.post(address, {"detail_level": "detailed"}).json()["detail_level"] == "detailed"
+    assert pharmacist.post(address, {"detail_level": "plain"}).json()["detail_level"] == "plain"
+    assert pharmacist.post(address, {"detail_level": "all"}).json()["problems"][0]["field"] == "detail_level"
+
+
+@pytest.mark.parametrize(("how", "fault"), [("retire", ""), ("wrong-person", "wrong-person")])
+def test_an_address_is_used_no_more(pharmacist, contact, how, fault):
+    ended = pharmacist.post(f"contacts/{contact.pk}/{how}/").json()
+    assert (ended["retired_at"] is None, ended["fault"]) == (how == "wrong-person", fault)
+
+
+def test_a_letter_about_work_is_printed_to_the_address_that_is_typed(pharmacist, dispense):
+    work = WorklistItem.objects.create(
+        pharmacy_id=dispense.pharmacy_id, patient=dispense.patient, kind="reply", reason="wrote back",
+        opened_at=timezone.now(), due_by=timezone.now(),
+    )  # fmt: skip
+    address = f"work/{work.pk}/letter.pdf"
+    printed = pharmacist.post(address, {"address": "Ann Okafor\n3 Quay Street\nOxford"})
+    assert printed["Content-Type"] == "application/pdf" and printed.content.startswith(b"%PDF")
+    refused = pharmacist.post(address, {"address": "Oxford"})
+    assert refused.json()["problems"][0]["field"] == "address"

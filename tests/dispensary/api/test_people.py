@@ -1,14 +1,17 @@
 """The caller, patients and prescribers."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from dispensary import audit
 from dispensary.models import Patient, Pharmacy, Prescription, Review
 from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
-from tests.dispensary.api.conftest import Caller, fields, order, problem
+from tests.dispensary.api.conftest import Caller, fields, order, problem, today
 
 WHO = {"family_name": "Doubled", "given_name": "Ann"}
 
@@ -295,3 +298,27 @@ def test_a_second_number_of_one_person_is_asked_about_until_it_is_answered(techn
     parted = technician.post(address, apart | {"words": "two passports"})
     assert (parted.status_code, parted.json()["id"], parted.json()["joined_to"]) == (200, second["patient"]["id"], None)
     assert technician.get(f"prescriptions/{second['id']}/").json()["patient"]["id"] == second["patient"]["id"]
+
+
+def test_in_an_emergency_a_pharmacist_reads_what_another_pharmacy_knows(
+    pharmacist: Caller, shop: Pharmacy, elsewhere: Pharmacy
+) -> None:
+    theirs = make.patient(elsewhere, family_name="Elsewhere", now=timezone.now())
+    order = make.prescription(theirs, now=timezone.now(), written_on=str(today() - timedelta(days=2)))
+    make.hand_over(order, make.staff(elsewhere, now=timezone.now()).actor(), now=timezone.now())
+    asked: dict[str, Any] = {
+        "family_name": "elsewhere",
+        "birth_date": str(theirs.birth_date),
+        "reason": "unconscious in the shop",
+    }
+    assert fields(pharmacist.post("break-glass/", asked)) == {"proof"}
+    asked["proof"] = {"password": make.PASSWORD}
+    answer = pharmacist.post("break-glass/", asked)
+    assert answer.status_code == 200, answer.content
+    (record,) = answer.json()["records"]
+    assert (record["pharmacy"], record["patient"]["id"]) == ("Hill Pharmacy", str(theirs.pk))
+    assert record["mg"] == "15" and record["dispenses"][0]["quantity"] == "42"
+    opened = AuditEntry.objects.filter(action=audit.Event.RECORD_BROKEN_INTO)
+    assert set(opened.values_list("pharmacy", flat=True)) == {elsewhere.pk, shop.pk}
+    assert pharmacist.post("break-glass/", asked | {"family_name": "Elsew"}).json() == {"records": []}
+    assert fields(pharmacist.post("break-glass/", asked | {"reason": "urgent"})) == {"reason"}

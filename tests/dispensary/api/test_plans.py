@@ -116,4 +116,5 @@ def test_a_checked_bag_is_checked_once_more(
     assert pharmacist.post(f"{address}check/", {}).json()["stage"] == "checked"
     again = technician.post(f"{address}uncheck/", {}).json()
     assert (again["stage"], again["checker_name"]) == ("prepared", "")
+    assert technician.get(address).json() == again
     assert pharmacist.post(f"{address}check/", {}).json()["stage"] == "checked"

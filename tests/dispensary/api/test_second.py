@@ -41,6 +41,7 @@ def test_two_pharmacists_sign_and_both_stand_in_the_record_and_in_fhir(
     colleague.post(f"{where}reviews/", {}, Idempotency_Key="spent")
     spent = colleague.post(f"{where}second/", {"proof": proof | {"password": "guessed"}}, Idempotency_Key="spent")
     assert problem(spent, 422)["code"] == "idempotency-key-reused"
+    assert [row["id"] for row in colleague.get("second/").json()["results"]] == [first["id"]]
     assert colleague.get(f"{where}second/").json()["waiting"]
 
     (done,) = colleague.post(f"{where}second/", {"proof": proof}, Idempotency_Key="seconded").json()

@@ -16,6 +16,7 @@ from dispensary.actors import Actor
 from dispensary.api.fhir.kinds import KINDS
 from dispensary.models import (
     AccessToken,
+    AlertKind,
     AuditEntry,
     AuditLog,
     CarerRelation,
@@ -28,6 +29,8 @@ from dispensary.models import (
     Preparation,
     Prescription,
     Reminder,
+    SettingsChange,
+    StaffAlert,
     StaffRole,
     WorklistItem,
 )
@@ -67,6 +70,22 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "fhir/AuditEvent", None, AUDITORS),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
+    ("GET", "audit/days/2026-01-01/", None, AUDITORS),
+    ("POST", "audit/days/2026-01-01/sign/", {}, AUDITORS),
+    ("GET", "audit/checks/", None, AUDITORS),
+    ("POST", "audit/checks/", {}, AUDITORS),
+    ("GET", "audit/samples/", None, AUDITORS),
+    ("POST", "audit/samples/", {"since": "2026-01-01", "until": "2026-01-02"}, AUDITORS),
+    ("POST", "break-glass/", {"proof": {"password": "x"}}, PHARMACISTS),
+    ("POST", "products/", {"proof": {"password": "x"}}, PHARMACISTS),
+    ("GET", "second/", None, PHARMACISTS),
+    ("GET", "people/", None, {StaffRole.MANAGER}),
+    ("POST", "people/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "alerts/", None, PHARMACISTS | AUDITORS),
+    ("PUT", "alerts/contacts/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "settings/", None, {StaffRole.MANAGER}),
+    ("PATCH", "settings/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "limits/", None, COUNTER),
 ]
 OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/", None, COUNTER),
@@ -124,6 +143,10 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "dispenses/{dispense}/return/", REASON, PHARMACISTS),
     ("GET", "dispenses/{dispense}/label.pdf", None, COUNTER),
     ("GET", "dispenses/{dispense}/calendar.pdf", None, COUNTER),
+    ("GET", "dispenses/{dispense}/leaflet.pdf", None, COUNTER),
+    ("GET", "dispenses/{dispense}/leaflet-a5.pdf", None, COUNTER),
+    ("GET", "dispenses/{dispense}/leaflet-large.pdf", None, COUNTER),
+    ("POST", "dispenses/{dispense}/labels/", {}, COUNTER),
     ("GET", "dispenses/{dispense}/trail/", None, EVERYBODY),
     ("GET", "dispenses/{dispense}/reminders/", None, COUNTER),
     ("GET", "patients/{patient}/messages/", None, COUNTER),
@@ -139,9 +162,12 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "carers/{carer}/end/", {}, COUNTER),
     ("POST", "contacts/{contact}/retire/", {}, COUNTER),
     ("POST", "contacts/{contact}/wrong-person/", {}, COUNTER),
+    ("POST", "contacts/{contact}/renew-link/", {}, COUNTER),
+    ("POST", "contacts/{contact}/detail/", {"detail_level": "plain"}, COUNTER),
     ("POST", "reminders/{reminder}/send/", {}, COUNTER),
     ("POST", "reminders/{reminder}/withdraw/", {}, COUNTER),
     ("POST", "work/{work}/put-off/", {"until": "2026-01-01T00:00:00Z", "note": "calls back"}, COUNTER),
+    ("POST", "work/{work}/letter.pdf", {"address": "3 Quay Street\nOxford"}, COUNTER),
     ("POST", "work/{work}/resolve/", {"resolution": "called"}, COUNTER),
     ("GET", "fhir/MedicationRequest/{prescription}", None, COUNTER),
     ("GET", "fhir/MedicationDispense/{dispense}", None, COUNTER),
@@ -155,8 +181,17 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "audit/logs/{log}/export/", None, AUDITORS),
     ("GET", "audit/entries/{entry}/", None, AUDITORS),
     ("GET", "audit/entries/{entry}/proof/", None, AUDITORS),
+    ("GET", "audit/samples/{sample}/", None, AUDITORS),
+    ("POST", "audit/samples/{sample}/judgements/", {"entry": str(uuid4()), "judgement": "agreed"}, AUDITORS),
+    ("GET", "people/{person}/", None, {StaffRole.MANAGER}),
+    ("PATCH", "people/{person}/", {"proof": {"password": "x"}, "role": "auditor"}, {StaffRole.MANAGER}),
+    ("POST", "people/{person}/end/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "people/{person}/link/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "alerts/{alert}/answer/", {"proof": {"password": "x"}, "words": "seen to"}, PHARMACISTS | AUDITORS),
+    ("POST", "settings/changes/{change}/approve/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "settings/changes/{change}/withdraw/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
 ]
-UNKNOWN_IDS: dict[str, UUID] = defaultdict(uuid4)
+UNKNOWN_IDS: dict[str, UUID | int] = defaultdict(uuid4, person=4711, change=4711)
 
 
 def asked(caller: Caller, method: str, address: str, body: Any) -> Any:
@@ -188,7 +223,19 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     bag = Preparation.objects.create(
         pharmacy=shop, prescription=too_high, bag=[], prepared_by=by.name, preparer_name="Tess", prepared_at=now
     )
+    change = SettingsChange.objects.create(pharmacy=shop, changes={}, asked_by=by.name, asker_name="Mara", asked_at=now)
+    alert = StaffAlert.objects.create(
+        pharmacy=shop, kind=AlertKind.SETTINGS, subject_id=str(change.pk), opened_at=now, next_at=now
+    )
+    sample = str(uuid4())
+    audit.record(
+        audit.Event.REVIEW_SAMPLED, pharmacy=shop, by=by, now=now, subject=audit.Subject("sample", sample), body={}
+    )
     return {
+        "alert": str(alert.pk),
+        "change": str(change.pk),
+        "person": str(pharmacist.member.pk) if pharmacist.member else "",
+        "sample": sample,
         "bag": str(bag.pk),
         "contact": str(contact.pk),
         "carer": str(carer.pk),
@@ -265,7 +312,7 @@ def test_another_pharmacys_things_are_as_absent_as_none(
     stranger = caller(elsewhere, StaffRole.MANAGER)
     for method, address, body, _ in OF_ONE:
         theirs = asked(stranger, method, address.format(**things), body)
-        none = asked(stranger, method, address.format(**dict.fromkeys(things, str(uuid4()))), body)
+        none = asked(stranger, method, address.format_map(UNKNOWN_IDS), body)
         assert (theirs.status_code, none.status_code) == (404, 404), (address, theirs.content)
         assert theirs.json() == none.json()
 

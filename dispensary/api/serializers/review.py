@@ -1,0 +1,161 @@
+"""Review of the log: a day and its signature, and samples of overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sampled
+from dispensary.api.fields import Body, Count, Day, Text
+from dispensary.api.serializers.audit import EntryOut
+from dispensary.audit import Line
+from dispensary.models import LogCheck
+
+
+class DaySignature(Body):
+    """The signature under the review of a day."""
+
+    looked_at = serializers.ListField(
+        child=Count(min_value=1, max_value=10**12),
+        max_length=10_000,
+        default=list,
+        help_text="`seq` of the points that were opened or settled",
+    )
+    words = Text(
+        max_length=2000, default="", allow_blank=True, help_text="needed where a point is left: what is left, or why"
+    )
+
+
+class PointOut(serializers.Serializer[Any]):
+    """An entry that asks for a look."""
+
+    why = serializers.CharField()
+    seq = serializers.IntegerField()
+    entry = serializers.UUIDField()
+
+
+class DayOut(serializers.Serializer[Any]):
+    """A day of the log, with the entry by which somebody signed that it was looked at."""
+
+    day = serializers.DateField()
+    counts = serializers.DictField(
+        source="counted.counts", child=serializers.IntegerField(), help_text="entries by action"
+    )
+    overrides = serializers.DictField(
+        source="counted.overrides", child=serializers.IntegerField(), help_text="overrides by actor"
+    )
+    points = PointOut(source="counted.points", many=True)
+    signed = EntryOut(allow_null=True)
+
+
+class CheckOut(serializers.ModelSerializer[Any]):
+    """A verification of the whole log: `reached` of `last` entries, and what it found when it has finished."""
+
+    class Meta:
+        model = LogCheck
+        fields = ["id", "requested_by", "requested_at", "seen_at", "reached", "last", "finished_at", "result"]
+
+
+class NewSample(Body):
+    """The period and the size of a sample."""
+
+    since = Day(help_text="first day, by the pharmacy's calendar")
+    until = Day(help_text="last day; it must be over")
+    number = Count(min_value=FEWEST, max_value=MOST, default=20)
+
+
+class JudgementIn(Body):
+    """The judgement of a reviewer on one override of a sample."""
+
+    entry = serializers.UUIDField(help_text="the entry of the override")
+    judgement = serializers.ChoiceField([judgement.value for judgement in Judgement])
+    words = Text(max_length=2000, default="", allow_blank=True, help_text="needed for one to discuss")
+
+
+class JudgedOut(serializers.Serializer[Any]):
+    """A judgement."""
+
+    judgement = serializers.ChoiceField([judgement.value for judgement in Judgement])
+    words = serializers.CharField()
+    name = serializers.CharField()
+    at = serializers.DateTimeField()
+    doubt = serializers.CharField(help_text="what does not fit its hash, in words; empty: nothing")
+
+
+class SampledOut(serializers.Serializer[Any]):
+    """An override of a sample. Who signed it, and what others said, is null until the reader has judged it or signed it."""
+
+    entry = serializers.UUIDField(source="line.entry.entry_id")
+    recorded_at = serializers.DateTimeField(source="line.entry.recorded_at")
+    rule_codes = serializers.ListField(source="line.entry.rule_codes", child=serializers.CharField(), allow_null=True)
+    reason_code = serializers.CharField(source="line.entry.reason_code", allow_null=True)
+    patient = serializers.CharField(source="line.entry.patient_ref", allow_null=True)
+    answer = serializers.SerializerMethodField(help_text="what was signed; null when it was erased or is in doubt")
+    doubt = serializers.CharField(source="line.doubt")
+    is_own = serializers.BooleanField(help_text="the reader signed it: somebody else judges it")
+    signed_by = serializers.SerializerMethodField()
+    judged = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["object", "null"]})
+    def get_answer(self, row: Sampled) -> dict[str, Any] | None:
+        if row.line.doubt or row.line.body is None:
+            return None
+        return {name: row.line.body[name] for name in _ANSWER if name in row.line.body}
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_signed_by(self, row: Sampled) -> str | None:
+        return None if _is_blind(row) else (row.line.body or {}).get("signer") or row.line.entry.actor
+
+    @extend_schema_field({"oneOf": [{"type": "array", "items": {"type": "object"}}, {"type": "null"}]})
+    def get_judged(self, row: Sampled) -> Any:
+        return None if _is_blind(row) else JudgedOut(row.judged, many=True).data
+
+
+_ANSWER = ("finding", "summary", "words", "asked", "agreed", "seconds")
+"""Parts of an override's entry that a reviewer reads before they judge: none names the signer."""
+
+
+def _is_blind(row: Sampled) -> bool:
+    return not row.is_own and not row.is_judged_by_reader
+
+
+class SampleShort(serializers.Serializer[Any]):
+    """A sample in a list."""
+
+    id = serializers.CharField(source="entry.subject_id")
+    drawn_at = serializers.DateTimeField(source="entry.recorded_at")
+    drawn_by = serializers.SerializerMethodField()
+    since = serializers.SerializerMethodField()
+    until = serializers.SerializerMethodField()
+    size = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "string"})
+    def get_drawn_by(self, line: Line) -> str:
+        name: str = _body(line).get("by") or line.entry.actor
+        return name
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date"})
+    def get_since(self, line: Line) -> str | None:
+        return _body(line).get("since")
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date"})
+    def get_until(self, line: Line) -> str | None:
+        return _body(line).get("until")
+
+    def get_size(self, line: Line) -> int:
+        return len(_body(line).get("overrides", ()))
+
+
+class SampleOut(serializers.Serializer[Any]):
+    """A sample with its overrides, in the order of the draw."""
+
+    id = serializers.CharField()
+    drawn = SampleShort()
+    overrides = SampledOut(many=True)
+
+
+def _body(line: Line) -> Mapping[str, Any]:
+    return line.body or {}
