@@ -20,5 +20,9 @@ SCHEMA: dict[str, Any] = {
         "CarerRelation": "dispensary.models.CarerRelation",
         "YesOrNo": ["yes", "no"],
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "dispensary.api.schema.add_problems",
+        "dispensary.api.examples.add_examples",
+    ],
 }

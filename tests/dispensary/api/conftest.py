@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,6 +24,7 @@ from dispensary.counter.styles import build
 from dispensary.models import Dispense, Patient, Pharmacy, Prescription, Reminder, StaffMember, StaffRole, WorklistItem
 from tests.clients import refuse_by_official_schema
 from tests.dispensary import make
+from tests.dispensary.api import recorded_examples
 
 V1 = "/api/v1/"
 
@@ -74,6 +75,8 @@ class Caller:
         named = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         response = self.client.generic(method, path if path.startswith("/") else V1 + path, sent, kind, headers=named)
         check_resource(response)
+        if recorded_examples.IS_RECORDING:
+            recorded_examples.record(method, response.wsgi_request.path, sent, response)  # type: ignore[attr-defined]  # the client's answers have it
         return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:
@@ -140,6 +143,14 @@ def shop(db: None) -> Pharmacy:
 def printed_fonts() -> None:
     """The documents are set in fonts that the look's build fetches."""
     build.build(with_test_tools=True, quiet=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def examples_file() -> Iterator[None]:
+    """Add what a run recorded to the examples of the OpenAPI document."""
+    yield
+    if recorded_examples.IS_RECORDING:
+        recorded_examples.write()
 
 
 @pytest.fixture
