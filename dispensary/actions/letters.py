@@ -117,5 +117,6 @@ def _write_letter(item_id: UUID, address: str, by: Actor, now: datetime) -> tupl
         emergency=emergency_number(pharmacy.phone),
         language=language,
         pharmacy=PharmacyLines(pharmacy.name, pharmacy.address, pharmacy.phone),
+        pharmacy_language=language_for(pharmacy.language),
     )
     return item, letter

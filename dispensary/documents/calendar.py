@@ -113,11 +113,12 @@ def _template_data(handover: Handover) -> dict[str, Any]:
     phone = handover.pharmacy.phone.replace(" ", NB)
     tablets = handover.calendar_tablets or (name_tablets(handover.name, handover.strength_mg, language),)
     return {
-        "title": f"Calendar, prescription {handover.number}",
+        "title": f"{words['title']} ({label_words['number']} {handover.number})",
         "patient": handover.patient_name,
         "born": born,
         "language": language,
         "rtl": language in RIGHT_TO_LEFT,
+        "names_language": handover.language,
         "words": {name: words[name] for name in ("title", "how_bold", "how", "how_stop", "help_bold", "page")}
         | {"phone": label_words["phone"], "number": label_words["number"], "log": label_words["log"]},
         "help": words["help"].format(phone=f"\u2068{phone}\u2069"),

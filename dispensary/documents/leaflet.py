@@ -33,6 +33,7 @@ def leaflet_pdf(handover: Handover, *, layout: LeafletLayout = LeafletLayout.A4,
         "title": words["title"].format(name=own(handover.name, language)),
         "language": language,
         "rtl": language in RIGHT_TO_LEFT,
+        "names_language": handover.language,
         "layout": layout,
         "sections": [
             {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispensary.documents.paper import PharmacyLines
+from dispensary.documents.paper import ENGLISH, PharmacyLines
 from dispensary.documents.typesetting import typeset
 from dispensary.documents.words import RIGHT_TO_LEFT, numbers_to_call, words_in
 
@@ -24,6 +24,8 @@ class Letter:
     """The number of the ambulance."""
     language: str
     pharmacy: PharmacyLines
+    pharmacy_language: str = ENGLISH
+    """That of the pharmacy's name and address."""
 
 
 def letter_words(letter: Letter) -> tuple[str, list[str]]:
@@ -46,6 +48,7 @@ def letter_pdf(letter: Letter, *, at: datetime | None = None) -> bytes:
         "title": title,
         "language": letter.language,
         "rtl": letter.language in RIGHT_TO_LEFT,
+        "names_language": letter.pharmacy_language,
         "address": list(letter.address),
         "day": letter.day,
         "paragraphs": paragraphs,
