@@ -1,15 +1,20 @@
 """Answers of a therapy that the situations do not ask for, and records with gaps."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from baclofen_rules.regimen import Phase
 from baclofen_rules.therapy import (
+    CourseView,
+    Decision,
     Facts,
     FrozenRelation,
     How,
+    Order,
+    OrderRelation,
     OrderStatus,
     Plan,
     Product,
@@ -26,7 +31,7 @@ from baclofen_rules.therapy import (
 )
 from tests.baclofen_rules.therapy.reading import amounts, habits
 from tests.baclofen_rules.therapy.states import TODAY, day
-from tests.baclofen_rules.therapy.test_situations import elsewhere, given, order, plan, said
+from tests.baclofen_rules.therapy.test_situations import TITRATION, elsewhere, given, order, plan, said
 
 TWO_PRODUCTS = Plan(
     (
@@ -333,3 +338,225 @@ def test_stops_to_come_end_their_courses_each_on_its_day() -> None:
     both = state(order("A", 30), order("B", 15, "dr-b"), given("A", -5, 84), given("B", -5, 84), decisions=stops)
     assert [both.day(day(on)).mg for on in (2, 3, 5, 6)] == [45, 15, 15, 0]
     assert both.last_day == day(5)
+
+
+# --- hand-overs and stops ----------------------------------------------------------------------------------------------
+
+
+def offset_of(on: date | None) -> int | None:
+    return None if on is None else (on - TODAY).days
+
+
+@pytest.mark.parametrize(
+    ("orders", "supplies", "decisions", "replaced_on"),
+    [
+        ([order("A", 30)], [given("A", -10, 84)], [], None),
+        ([order("A", 30), order("B", 45, replaces="A")], [given("A", -10, 84), given("B", -2, 84)], [], -2),
+        ([order("A", 30), order("B", 45, replaces="A", starts=5)], [given("A", -10, 84), given("B", -2, 84)], [], 5),
+        ([order("A", 30)], [given("A", -10, 84)], [said("stopped", "A", -1)], None),
+        ([order("A", plan(([5] * 3, 4), then_stop=True))], [given("A", -10, 84)], [], None),
+        ([order("A", 30)], [given("A", -10, 84, status=SupplyStatus.CANCELLED)], [], None),
+    ],
+    ids=["alone", "replaced", "to be replaced", "stopped", "over by its plan", "cancelled"],
+)
+def test_a_hand_over_is_replaced_on_the_first_day_of_what_takes_its_place(
+    orders: list[Order], supplies: list[Supply], decisions: list[Decision], replaced_on: int | None
+) -> None:
+    of = state(*orders, *supplies, decisions=tuple(decisions))
+    assert offset_of(of.replaced_on("A-10")) == replaced_on
+
+
+@pytest.mark.parametrize(
+    ("supplies", "decisions", "positions"),
+    [
+        ([given("A", -10, 84)], [], [1]),
+        ([given("A", -10, 42), given("A", 0, 42)], [], [1, 17]),
+        ([given("A", -30, 42), given("A", 0, 42)], [], [1, 31]),
+        ([given("A", -10, 42), given("A", 0, 42)], [said("moved", "A", -5, days=3)], [1, 16]),
+    ],
+    ids=["first", "repeat", "after a gap", "moved"],
+)
+def test_the_place_of_a_hand_over_in_its_plan(
+    supplies: list[Supply], decisions: list[Decision], positions: list[int]
+) -> None:
+    of = state(order("A", TITRATION), *supplies, decisions=tuple(decisions))
+    assert [of.position(supply.id) for supply in supplies] == positions
+
+
+@pytest.mark.parametrize(("name", "courses"), [(None, "A B"), ("A", "A"), ("B-5", "B"), ("C", ""), ("D", "")])
+def test_a_stop_is_about_the_open_courses_that_its_name_feeds(name: str | None, courses: str) -> None:
+    orders = [order("A", 30), order("B", 15, "dr-b"), order("C", 45), order("D", 60)]
+    supplies = [given("C", -60, 6), given("A", -10, 84), given("B", -5, 84)]
+    of = state(*orders, *supplies, decisions=(said("beside", "A", -5, "B"), said("stopped", "C", -50)))
+    relation = of.relate_stop(name)
+    assert (" ".join(relation.to), relation.relation) == (courses, Relation.CHANGES)
+    assert relation.previous_high == sum({"A": 30, "B": 15}[course] for course in relation.to)
+
+
+@pytest.mark.parametrize(
+    ("supply", "relation"),
+    [
+        ("A-20", (Relation.NEW, None, ())),
+        ("A-10", (Relation.PART, How.OWN_ORDER, ("A",))),
+        ("A-5", (Relation.CONTINUES, How.OWN_ORDER, ("A",))),
+        ("B-2", (Relation.CHANGES, How.SAID, ("A",))),
+        ("A0", None),
+    ],
+)
+def test_the_relation_of_a_hand_over_as_it_was_counted(
+    supply: str, relation: tuple[Relation, How | None, tuple[str, ...]] | None
+) -> None:
+    orders = [order("A", 30), order("B", 45, replaces="A")]
+    ours = [given("A", -20, 42), given("A", -10, 42), given("A", -5, 84), given("B", -2, 126)]
+    of = state(*orders, *ours, given("A", 0, 84, status=SupplyStatus.CANCELLED)).relate_supply(supply)
+    assert (None if of is None else (of.relation, of.how, of.to)) == relation
+
+
+# --- whole answers -----------------------------------------------------------------------------------------------------
+
+TENS, FIVES = amounts([10, 10, 10]), amounts([5, 5, 5])
+REPLACES_A = OrderRelation(
+    Relation.CHANGES,
+    How.SAID,
+    to=("A",),
+    beside=(),
+    decided_beside=(),
+    previous_low=Decimal(30),
+    previous_high=Decimal(30),
+    uncovered_on=day(18),
+    gap_days=0,
+    left_days=18,
+    held_since=day(-10),
+    kept_days=7,
+    fill_days=28,
+    previous_doses=TENS,
+    previous_strength_mg=Decimal(10),
+    last_supply_on=day(-10),
+    began_today=False,
+)
+OF_15 = [order("B", 15, "dr-b"), given("B", -5, 84)]
+BESIDE_A = said("beside", "A", -5, "B")
+
+
+@pytest.mark.parametrize(
+    ("rows", "decisions", "relation"),
+    [
+        ([order("A", 30), given("A", -10, 84)], [], REPLACES_A),
+        (
+            [order("A", 30), given("A", -40, 84)],
+            [],
+            replace(
+                REPLACES_A,
+                how=How.AFTER_GAP,
+                uncovered_on=day(-12),
+                gap_days=12,
+                left_days=0,
+                held_since=day(-40),
+                last_supply_on=day(-40),
+            ),
+        ),
+        (
+            [order("A", 30), given("A", 0, 84)],
+            [],
+            replace(
+                REPLACES_A,
+                uncovered_on=day(28),
+                left_days=28,
+                held_since=day(0),
+                last_supply_on=day(0),
+                began_today=True,
+            ),
+        ),
+        (
+            [order("A", 30), given("A", -10, 84), *OF_15],
+            [BESIDE_A, said("beside", "B", 0, "C")],
+            replace(REPLACES_A, beside=("B",), decided_beside=("B",)),
+        ),
+        (
+            [order("A", 30), given("A", -10, 84), *OF_15],
+            [BESIDE_A, said("replaces", "A", 0, "C"), said("replaces", "B", 0, "C")],
+            replace(
+                REPLACES_A,
+                how=How.DECIDED,
+                to=("A", "B"),
+                previous_low=Decimal(45),
+                previous_high=Decimal(45),
+                held_since=day(-5),
+            ),
+        ),
+        (
+            [order("A", TWO_PRODUCTS), given("A", -10, 56, 56)],
+            [],
+            replace(
+                REPLACES_A,
+                previous_low=Decimal(70),
+                previous_high=Decimal(70),
+                previous_doses=amounts([35, 35]),
+                previous_strength_mg=None,
+            ),
+        ),
+    ],
+    ids=["runs", "after a gap", "began today", "beside another", "of two", "two strengths"],
+)
+def test_an_order_in_the_place_of_what_is_taken(
+    rows: list[object], decisions: list[Decision], relation: OrderRelation
+) -> None:
+    assert state(*rows, order("C", 45, replaces="A"), decisions=tuple(decisions)).relate("C") == relation
+
+
+RUNS = CourseView(
+    "A",
+    as_needed=False,
+    mg=Decimal(30),
+    since=day(-10),
+    first_uncovered=day(18),
+    prescriber="dr-a",
+    source="A",
+    strengths=(Decimal(10),),
+    replaces=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "view"),
+    [
+        ([order("A", 30), given("A", -10, 84)], "A", RUNS),
+        (
+            [order("A", 30), given("A", -20, 42), order("B", 30), given("B", -10, 42)],
+            "A",
+            replace(RUNS, since=day(-20), first_uncovered=day(8), source="B"),
+        ),
+        (
+            [order("A", 30), given("A", -10, 84), order("B", 45, "dr-b", replaces="A", starts=5), given("B", 0, 126)],
+            "B",
+            replace(
+                RUNS,
+                name="B",
+                mg=Decimal(45),
+                since=day(5),
+                first_uncovered=day(33),
+                prescriber="dr-b",
+                source="B",
+                replaces=("A",),
+            ),
+        ),
+        (
+            [order("A", plan(([10, 10], None), as_needed=True)), given("A", -10, 56)],
+            "A",
+            replace(RUNS, as_needed=True, mg=Decimal(20)),
+        ),
+        (
+            [elsewhere("r1", -10, 28, None)],
+            "r1",
+            replace(RUNS, name="r1", mg=None, prescriber=None, source="r1", strengths=()),
+        ),
+    ],
+    ids=["runs", "goes on with another order", "planned", "as needed", "of an unknown dose"],
+)
+def test_a_course_as_it_stands(rows: list[object], name: str, view: CourseView) -> None:
+    assert state(*rows).course(name) == view
+
+
+def test_a_course_that_there_is_not_has_no_view() -> None:
+    with pytest.raises(KeyError, match="B"):
+        state(order("A", 30), given("A", -10, 84)).course("B")

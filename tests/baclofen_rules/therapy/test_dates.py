@@ -18,6 +18,8 @@ from baclofen_rules.therapy import (
     Product,
     RiskLevel,
     Supply,
+    SupplyStatus,
+    follow_ups,
     messages,
     risks,
     therapy,
@@ -209,3 +211,115 @@ def test_a_regimen_written_in_another_order_of_its_times_is_no_change() -> None:
     then = Phase((Decimal(10), Decimal(20)), None, times=("morning", "evening"))
     plan = Plan((Product(TEN, (first, then), Decimal(84)),))
     assert therapy(facts([replace(order("A", 10), plan=plan)], [supply("A", 4, 84)])).next_change is None
+
+
+TAPER = ((15, 7), (10, 7), (5, 7))
+
+
+def asked_after(state: Facts) -> list[tuple[str, int, str]]:
+    """First days and days of change, and the questions two days after a step down and three days after an end."""
+    due = follow_ups(therapy(state), step_check=2, end_check=3)
+    return [(message.kind.value, (message.on - TODAY).days, message.course) for message in due]
+
+
+def test_each_step_down_and_the_end_of_a_taper_are_asked_about() -> None:
+    assert asked_after(facts([plan_of("A", *TAPER, then_stop=True)], [supply("A", 4, 84)])) == [
+        ("change_day", 3, "A"),
+        ("step_check", 5, "A"),
+        ("change_day", 10, "A"),
+        ("step_check", 12, "A"),
+        ("after_end", 20, "A"),
+    ]
+
+
+def test_a_step_up_is_told_and_not_asked_about() -> None:
+    assert asked_after(facts([plan_of("A", (5, 7), (10, None))], [supply("A", 4, 84)])) == [("change_day", 3, "A")]
+
+
+@pytest.mark.parametrize(("days_ago", "kinds"), [(9, ["step_check"]), (10, []), (7, ["change_day", "step_check"])])
+def test_a_step_down_is_asked_about_up_to_its_day(days_ago: int, kinds: list[str]) -> None:
+    state = facts([plan_of("A", (10, 7), (5, None))], [supply("A", days_ago, 84)])
+    assert [kind for kind, _, _ in asked_after(state)] == kinds
+
+
+def test_who_gets_tablets_on_the_day_of_a_change_hears_it_with_them() -> None:
+    state = facts([plan_of("A", (10, 7), (5, None))], [supply("A", 7, 42), replace(supply("A", 0, 42), id="s-2")])
+    assert asked_after(state) == [("step_check", 2, "A")]
+
+
+@pytest.mark.parametrize(("days", "asked_on"), [(1, [6]), (2, [7]), (3, [5, 8])])
+def test_a_step_that_another_follows_before_its_question_is_asked_about_with_that_one(
+    days: int, asked_on: list[int]
+) -> None:
+    state = facts([plan_of("A", (15, 7), (10, days), (5, None))], [supply("A", 4, 84)])
+    assert [on for kind, on, _ in asked_after(state) if kind == "step_check"] == asked_on
+
+
+def test_a_step_is_not_asked_about_when_nothing_is_taken_any_more() -> None:
+    state = facts([plan_of("A", (10, 7), (5, 2), then_stop=True)], [supply("A", 4, 84)])
+    assert asked_after(state) == [("change_day", 3, "A"), ("after_end", 8, "A")]
+
+
+@pytest.mark.parametrize(("days_ago", "due"), [(10, [("after_end", 0, "A")]), (11, [])])
+def test_an_end_is_asked_about_up_to_its_day(days_ago: int, due: list[tuple[str, int, str]]) -> None:
+    assert asked_after(facts([plan_of("A", (5, 7), then_stop=True)], [supply("A", days_ago, 84)])) == due
+
+
+def test_an_end_beside_a_dose_that_goes_on_and_a_stop_are_not_asked_about() -> None:
+    taper = plan_of("B", (5, 7), then_stop=True)
+    supplies = [supply("A", 10, 84), supply("B", 10, 84)]
+    beside = Decision(DecisionKind.BESIDE, "A", TODAY - timedelta(days=10), subject="B")
+    assert asked_after(facts([order("A", 10), taper], supplies, beside)) == []
+    stop = Decision(DecisionKind.STOPPED, "A", TODAY - timedelta(days=3))
+    assert asked_after(facts([order("A", 10)], [supply("A", 10, 84)], stop)) == []
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "changes", "due"),
+    [
+        (5, {}, [("start_day", 5, "A")]),
+        (0, {}, [("start_day", 0, "A")]),
+        (-1, {}, []),
+        (5, {"status": SupplyStatus.CANCELLED}, []),
+        (5, {"status": SupplyStatus.RETURNED, "returned_on": TODAY}, []),
+    ],
+)
+def test_the_first_day_of_what_was_handed_over_before_it_is_told(
+    starts_in: int, changes: dict[str, object], due: list[tuple[str, int, str]]
+) -> None:
+    later = replace(order("A", 10), starts_on=day(starts_in))
+    assert asked_after(facts([later], [replace(supply("A", 3, 84), **changes)])) == due
+
+
+def test_the_first_day_of_a_dose_in_the_place_of_another_is_a_change() -> None:
+    later = replace(order("B", 15), starts_on=day(5), replaces="A")
+    state = facts([order("A", 10), later], [supply("A", 4, 84), supply("B", 3, 84)])
+    assert asked_after(state) == [("change_day", 5, "B")]
+
+
+def test_nobody_who_died_is_asked() -> None:
+    later = facts([replace(order("A", 10), starts_on=day(5))], [supply("A", 3, 84)])
+    assert asked_after(replace(later, died_on=TODAY)) == []
+    elsewhere = Supply("r1", day(-3), None, plan=order("A", 10).plan, days=28)
+    assert asked_after(facts([], [elsewhere])) == []
+
+
+def test_what_begins_on_the_day_of_its_hand_over_is_no_first_day_to_tell() -> None:
+    assert asked_after(facts([order("A", 10)], [supply("A", 0, 84)])) == []
+
+
+def test_a_first_day_is_told_though_another_hand_over_came_back() -> None:
+    later = replace(order("B", 10), starts_on=day(5))
+    back = replace(supply("A", 3, 84), status=SupplyStatus.CANCELLED)
+    assert asked_after(facts([order("A", 10), later], [back, supply("B", 3, 84)])) == [("start_day", 5, "B")]
+
+
+def test_the_same_dose_in_other_parts_is_a_change_and_no_step_down() -> None:
+    phases = (Phase((Decimal(20), Decimal(10)), 7), Phase((Decimal(15), Decimal(15)), None))
+    even = replace(order("A", 10), plan=Plan((Product(TEN, phases, Decimal(84)),)))
+    assert asked_after(facts([even], [supply("A", 4, 84)])) == [("change_day", 3, "A")]
+
+
+def test_an_end_is_not_asked_about_while_a_dose_as_needed_runs() -> None:
+    orders = [plan_of("B", (5, 7), then_stop=True), order("A", 10, as_needed=True)]
+    assert asked_after(facts(orders, [supply("A", 10, 84), supply("B", 10, 84)], BESIDE)) == []
