@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import sys
 import time
 from abc import abstractmethod
@@ -93,6 +94,8 @@ class ImportCommand(BaseCommand):
             if rows and report.tell() == 0:
                 rows.writerow(REPORT_COLUMNS)
             entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), unread)
+            # A service that is stopped ends as one that a person interrupts: with its report, and where to go on.
+            stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
             bar = stack.enter_context(_make_bar())
             task = bar.add_task("", total=path.stat().st_size)
             try:
@@ -102,8 +105,8 @@ class ImportCommand(BaseCommand):
                         continue
                     outcome, problems = self._import_entry(entry, pharmacy, by, is_trial=options["dry_run"])
                     counts[outcome] += 1
-                    self._report_problems(entry, problems, rows)
-                    bar.update(task, completed=file.tell(), description=_describe(counts))
+                    self._report_problems(entry, problems, rows, bar)
+                    bar.update(task, completed=file.tell() * entry.share, description=_describe(counts))
                     if bar.disable and counts.total() % _REPORT_EVERY == 0:
                         self.stderr.write(f"line {line}: {_describe(counts)}")
             except (KeyboardInterrupt, OperationalError) as error:
@@ -119,18 +122,22 @@ class ImportCommand(BaseCommand):
         for kind, number in sorted(unread.items()):
             self.stdout.write(f"{number} {kind} not read")
         if counts[REFUSED]:
-            raise CommandError(f"{counts[REFUSED]} entries were refused; mend them and import the file again.")
+            refused = "1 entry was" if counts[REFUSED] == 1 else f"{counts[REFUSED]} entries were"
+            raise CommandError(f"{refused} refused; mend what is wrong and import the file again.")
         if not counts and first == 1:
             raise CommandError(f"{path}: nothing to import was found in it.")
 
-    def _report_problems(self, entry: Entry, problems: Sequence[Problem], rows: Any) -> None:
-        """Write what is wrong with an entry into the report; without one, on standard error."""
+    def _report_problems(self, entry: Entry, problems: Sequence[Problem], rows: Any, bar: Progress) -> None:
+        """Write what is wrong with an entry into the report; without one, on standard error, above the bar."""
         for problem in problems:
             cells = (entry.line, entry.part, problem.field, problem.given, problem.expected, problem.next)
+            words = f"line {entry.line} {entry.part}".rstrip() + f": {problem.sentence()}"
             if rows:
                 rows.writerow([guard_cell(cell) for cell in cells])
+            elif bar.disable:
+                self.stderr.write(words)
             else:
-                self.stderr.write(f"line {entry.line} {entry.part}".rstrip() + f": {problem.sentence()}")
+                bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _read_entries(self, file: BinaryIO, kind: Kind, unread: Counter[str]) -> Iterator[Entry]:
         match kind:

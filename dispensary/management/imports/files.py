@@ -43,6 +43,8 @@ class Entry:
     """Return the document. Raises `InvalidInput`."""
     part: str = ""
     """Its place in the line, where the line is a Bundle."""
+    share: float = 1
+    """The part of the line, from 0 to 1, at whose end it stands."""
 
 
 def guess_kind(file: BinaryIO, name: str) -> Kind:
@@ -95,19 +97,22 @@ def read_resources(file: BinaryIO, kind: str, unread: Counter[str]) -> Iterator[
     The file is read twice: what a resource refers to may stand before or after it.
     """
     sent = SentResources(unread)
-    for _, _, resource in _list_resources(file):
+    for *_, resource in _list_resources(file):
         if isinstance(resource, Mapping) and resource["resourceType"] != kind:
             sent.add(resource)
     file.seek(0)
-    for line, part, resource in _list_resources(file):
+    for line, part, share, resource in _list_resources(file):
         if isinstance(resource, InvalidInput):
-            yield Entry(line, partial(_refuse, resource), part)
+            yield Entry(line, partial(_refuse, resource), part, share)
         elif resource["resourceType"] == kind:
-            yield Entry(line, partial(sent.gather, resource), part)
+            yield Entry(line, partial(sent.gather, resource), part, share)
 
 
-def _list_resources(file: BinaryIO) -> Iterator[tuple[int, str, Mapping[str, Any] | InvalidInput]]:
-    """Yield the resources of a file as (line, place in it, resource), those of a Bundle one by one; or why one cannot be read."""
+def _list_resources(file: BinaryIO) -> Iterator[tuple[int, str, float, Mapping[str, Any] | InvalidInput]]:
+    """Yield the resources of a file as line, place and share of `Entry` with the resource, those of a Bundle one by one.
+
+    Where one cannot be read, why not.
+    """
     whole = file.read(MOST_BUNDLE + 1) if _is_indented(file) else b""
     if len(whole) > MOST_BUNDLE:
         most = MOST_BUNDLE // 1_000_000
@@ -116,17 +121,17 @@ def _list_resources(file: BinaryIO) -> Iterator[tuple[int, str, Mapping[str, Any
         try:
             resource = _parse_object(text, "a FHIR resource")
         except InvalidInput as error:
-            yield line, "", error
+            yield line, "", 1, error
             continue
         entries = resource.get("entry", []) if resource.get("resourceType") == "Bundle" else None
         if entries is None:
-            yield line, "", _check_resource(resource, "")
+            yield line, "", 1, _check_resource(resource, "")
         elif not isinstance(entries, list):
-            yield line, "", InvalidInput(_UNREADABLE, Problem("Bundle.entry", "another value", "a list"))
+            yield line, "", 1, InvalidInput(_UNREADABLE, Problem("Bundle.entry", "another value", "a list"))
         else:
             for number, entry in enumerate(entries):
                 place = f"entry[{number}]"
-                yield line, place, _check_resource(entry, place)
+                yield line, place, (number + 1) / len(entries), _check_resource(entry, place)
 
 
 def _check_resource(value: Any, place: str) -> Mapping[str, Any] | InvalidInput:

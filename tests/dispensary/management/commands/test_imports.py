@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from dispensary.models import Patient, Pharmacy, Prescription, PriorSupply, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, case
 from tests.dispensary.management.commands.conftest import import_file
-from tests.site import Site
+from tests.site import ROOT, Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("machine_clock")
 
@@ -95,7 +99,7 @@ def test_a_line_that_is_refused_is_named_in_the_report_and_the_others_go_on(
     report = tmp_path / "refused.csv"
     output = imported(command, [line, good], manager, tmp_path, report=report)
     assert "1 taken in, 0 here already, 1 refused" in output
-    assert "mend them" in output
+    assert "1 entry was refused; mend what is wrong" in output
     rows = list(csv.DictReader(report.open()))
     assert [(row["line"], row["field"]) for row in rows] == [("1", field)]
     assert rows[0]["expected"]
@@ -145,3 +149,44 @@ def test_on_the_first_day_the_list_names_who_runs_out(site: Site, tmp_path: Path
     days = {row["name"].split(",")[0]: row["days_without"] for row in listed}
     assert {name: days.get(name) for name in ("Family1", "Family2")} == {"Family1": 2, "Family2": 0}
     assert "Family4" not in days
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_stopped_says_where_to_go_on_and_nothing_is_lost(
+    stop: signal.Signals, site: Site, tmp_path: Path
+) -> None:
+    now = timezone.now()
+    shop = make.pharmacy(now=now, time_zone="UTC")
+    boss = make.staff(shop, StaffRole.MANAGER, now=now)
+    known = make.patient(shop, identifier="4", family_name="Family4", given_name="Ann", now=now)
+    file, report = tmp_path / "supplies.jsonl", tmp_path / "refused.csv"
+    lines = [json.dumps(supply(str(number), 5)) for number in range(1, 7)]
+    file.write_text("\n".join([*lines[:2], "[]", *lines[2:]]))
+    words = (
+        "import_supplies",
+        str(file),
+        "--by",
+        boss.user.get_username(),
+        "--report",
+        str(report),
+        "--pharmacy",
+        str(shop.pk),
+    )
+    recorded = PriorSupply.objects.filter(patient__pharmacy=shop)
+    with transaction.atomic():
+        Patient.objects.select_for_update().get(pk=known.pk)  # the import waits here, at the fifth line
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT, env=site.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_until(lambda: recorded.count() == 3, 120)
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "Stopped at line 5. Before it: 3 taken in, 0 here already, 1 refused. Go on with --from-line 5." in errors
+    assert site.manage(*words, "--from-line", 5).stdout.startswith("3 taken in, 0 here already, 0 refused")
+    assert recorded.count() == 6
+    assert [row["line"] for row in csv.DictReader(report.open())] == ["3"]
