@@ -21,10 +21,12 @@ WITNESSES = {
     "days": {"directions", "quantity"},
     "from_day": {"directions"},
     "then_stop": {"directions", "taper-duration", "taper-step"},
+    "as_needed": {"directions", "as-needed-instead"},
 }
 """Elements that may be left out of an order, and the rules that compare them with others: without one of two statements none differs.
 
-The days of the last phase follow from the quantity when they are left out, and an order without an end goes on.
+The days of the last phase follow from the quantity when they are left out, an order without an end goes on, and one that is
+not said to be as needed is taken every day.
 """
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from dispensary import assessment
-from dispensary.actions import dispenses
+from dispensary.actions import dispenses, patients
 from dispensary.errors import InvalidInput
 from dispensary.models import Pharmacy, StaffRole
 from tests.dispensary import make
@@ -165,3 +165,17 @@ def test_a_profile_that_does_not_exist_is_said_clearly(shop):
     shop.profile = "no-such"
     with pytest.raises(InvalidInput, match="profile"):
         assessment.profile_of(shop, TODAY)
+
+
+def test_a_dose_taken_every_day_that_becomes_as_needed_is_asked_about_once(shop, pharmacist):
+    person, as_needed = make.patient(shop), {"as_needed": True, "directions": "5 mg up to three times a day as needed"}
+    supply = {"dispensed_on": str(TODAY - timedelta(days=27)), "dose": 5, "times_per_day": 3, "strength_mg": 10}
+    supply |= {"days_supply": 28, "dose_since": str(TODAY - timedelta(days=90)), "relation": "same-course"}
+    patients.record_history(patient=person, supplies=[supply], by=pharmacist, now=NOW)
+    first = make.prescription(person, **as_needed)
+    questions = assessment.assess(first, on=TODAY).questions()
+    assert ("as-needed-instead", "acknowledge") in [(question.code, question.severity) for question in questions]
+    make.hand_over(first, pharmacist)
+    later = NOW + timedelta(days=27)
+    again = assessment.assess(make.prescription(person, now=later, **as_needed), on=later.date()).questions()
+    assert "as-needed-instead" not in [question.code for question in again]
