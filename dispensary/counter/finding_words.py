@@ -8,7 +8,7 @@ from typing import Any
 
 from baclofen_rules.facts import FACTS
 from baclofen_rules.findings import Citation
-from baclofen_rules.terms import STOP_FACT
+from baclofen_rules.terms import HISTORY_FACT, PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT
 from dispensary.documents.words import NB
 from dispensary.templatetags.counter import dates
 
@@ -74,12 +74,23 @@ def describe_source(source: Citation) -> str:
     return f"[{source.mark}] {source.title}{where}"
 
 
+_FACTS_OF_ORDERS = {
+    "picked.expires_on": "the expiry date of the pack (scan its square code, or type the date)",
+    STOP_FACT: "whether the medicine goes on after the days of the order",
+    PHASES_FACT: "a dose in fields of its own (only the words were read: compare them with the computed course)",
+    "prescription.written_on": "the day on which the prescription was written",
+    STRENGTH_FACT: "the strength of the tablets",
+    QUANTITY_FACT: "the number of tablets ordered",
+    "prescription.repeats": "how many repeats the prescription allows",
+    "prescription.brand": "the brand of the pack",
+    HISTORY_FACT: "what the patient was supplied before",
+}
+
+
 def describe_fact(path: str) -> str:
     """`patient.egfr` -> `eGFR`, `patient.weight_kg` -> `weight`."""
-    if path == "picked.expires_on":
-        return "the expiry date of the pack (scan its square code, or type the date)"
-    if path == STOP_FACT:
-        return "whether the medicine goes on after the days of the order"
+    if path in _FACTS_OF_ORDERS:
+        return _FACTS_OF_ORDERS[path]
     if path.startswith("picked"):
         return "the pack in hand (scan it)"
     name = path.rsplit(".", 1)[-1]
