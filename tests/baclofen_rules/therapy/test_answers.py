@@ -8,6 +8,7 @@ import pytest
 
 from baclofen_rules.regimen import Phase
 from baclofen_rules.therapy import (
+    HAND_OVER,
     CourseView,
     Decision,
     Facts,
@@ -18,6 +19,7 @@ from baclofen_rules.therapy import (
     OrderStatus,
     Plan,
     Product,
+    QueueState,
     Relation,
     RiskLevel,
     Supply,
@@ -495,8 +497,39 @@ BESIDE_A = said("beside", "A", -5, "B")
                 previous_strength_mg=None,
             ),
         ),
+        (
+            [order("A", 30), given("A", -10, 84), *OF_15],
+            [BESIDE_A],
+            replace(REPLACES_A, beside=("B",), decided_beside=("B",)),
+        ),
+        (
+            [order("A", plan(([5, 5, 5], 9), ([10, 10, 10], None))), given("A", -10, 84)],
+            [],
+            replace(REPLACES_A, uncovered_on=day(22), left_days=22, held_since=day(-1), kept_days=8, fill_days=32),
+        ),
+        (
+            [order("A", plan(([10, 10, 10], 14), then_stop=True)), given("A", -10, 84)],
+            [],
+            replace(REPLACES_A, uncovered_on=None, left_days=0, fill_days=14),
+        ),
+        (
+            [order("A", 30), given("A", -20, 42), given("A", -10, 42)],
+            [],
+            replace(REPLACES_A, uncovered_on=day(8), left_days=8, held_since=day(-20)),
+        ),
     ],
-    ids=["runs", "after a gap", "began today", "beside another", "of two", "two strengths"],
+    ids=[
+        "runs",
+        "after a gap",
+        "began today",
+        "beside another",
+        "of two",
+        "two strengths",
+        "beside another since before",
+        "changed yesterday",
+        "a plan that ends",
+        "in two parts",
+    ],
 )
 def test_an_order_in_the_place_of_what_is_taken(
     rows: list[object], decisions: list[Decision], relation: OrderRelation
@@ -560,3 +593,29 @@ def test_a_course_as_it_stands(rows: list[object], name: str, view: CourseView) 
 def test_a_course_that_there_is_not_has_no_view() -> None:
     with pytest.raises(KeyError, match="B"):
         state(order("A", 30), given("A", -10, 84)).course("B")
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "due"),
+    [(7, (QueueState.DUE, day(0))), (8, (QueueState.NOT_YET, day(1)))],
+)
+def test_an_order_for_a_later_day_is_due_a_week_before_it(starts_in: int, due: tuple[QueueState, date]) -> None:
+    answer = state(order("A", 30, starts=starts_in)).due("A")
+    assert (answer.state, answer.due_on) == due
+
+
+def test_the_dose_of_a_thread_is_that_of_its_last_day_with_tablets() -> None:
+    changes_at_the_end = order("A", plan(([5, 5, 5], 9), ([10, 10, 10], None)))
+    (thread,) = state(changes_at_the_end, given("A", -5, 16.5)).threads
+    assert (thread.first_uncovered, thread.mg) == (day(5), 30)
+
+
+def test_nothing_is_related_on_the_day_of_death() -> None:
+    rows = [order("A", 30), given("A", -10, 84)]
+    assert state(*rows, died_on=TODAY).relate("A") is None
+    assert state(*rows, died_on=day(1)).relate("A") is not None
+
+
+def test_a_second_hand_over_of_a_day_comes_after_the_first() -> None:
+    of = state(order("A", 30), given("A", 0, 42)).with_hand_over("A", amounts([42]))
+    assert [of.supply(name).starts_on for name in ("A0", HAND_OVER)] == [day(0), day(14)]
