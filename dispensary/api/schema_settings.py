@@ -16,7 +16,9 @@ SCHEMA: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
         "DispenseStatus": "dispensary.models.DispenseStatus",
+        "AlertKind": "dispensary.models.AlertKind",
         "DecisionKind": "dispensary.models.DecisionKind",
+        "ReminderKind": "dispensary.models.reminders.ReminderKind",
         "CarerRelation": "dispensary.models.CarerRelation",
         "YesOrNo": ["yes", "no"],
     },

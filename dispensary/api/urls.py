@@ -16,6 +16,7 @@ from dispensary.api.views import (
     fhir_records,
     handover,
     messages,
+    month,
     orders,
     overrides,
     people,
@@ -121,6 +122,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/entries/<uuid:pk>/proof/", audit.ProofView.as_view(), name="audit-proof"),
     path("audit/days/<str:day>/", review.DayView.as_view(), name="audit-day"),
     path("audit/days/<str:day>/sign/", review.DaySignView.as_view(), name="audit-day-sign"),
+    path("audit/quality/", review.QualityView.as_view(), name="audit-quality"),
     path("audit/checks/", review.ChecksView.as_view(), name="audit-checks"),
     path("audit/samples/", review.SamplesView.as_view(), name="audit-samples"),
     path("audit/samples/<uuid:pk>/", review.SampleView.as_view(), name="audit-sample"),
@@ -156,6 +158,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("carers/<uuid:pk>/answer/", messages.CarerAnswerView.as_view(), name="carer-answer"),
     path("carers/<uuid:pk>/end/", messages.CarerEndView.as_view(), name="carer-end"),
     path("reminders/", messages.RemindersView.as_view(), name="reminders"),
+    path("reminders/month/", month.MonthView.as_view(), name="reminders-month"),
     path("reminders/<uuid:pk>/send/", messages.ReminderActionView.as_view(how="send"), name="reminder-send"),
     path(
         "reminders/<uuid:pk>/withdraw/", messages.ReminderActionView.as_view(how="withdraw"), name="reminder-withdraw"

@@ -10,9 +10,50 @@ from rest_framework import serializers
 
 from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sampled
 from dispensary.api.fields import Body, Count, Day, Text
-from dispensary.api.serializers.audit import EntryOut
+from dispensary.api.serializers.audit import EntryOut, Query
 from dispensary.audit import Line
 from dispensary.models import LogCheck
+
+
+class PeriodQuery(Query):
+    """A period of whole days, by the pharmacy's calendar."""
+
+    since = Day(help_text="first day")
+    until = Day(help_text="last day")
+
+
+class CellOut(serializers.Serializer[Any]):
+    """Counts of findings and of their answers."""
+
+    shown = serializers.IntegerField(help_text="findings, once an order")
+    answered = serializers.IntegerField(help_text="answers that a hand-over used")
+    asked = serializers.IntegerField(help_text="of these, after somebody was asked")
+    timed = serializers.IntegerField(help_text="of these, signed on a page")
+    quick = serializers.IntegerField(help_text="of those, within three seconds")
+    reasons = serializers.DictField(child=serializers.IntegerField(), help_text="by code of mitigation")
+
+
+class RuleCounts(CellOut):
+    """Counts of a rule."""
+
+    rule = serializers.CharField()
+    severity = serializers.CharField()
+
+
+class PersonCounts(CellOut):
+    """Counts of the overrides of a person."""
+
+    actor = serializers.CharField()
+
+
+class QualityOut(serializers.Serializer[Any]):
+    """Findings and answers of a period, counted from the log."""
+
+    days = serializers.IntegerField(help_text="days of the period that are counted")
+    first = serializers.IntegerField(allow_null=True, help_text="number of the first entry that was counted")
+    last = serializers.IntegerField(allow_null=True)
+    rules = RuleCounts(many=True)
+    people = PersonCounts(many=True)
 
 
 class DaySignature(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -63,6 +64,29 @@ class DaySignView(ReviewView):
             return reply(200, shapes.DayOut(file).data)
 
         return self.answer_once(by, do)
+
+
+class QualityView(ReviewView):
+    """Findings and answers, counted."""
+
+    @extend_schema(
+        parameters=[PHARMACY, shapes.PeriodQuery],
+        responses=shapes.QualityOut,
+        summary="Findings and answers of a period by rule and by person, the most often first; reading it is recorded",
+    )
+    def get(self, request: Request) -> Response:
+        by, period = self.authorize(), self.parse_query(shapes.PeriodQuery)
+        counted = log_review.read_quality(pharmacy=self.pharmacy, by=by, now=self.now, **period)
+        rules = sorted(counted.rules.items(), key=lambda item: (-item[1].shown, item[0]))
+        people = sorted(counted.people.items(), key=lambda item: (-item[1].answered, item[0]))
+        answer = {
+            "days": counted.days,
+            "first": counted.first,
+            "last": counted.last,
+            "rules": [asdict(cell) | {"rule": rule, "severity": severity} for (rule, severity), cell in rules],
+            "people": [asdict(cell) | {"actor": actor} for actor, cell in people],
+        }
+        return Response(shapes.QualityOut(answer).data)
 
 
 class ChecksView(ReviewView):

@@ -1,12 +1,21 @@
 """Reminders, consent, risk and work over HTTP."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from dispensary.models import Consent, ContactPoint, Dispense, Reminder, TherapySummary, WorklistItem
+from dispensary.models import (
+    Consent,
+    ContactPoint,
+    Dispense,
+    Reminder,
+    ReminderState,
+    StaffRole,
+    TherapySummary,
+    WorklistItem,
+)
 from dispensary.reminders.risk_list import open_risk_work
 from tests.dispensary.api.conftest import hand_over
 
@@ -168,3 +177,26 @@ def test_a_letter_about_work_is_printed_to_the_address_that_is_typed(pharmacist,
     assert printed["Content-Type"] == "application/pdf" and printed.content.startswith(b"%PDF")
     refused = pharmacist.post(address, {"address": "Oxford"})
     assert refused.json()["problems"][0]["field"] == "address"
+
+
+@pytest.fixture
+def manager(shop, caller):
+    return caller(shop, StaffRole.MANAGER)
+
+
+def test_a_month_of_messages_is_counted(manager, dispense):
+    reminder = Reminder.objects.filter(pharmacy_id=dispense.pharmacy_id)[0]
+    Reminder.objects.filter(pk=reminder.pk).update(
+        due_at=datetime(2020, 10, 15, 12, tzinfo=UTC), state=ReminderState.EXPIRED
+    )
+    october = manager.get("reminders/month/?month=2020-10").json()
+    assert {kind["kind"]: kind["due"] for kind in october["kinds"] if kind["due"]} == {reminder.kind: 1}
+    assert (october["month"], october["refills"]["supplies"], october["hours_to_answer"]) == ("2020-10-01", 0, None)
+    september = manager.get("reminders/month/?month=2020-09").json()
+    assert sum(kind["due"] for kind in september["kinds"]) == 0
+    assert manager.get("reminders/month/").status_code == 200
+
+
+@pytest.mark.parametrize("month", ["2020-13", "10-2020", "2199-01", "9999-12", "0001-01", "x", "2020-10-01"])
+def test_what_is_no_month_gets_a_problem_document(manager, month):
+    assert manager.get(f"reminders/month/?month={month}").json()["problems"][0]["field"] == "month"

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 
 from dispensary.audit import Event
+from dispensary.audit.checks import counts
 from dispensary.audit.sealing import service
-from dispensary.models import Pharmacy
+from dispensary.models import AuditLog, Pharmacy
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, fields, problem
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
@@ -88,3 +89,16 @@ def test_a_verification_is_asked_for_once_until_it_has_finished(shop: Pharmacy, 
     assert auditor.post("audit/checks/", {}, Idempotency_Key="check").json() == asked.json()
     assert problem(auditor.post("audit/checks/", {}), 409)["detail"] == "This log is being verified already."
     assert [check["id"] for check in auditor.get("audit/checks/").json()["results"]] == [asked.json()["id"]]
+
+
+def test_findings_and_answers_of_a_period_are_counted(shop: Pharmacy, auditor: Caller) -> None:
+    log = AuditLog.objects.get(pharmacy=shop.pk)
+    today = shop.local_day(timezone.now())
+    counts.count_day(log, shop, today, now=timezone.now())
+    counted = auditor.get(f"audit/quality/?since={today}&until={today}").json()
+    by_rule = {row["rule"]: row for row in counted["rules"]}
+    assert (by_rule["daily-maximum"]["shown"], by_rule["daily-maximum"]["answered"]) == (2, 2)
+    assert counted["days"] == 1 and sum(row["answered"] for row in counted["people"]) == 4
+    assert fields(auditor.get(f"audit/quality/?since={today}&until={today - timedelta(days=1)}")) == {"since"}
+    assert fields(auditor.get("audit/quality/?since=yesterday")) == {"since", "until"}
+    assert fields(auditor.get(f"audit/quality/?since={today}&until={today}&rule=x")) == {"rule"}
