@@ -15,11 +15,18 @@ from rest_framework import serializers
 
 from baclofen_rules.text import format_amount
 
+_LIMITS = {"max_value": "at most {max_value}", "min_value": "at least {min_value}"}
 EARLIEST, LATEST = date(1890, 1, 1), date(2199, 12, 31)
 
 
 class Text(serializers.CharField):
     """A JSON string, trimmed."""
+
+    default_error_messages = {
+        "invalid": "text",
+        "max_length": "at most {max_length} characters",
+        "min_length": "at least {min_length} characters",
+    }
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -29,6 +36,8 @@ class Text(serializers.CharField):
 
 class Flag(serializers.BooleanField):
     """`true` or `false`; no words or numbers for them."""
+
+    default_error_messages = {"invalid": "true or false"}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -50,17 +59,37 @@ class Choice(serializers.ChoiceField):
 class Count(serializers.IntegerField):
     """A whole number, as a JSON number."""
 
+    default_error_messages = {"invalid": "a whole number", **_LIMITS}
+
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
+MOST_CHOICES = 40
+"""Choices that an error lists; a reader of the document finds more of them there."""
+
+
 @cache
 def _shape(shape: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
     serializer = shape()
-    _ = serializer.fields  # made on first use, and kept
+    _name_kinds(serializer)  # which makes its fields; they are kept
     return serializer
+
+
+def _name_kinds(field: serializers.Field[Any, Any, Any, Any]) -> None:
+    """Let errors of a field, and of those in it, say what is expected: its choices, in place of the word that was sent."""
+    if isinstance(field, serializers.ChoiceField):
+        choices = [str(choice) for choice in field.choices if choice != ""]
+        listed = ", ".join(choices) if len(choices) <= MOST_CHOICES else f"{len(choices)} words, see the document"
+        field.error_messages["invalid_choice"] = f"one of {listed}"
+    if isinstance(field, serializers.UUIDField):
+        field.error_messages["invalid"] = "a UUID"
+    for inner in getattr(field, "fields", {}).values():
+        _name_kinds(inner)
+    if child := getattr(field, "child", None):
+        _name_kinds(child)
 
 
 def check(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
@@ -77,8 +106,14 @@ def represent(shape: type[serializers.Serializer[Any]], row: object) -> dict[str
     return body
 
 
+def require_believable(moment: datetime) -> None:
+    """Raise `ValidationError` for a time outside of `EARLIEST` to `LATEST`."""
+    if not EARLIEST <= moment.date() <= LATEST:
+        raise serializers.ValidationError(f"a time from {EARLIEST} to {LATEST}")
+
+
 class Moment(serializers.DateTimeField):
-    """A time with its offset from UTC; without one it could be any hour."""
+    """A time from `EARLIEST` to `LATEST` with its offset from UTC; without one it could be any hour."""
 
     default_error_messages = {"offset": "a time with its offset from UTC, such as 2026-11-30T09:15:00+00:00"}
 
@@ -89,11 +124,21 @@ class Moment(serializers.DateTimeField):
             moment = None
         if moment is None or moment.tzinfo is None:
             self.fail("offset")
+        require_believable(moment)
         return moment
 
 
 class Amount(serializers.DecimalField):
     """An exact amount: a decimal string or a JSON number, which the parser keeps exact. Rendered as a decimal string."""
+
+    default_error_messages = {
+        "invalid": "a number, or its digits as text",
+        "max_digits": "at most {max_digits} digits",
+        "max_decimal_places": "at most {max_decimal_places} decimal places",
+        "max_whole_digits": "at most {max_whole_digits} digits before the point",
+        "max_string_length": "fewer digits",
+        **_LIMITS,
+    }
 
     def __init__(self, *, max_digits: int = 12, decimal_places: int = 4, **more: Any) -> None:
         super().__init__(max_digits=max_digits, decimal_places=decimal_places, **more)
@@ -112,11 +157,14 @@ class Amount(serializers.DecimalField):
 class Day(serializers.DateField):
     """A calendar date from `EARLIEST` to `LATEST`."""
 
-    default_error_messages = {"believable": f"a date from {EARLIEST} to {LATEST}"}
+    default_error_messages = {
+        "invalid": "a date, such as 2026-11-30",
+        "believable": f"a date from {EARLIEST} to {LATEST}",
+    }
 
     def to_internal_value(self, value: Any) -> date:
         if not isinstance(value, str):
-            self.fail("invalid", format="YYYY-MM-DD")
+            self.fail("invalid")
         day = super().to_internal_value(value)
         if not EARLIEST <= day <= LATEST:
             self.fail("believable")
@@ -125,6 +173,8 @@ class Day(serializers.DateField):
 
 class Body(serializers.Serializer[Any]):
     """A request body that refuses unknown fields."""
+
+    default_error_messages = {"invalid": "an object"}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict):

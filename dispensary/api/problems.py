@@ -112,8 +112,8 @@ def _walk(detail: Any, path: str) -> Iterator[tuple[str, exceptions.ErrorDetail]
     match detail:
         case dict():
             for key, item in detail.items():
-                whole = key == "non_field_errors"
-                yield from _walk(item, path if whole else f"{path}.{key}" if path else str(key))
+                inner = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else str(key)
+                yield from _walk(item, path if key == "non_field_errors" else inner)
         case list() if detail and isinstance(detail[0], dict | list):
             for number, item in enumerate(detail):
                 yield from _walk(item, f"{path}[{number}]")

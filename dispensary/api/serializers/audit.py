@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from dispensary.api.fields import require_believable
 from dispensary.audit import Event, Line, Outcome, Receipt
 from dispensary.audit.evidence.export import Shape
 from dispensary.audit.log.search import MAX_PAGE, PAGE
@@ -28,8 +29,8 @@ class Query(serializers.Serializer[Any]):
 class SearchQuery(Query):
     """Filters of the log, joined with "and"."""
 
-    since = serializers.DateTimeField(required=False, help_text="recorded at or after")
-    until = serializers.DateTimeField(required=False, help_text="recorded before")
+    since = serializers.DateTimeField(required=False, validators=[require_believable], help_text="recorded at or after")
+    until = serializers.DateTimeField(required=False, validators=[require_believable], help_text="recorded before")
     action = serializers.MultipleChoiceField(
         choices=[event.value for event in Event],
         required=False,

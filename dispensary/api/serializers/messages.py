@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from baclofen_rules.therapy import RiskLevel
-from dispensary.api.fields import Amount, Body, Choice, Count, Flag, Text
+from dispensary.api.fields import Amount, Body, Choice, Count, Flag, Moment, Text
 from dispensary.models import (
     Carer,
     CarerRelation,
@@ -95,7 +95,7 @@ class Resolved(Body):
 class PutOff(Body):
     """The date and reason for putting off a piece of work."""
 
-    until = serializers.DateTimeField()
+    until = Moment()
     note = Text(max_length=500)
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dispensary.actions.order_states import CLAIM_LASTS
-from dispensary.api.fields import Amount, Body, Count, Flag, Text, represent
+from dispensary.api.fields import Amount, Body, Count, Flag, Moment, Text, represent
 from dispensary.api.serializers.documents import CaseField, FrozenField, FrozenListField
 from dispensary.api.serializers.people import (
     PatientIdentity,
@@ -117,7 +117,7 @@ class AnswerIn(Body):
     mitigation = serializers.ChoiceField(Mitigation.choices, required=False)
     words = Text(max_length=2000, required=False, allow_blank=True, help_text="the reason in words")
     asked = Text(max_length=120, required=False, allow_blank=True, help_text="whom the signer spoke to")
-    asked_at = serializers.DateTimeField(required=False)
+    asked_at = Moment(required=False)
     agreed = Text(max_length=500, required=False, allow_blank=True)
 
 

@@ -37,7 +37,11 @@ class Invitation(InPerson):
     display_name = Text(max_length=120, help_text="as printed on labels and signatures")
     registration = Text(max_length=32, default="", allow_blank=True, help_text=_REGISTRATION)
     role = Choice(StaffRole)
-    email = serializers.EmailField(required=False, help_text="of the account; nothing is sent to it")
+    email = serializers.EmailField(
+        required=False,
+        error_messages={"invalid": "an e-mail address"},
+        help_text="of the account; nothing is sent to it",
+    )
 
 
 class PersonChanges(InPerson):

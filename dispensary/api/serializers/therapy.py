@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from dispensary.actions.decisions import Decided
-from dispensary.api.fields import Amount, Body, Count, Day, Text
+from dispensary.api.fields import Amount, Body, Count, Day, Moment, Text
 from dispensary.models import Decision, DecisionKind, SignatureMethod
 
 
@@ -32,7 +32,7 @@ class AnswerDecisionIn(Body):
     words = Text(max_length=500, required=False, allow_blank=True)
     mitigation = Text(max_length=8, required=False, allow_blank=True, help_text="FHIR detectedissue-mitigation-action")
     asked = Text(max_length=120, required=False, allow_blank=True, help_text="who was asked, at the prescriber")
-    asked_at = serializers.DateTimeField(required=False)
+    asked_at = Moment(required=False)
 
 
 class DecisionIn(AnswerDecisionIn):

@@ -7,6 +7,7 @@ import pytest
 from django.test import override_settings
 
 from dispensary.actions import patients
+from dispensary.models import Patient
 from tests.dispensary.api.conftest import Caller, fields, order, problem
 
 ADDRESSES = ["nothing/", "patients/not-a-uuid/", "prescriptions/1/", "products/12/", "prescriptions//"]
@@ -115,3 +116,30 @@ def test_a_session_without_its_token_changes_nothing(pharmacist: Caller) -> None
     browser.force_login(pharmacist.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     response = browser.post("/api/v1/patients/", b"{}", "application/json")
     assert problem(response, 403)["code"] == "not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "field", "expected"),
+    [
+        ("contacts/", {"medium": "pigeon" * 20, "address": "x"}, "medium", "one of email, sms"),
+        ("contacts/", {"medium": "email", "address": 7}, "address", "text"),
+        ("contacts/", {"medium": "email", "address": "x" * 255}, "address", "at most 254 characters"),
+        ("contacts/", {"medium": "email", "address": "x", "preference": "1"}, "preference", "a whole number"),
+        ("contacts/", {"medium": "email", "address": "x", "preference": 0}, "preference", "at least 1"),
+        ("contacts/", {"medium": "email", "address": "x", "preference": 10}, "preference", "at most 9"),
+        ("namesakes/", {"other": "x", "answer": "same"}, "other", "a UUID"),
+        ("namesakes/", {"other": None, "answer": "same"}, "other", "a value other than null"),
+        ("death/", {"died_on": "yesterday"}, "died_on", "a date, such as 2026-11-30"),
+        ("death/", [], "", "an object"),
+        ("decisions/", {"kind": "moved", "object": "x", "days": 1.5}, "days", "a whole number"),
+        ("decisions/", {"kind": "takes", "object": "x", "mg": "much"}, "mg", "a number, or its digits as text"),
+        ("decisions/", {"kind": "takes", "object": "x", "mg": "1.0001"}, "mg", "at most 3 decimal places"),
+        ("decisions/", {"kind": "counted", "object": "x", "tablets": [-1]}, "tablets[0]", "at least 0"),
+        ("decisions/", {"kind": "counted", "object": "x", "tablets": "7"}, "tablets", "a list"),
+    ],
+)
+def test_what_is_wrong_is_answered_with_what_is_expected(
+    pharmacist: Caller, patient: Patient, address: str, body: Any, field: str, expected: str
+) -> None:
+    (entry,) = problem(pharmacist.post(f"patients/{patient.pk}/{address}", body), 400)["problems"]
+    assert (entry["field"], entry["expected"]) == (field, expected)
