@@ -23,11 +23,18 @@ PAGE = Path(api.__file__).with_name("WALKTHROUGH.md").read_text()
 
 @pytest.fixture
 def environment(transactional_db: None, live_server: Any) -> dict[str, str]:
-    """The address of a site with a pharmacy, and a technician's token."""
+    """The address of a site with a pharmacy, a technician's token, a manager's, and the manager's password."""
     make.products()
     shop = make.pharmacy(now=timezone.now(), time_zone="UTC")
-    member = make.staff(shop, StaffRole.TECHNICIAN, now=timezone.now())
-    return os.environ | {"SITE": live_server.url, "TOKEN": tokens.issue(user=member.user, now=timezone.now())}
+    technician, manager = (
+        make.staff(shop, role, now=timezone.now()) for role in (StaffRole.TECHNICIAN, StaffRole.MANAGER)
+    )
+    return os.environ | {
+        "SITE": live_server.url,
+        "TOKEN": tokens.issue(user=technician.user, now=timezone.now()),
+        "MANAGER": tokens.issue(user=manager.user, now=timezone.now()),
+        "PASSWORD": make.PASSWORD,
+    }
 
 
 def is_part_of(expected: Any, actual: Any) -> bool:
