@@ -9,18 +9,20 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from dispensary.errors import InvalidInput, Problem
+from dispensary.text import clean_line
 
 
 class TextParameter(OpenApiParameter):
-    """Words, trimmed and cut to `max_length`."""
+    """Words, trimmed, of at most `max_length` characters."""
 
     def __init__(self, name: str, max_length: int, description: str) -> None:
         super().__init__(name, str, description=description)
         self.max_length = max_length
 
     def read(self, request: Request) -> str:
-        """Return the words; empty where the parameter is absent."""
-        return request.query_params.get(self.name, "").strip()[: self.max_length]
+        """Return the words; empty where the parameter is absent. Raises `InvalidInput`."""
+        words = request.query_params.get(self.name, "")
+        return clean_line(words, self.name, longest=self.max_length, required=False)
 
 
 class ChoiceParameter(OpenApiParameter):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import IO, Any
 
+from django.http import HttpResponse
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from dispensary.errors import InvalidInput, Problem
 from dispensary.strict_json import loads
@@ -90,10 +90,10 @@ class PDFRenderer(BaseRenderer):
         return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
 
 
-def pdf_response(content: bytes, name: str) -> Response:
-    """Return a document under a file's name, for a view with `PDFRenderer`."""
+def pdf_response(content: bytes, name: str) -> HttpResponse:
+    """Return a document under a file's name, also where the client asks for JSON, which errors are."""
     headers = {"Content-Disposition": f'inline; filename="{name}"'}
-    return Response(content, content_type=PDFRenderer.media_type, headers=headers)
+    return HttpResponse(content, content_type=PDFRenderer.media_type, headers=headers)
 
 
 def wants_fhir(view: object) -> bool:

@@ -9,15 +9,20 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.utils.cache import patch_cache_control
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
@@ -56,6 +61,26 @@ class Page(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the rows on a page. Raises `InvalidInput`."""
+        text = request.query_params.get(self.page_size_query_param)
+        if text is None:
+            return self.page_size
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self.max_page_size):
+            problem = Problem(self.page_size_query_param, "another number or text", f"1 to {self.max_page_size}")
+            raise InvalidInput("There is no page of this size.", problem)
+        return int(text)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
+        """Return the rows of a page. Raises `InvalidInput` for a cursor that none of these pages had."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (exceptions.NotFound, ValueError, ValidationError, DataError) as error:
+            problem = Problem(
+                "cursor", "another text", "the cursor in `next` or `previous` of a page", "Begin without one."
+            )
+            raise InvalidInput("The cursor cannot be read.", problem) from error
 
 
 class BaseView(APIView):
@@ -179,8 +204,18 @@ class BaseView(APIView):
         run = audit.retrying(idempotency.once)
         return _render_reply(run(pharmacy_id=by.pharmacy_id, key=key, digest=digest, by=by, now=self.now, do=do), self)
 
-    def paginate(self, rows: QuerySet[Any], serializer: Any, ordering: str) -> Response:
-        """Return a keyset page of rows; rows equal in `ordering` are ordered by primary key."""
+    def paginate(
+        self, rows: QuerySet[Any], serializer: Any, ordering: str, filters: Sequence[OpenApiParameter] = ()
+    ) -> Response:
+        """Return a keyset page of rows; rows equal in `ordering` are ordered by primary key.
+
+        Raises `InvalidInput` for a parameter that is none of `filters`: a misspelt filter would show everything.
+        """
+        names = [*(parameter.name for parameter in filters), "cursor", "limit"]
+        unknown = sorted(set(self.request.query_params) - {*names, api_settings.URL_FORMAT_OVERRIDE})
+        if unknown:
+            problems_found = [Problem(name[:60], "a parameter", f"only {', '.join(names)}") for name in unknown]
+            raise InvalidInput("There is no such parameter.", *problems_found)
         paginator = Page()
         paginator.ordering = (ordering, "-pk" if ordering.startswith("-") else "pk")
         page_rows = paginator.paginate_queryset(rows, self.request, view=self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -62,7 +63,7 @@ class DowntimeFormView(BaseView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="The downtime form of everybody who is due, as PDF; each record on it counts as read",
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         by, query = self.authorize(), self.parse_query(DowntimeQuery)
         paper = Paper(query["paper"])
         content = print_form(pharmacy=self.pharmacy, days=query["days"], paper=paper, by=by, now=self.now)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -91,7 +92,7 @@ class ProductsView(BaseView):
     )
     def get(self, request: Request) -> Response:
         self.authorize()
-        return self.paginate(find_products(_WORDS.read(request)), shapes.ProductOut, "gtin")
+        return self.paginate(find_products(_WORDS.read(request)), shapes.ProductOut, "gtin", [_WORDS])
 
     @extend_schema(
         request=shapes.ProductIn,
@@ -211,7 +212,7 @@ class DocumentView(BaseView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="The label, the dated calendar or the leaflet, as PDF; each print is recorded",
     )
-    def get(self, request: Request, pk: UUID) -> Response:
+    def get(self, request: Request, pk: UUID) -> HttpResponse:
         dispense = self.get_own(select_dispenses(), pk)
         content = print_document(
             dispense=dispense, document=self.document, by=self.authorize(dispense.pharmacy_id), now=self.now

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -236,7 +237,7 @@ class RemindersView(BaseView):
         rows = Reminder.objects.filter(pharmacy=self.pharmacy)
         if request.query_params.get("state") and (state_name := _STATE.read(request)):
             rows = rows.filter(state=ReminderState[state_name.upper()])
-        return self.paginate(rows, shapes.ReminderOut, "due_at")
+        return self.paginate(rows, shapes.ReminderOut, "due_at", [_STATE])
 
 
 class ReminderActionView(BaseView):
@@ -342,7 +343,7 @@ class LetterView(BaseView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="Print a letter about a piece of work, as PDF; the print is recorded, the address is not kept",
     )
-    def post(self, request: Request, pk: UUID) -> Response:
+    def post(self, request: Request, pk: UUID) -> HttpResponse:
         item = self.get_own(WorklistItem.objects.all(), pk)
         by, body = self.authorize(item.pharmacy_id), self.parse_body(shapes.LetterIn)
         return pdf_response(print_letter(item_id=pk, by=by, now=self.now, **body), "letter.pdf")

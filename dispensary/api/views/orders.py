@@ -102,7 +102,7 @@ class PrescriptionsView(BaseView):
                 outcome=Subquery(newest.values("outcome")[:1]),
             )
         )
-        return self.paginate(rows.filter(**filters), shapes.PrescriptionRow, "-received_at")
+        return self.paginate(rows.filter(**filters), shapes.PrescriptionRow, "-received_at", _FILTERS)
 
     @extend_schema(
         request=shapes.OrderIn,

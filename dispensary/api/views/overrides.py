@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -225,7 +226,7 @@ class OverrideRecordView(BaseView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="The record of an override with its signatures, as PDF; each reading is recorded",
     )
-    def get(self, request: Request, pk: UUID) -> Response:
+    def get(self, request: Request, pk: UUID) -> HttpResponse:
         override = _own_override(self, pk)
         by = self.authorize(override.subject.patient.pharmacy_id)
         content = print_override(override=override, by=by, now=self.now)

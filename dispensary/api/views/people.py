@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -54,7 +55,7 @@ class PatientsView(BaseView):
         number, rows = _NUMBER.read(request), _patients_of(self.pharmacy)
         if number:
             rows = rows.filter(Q(identifier=number) | Q(former_identities__identifier=number)).distinct()
-        return _list_patients(self, rows, number)
+        return _list_patients(self, rows, number, [_NUMBER])
 
     @extend_schema(
         request=shapes.PatientRegistration,
@@ -216,7 +217,7 @@ class PrescribersView(BaseView):
         self.authorize()
         words = _WORDS.read(request)
         rows = find_prescribers(self.pharmacy, words) if words else Prescriber.objects.filter(pharmacy=self.pharmacy)
-        return self.paginate(rows, shapes.PrescriberOut, "id")
+        return self.paginate(rows, shapes.PrescriberOut, "id", [_WORDS])
 
     @extend_schema(
         request=shapes.PrescriberRegistration, responses={201: shapes.PrescriberOut}, parameters=CREATES,
@@ -241,9 +242,11 @@ def _patients_of(pharmacy: Pharmacy) -> QuerySet[Patient]:
     return Patient.objects.filter(pharmacy=pharmacy, joined_to__isnull=True)
 
 
-def _list_patients(view: BaseView, patients_found: QuerySet[Patient], words: str) -> Response:
+def _list_patients(
+    view: BaseView, patients_found: QuerySet[Patient], words: str, filters: Sequence[OpenApiParameter] = ()
+) -> Response:
     """Return a page of patients; the search, with the number of results, is recorded."""
     by, pharmacy = view.authorize(), view.pharmacy
-    answer = view.paginate(patients_found, shapes.PatientShort, "id")
+    answer = view.paginate(patients_found, shapes.PatientShort, "id", filters)
     patients.record_search(pharmacy=pharmacy, words=words, count=len(answer.data["results"]), by=by, now=view.now)
     return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -53,7 +54,7 @@ class PlanRequestView(BaseView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="The request to the prescriber for a plan, one page as PDF; each print is recorded",
     )
-    def post(self, request: Request, pk: UUID) -> Response:
+    def post(self, request: Request, pk: UUID) -> HttpResponse:
         rows = Prescription.objects.select_related("pharmacy", "patient__pharmacy", "prescriber")
         prescription = self.get_own(rows, pk)
         by = self.authorize(prescription.pharmacy_id)

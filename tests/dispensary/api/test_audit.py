@@ -103,6 +103,8 @@ def test_words_are_found_within_a_window(shop: Pharmacy, auditor: Caller) -> Non
         ("outcome=maybe", "outcome"),
         ("limit=0", "limit"),
         ("limit=201", "limit"),
+        ("since=0001-01-01T00:00:00Z", "since"),
+        ("until=9999-12-31T23:59:59Z", "until"),
         ("cursor=made-up", "cursor"),
         ("subject_id=x", "subject_type"),
         ("patient=" + "x" * 65, "patient"),

@@ -361,6 +361,8 @@ def test_every_paper_of_a_hand_over_is_printed(technician: Caller, prescription:
     done = dispense(technician, prescription, hand_over()).json()
     printed = technician.get(f"dispenses/{done['id']}/{paper}.pdf")
     assert printed["Content-Type"] == "application/pdf" and printed.content.startswith(b"%PDF")
+    for_json = technician.get(f"dispenses/{done['id']}/{paper}.pdf", Accept="application/json")
+    assert (for_json.status_code, for_json["Content-Type"]) == (200, "application/pdf")
 
 
 def test_labels_are_printed_again_and_a_repeated_request_prints_none(

@@ -203,7 +203,7 @@ def test_pages_follow_each_other_without_losing_or_repeating_a_row(shop: Pharmac
         address = page["next"] and page["next"].removeprefix("http://testserver")
     assert len(ids) == 7
     assert set(ids) == everybody
-    assert technician.get("patients/?cursor=nonsense").status_code == 404
+    assert fields(technician.get("patients/?cursor=nonsense")) == {"cursor"}
 
 
 def test_a_misspelt_name_is_corrected_and_both_names_find_the_patient(shop: Pharmacy, technician: Caller) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dispensary.api.conftest import Caller, problem
+from tests.dispensary.api.conftest import Caller, fields, problem
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,26 @@ def test_a_wrong_value_is_named_with_what_is_expected(
     (entry,) = document["problems"]
     assert (document["detail"], entry["field"], entry["given"]) == (detail, field, actual)
     assert entry["expected"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=all", "limit"),
+        (f"limit={'9' * 30}", "limit"),
+        ("cursor=x", "cursor"),
+        ("cursor=cD0x", "cursor"),  # a place that no patient has: p=1
+        ("cursor=cD0lMDA%3D", "cursor"),
+        ("indentifier=P-1", "indentifier"),
+        ("identifier=%00", "identifier"),
+        (f"identifier={'9' * 65}", "identifier"),
+    ],
+)
+def test_a_list_is_never_shown_for_a_parameter_that_was_not_read(pharmacist: Caller, query: str, field: str) -> None:
+    assert fields(pharmacist.get(f"patients/?{query}")) == {field}
 
 
 @pytest.mark.parametrize("address", ["reminders/?state=", "patients/?identifier=%20", "prescribers/?q=%20"])
