@@ -130,7 +130,7 @@ ENGLISH = Vocabulary(
         "with plenty of water, with a full glass of water, (with|with or after|with or just after) (food|food or) (a|or a) meal, with or just after food or a meal, pc, ac, pc and hs pc",
         (K.EACH_DOSE, "per"): "per dose, / dose, (off|from|to) (each|every) dose",
     },
-    advice=r"warning:? (?:this medicine|it) may make you sleepy(?:\.? ?if this happens,? do not drive(?: or use tools or machines)?)?"
+    advice=r"warning:? (?:(?:this medicine|it) )?may make you sleepy(?:\.? ?if this happens,? do not drive(?: or use tools or machines)?)?"
     r"|(?:this medicine |it |this )?(?:may|can|might) (?:cause|make you) (?:drowsiness|dizziness|drowsy|sleepy|sleepiness|sedation|drowsiness (?:and|or) dizziness|dizziness (?:and|or) drowsiness)(?: or drowsiness)?"
     r"|if (?:affected|this happens|drowsy|sleepy),? do not drive(?: or (?:use|operate) (?:tools or machines|tools|machines|machinery|tools or machinery))?"
     r"|do not (?:drive|operate machinery|drive or (?:use|operate) (?:tools or machines|machinery|tools|machines))(?: if (?:affected|drowsy|sleepy|you feel (?:drowsy|sleepy)))?"
@@ -145,5 +145,6 @@ ENGLISH = Vocabulary(
     r"(?: ?\((?:ms|multiple sclerosis|sci|cp|cerebral palsy|stroke|cva)\))?"
     r"|for (?:multiple sclerosis|ms|cerebral palsy)"
     r"|(?:please )?(?:for )?(?:gp |clinic |dose |medication )?(?:to )?review(?:ed)?(?: date:?)? (?:(?:in|after) (?:[0-9]{1,2}|one|two|three|four|five|six|a|an) (?:weeks?|months?|days?)(?: time)?|at (?:the )?next (?:appointment|visit|clinic|review))"
+    r"|keep out of (?:the )?(?:sight and )?reach of children"
     r"|(?:(?:in|as) (?:a )?)?blister packs?",
 )

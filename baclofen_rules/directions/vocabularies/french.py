@@ -72,5 +72,7 @@ FRENCH = Vocabulary(
         "(avec|apres|avant) (les|le|la|chaque) (repas|nourriture), avec de la nourriture, apres repas, avec du lait",
     },
     advice=r"ne pas (?:arreter|interrompre)(?: le traitement)?(?: brutalement| brusquement)|ne pas (?:croquer|conduire)|(?:ne pas prendre avec|eviter|sans|pas d')(?: de)? ?(?:l')?alcool"
+    r"|peut (?:provoquer|entrainer|causer) (?:une |de la |des )?(?:somnolences?|vertiges)"
+    r"|(?:controle|a revoir) dans (?:[0-9]{1,2}|une?|deux|trois|quatre|six) (?:jours|semaines?|mois)"
     r"|(?:pour|contre) (?:la |les |des )?(?:spasticite|spasmes|contractures|douleurs)(?: musculaires)?",
 )

@@ -87,6 +87,8 @@ GERMAN = Vocabulary(
         K.NOISE: "einnehmen, einzunehmen, nehmen, bitte, oral, po, peroral, per os, je, jeweils, unzerkaut, durch den mund, zum einnehmen, nehmen sie,"
         "(zum|nach dem|vor dem|mit dem) essen, (zu|nach|vor|mit) [den] (mahlzeiten|mahlzeit), mit (flussigkeit|fluessigkeit|wasser|milch|etwas wasser|ausreichend flussigkeit|nahrung|etwas flussigkeit)",
     },
-    advice=r"nicht (?:plotzlich|ploetzlich|abrupt) absetzen|kann mude machen|kann muede machen|(?:nicht (?:zusammen |gleichzeitig )?mit|kein|keinen|ohne) alkohol(?: (?:ein|zu )?(?:nehmen|trinken))?"
+    advice=r"(?:unzerkaut|ganz) (?:mit (?:etwas |einem glas )?wasser )?(?:schlucken|einnehmen)|mit einem glas wasser|(?:kein|nicht) auto fahren"
+    r"|(?:kontrolle|wiedervorstellung) in (?:[0-9]{1,2}|einer?m?|zwei|drei|vier|sechs) (?:tagen|wochen?|monate?n?)"
+    r"|nicht (?:plotzlich|ploetzlich|abrupt) absetzen|kann mude machen|kann muede machen|(?:nicht (?:zusammen |gleichzeitig )?mit|kein|keinen|ohne) alkohol(?: (?:ein|zu )?(?:nehmen|trinken))?"
     r"|(?:gegen|wegen) (?:die )?(?:spastik|spasmen|muskelkrampfe|krampfe|schmerzen)",
 )

@@ -78,7 +78,8 @@ SPANISH = Vocabulary(
         f"de ({OWN_NAMES}),"
         "(con|despues de|tras|antes de|durante) (las|los) (comidas|alimentos), con (alimento|alimentos|comida|agua|leche|un vaso de agua|abundante agua), despues de comer, con las comidas principales",
     },
-    advice=r"no (?:suspender|interrumpir|dejar)(?: el tratamiento| la medicacion)?(?: de forma)?(?: bruscamente| brusca| repentinamente| de golpe)?(?= ?(?:[.,;]|$))"
+    advice=r"(?:revision|control) (?:en|dentro de) (?:[0-9]{1,2}|una?|dos|tres|cuatro|seis) (?:dias|semanas?|mes(?:es)?)"
+    r"|no (?:suspender|interrumpir|dejar)(?: el tratamiento| la medicacion)?(?: de forma)?(?: bruscamente| brusca| repentinamente| de golpe)?(?= ?(?:[.,;]|$))"
     r"|puede (?:producir|causar|dar) (?:sueno|somnolencia|mareo)|no conducir(?: si (?:tiene|nota) sueno)?|(?:evitar (?:el )?|no (?:tomar|beber|mezclar) (?:con )?)alcohol"
     r"|(?:para|por) (?:el |la |los |las )?(?:espasticidad|espasmos|dolor|rigidez|calambres)(?: musculares| muscular)?",
 )
