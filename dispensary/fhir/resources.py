@@ -42,6 +42,12 @@ class Bundle:
     facts: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     """What it says about the patient: resources of the types `FACTS`."""
 
+    def add_name(self, name: str, where: str, resource: Mapping[str, Any], inquiry: Inquiry) -> None:
+        """Let a reference name a resource; ask where it names another one already, since either may be meant."""
+        if name in self.by_name and self.by_name[name][1] != resource:
+            inquiry.ask(where, "the name of another resource that came along", "a fullUrl and an id of its own")
+        self.by_name[name] = (where, resource)
+
 
 def gather_bundle(resource: Any, inquiry: Inquiry) -> Bundle:
     """Collect the resources of the body, contained ones included. Asks unless there is exactly one order."""
@@ -57,8 +63,10 @@ def name_contained(
     resource: Mapping[str, Any], path: str, inquiry: Inquiry
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """Return what a resource contains, as (path, resource) by the reference to each."""
-    contained = as_objects(resource.get("contained"), f"{path}.contained", inquiry)
-    return {f"#{thing.get('id')}": (where, thing) for where, thing in contained}
+    bundle = Bundle()
+    for where, thing in as_objects(resource.get("contained"), f"{path}.contained", inquiry):
+        bundle.add_name(f"#{thing.get('id')}", where, thing, inquiry)
+    return bundle.by_name
 
 
 def _collect_resources(resource: Any, inquiry: Inquiry) -> Bundle:
@@ -75,8 +83,10 @@ def _collect_resources(resource: Any, inquiry: Inquiry) -> Bundle:
     for where, entry in as_objects(resource.get("entry"), "Bundle.entry", inquiry):
         thing = as_object(entry.get("resource"), f"{where}.resource", inquiry)
         kind = as_text(thing.get("resourceType"), f"{where}.resource.resourceType", inquiry)
-        names = [as_text(entry.get("fullUrl"), f"{where}.fullUrl", inquiry), f"{kind}/{thing.get('id')}"]
-        bundle.by_name |= {name: (f"{where}.resource", thing) for name in names if name}
+        names = {as_text(entry.get("fullUrl"), f"{where}.fullUrl", inquiry)}
+        names |= {f"{kind}/{thing['id']}"} if thing.get("id") else set()
+        for name in sorted(names - {""}):
+            bundle.add_name(name, f"{where}.resource", thing, inquiry)
         if kind == "MedicationRequest":
             bundle.requests.append((f"{where}.resource", thing))
         elif kind in FACTS:

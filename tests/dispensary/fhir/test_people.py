@@ -8,6 +8,7 @@ import pytest
 
 from dispensary.errors import InvalidInput
 from dispensary.fhir import Order, read_order
+from tests.dispensary.fhir import orders
 from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, request
 
 TODAY = date(2026, 11, 22)
@@ -121,3 +122,27 @@ def test_former_names_and_numbers_of_a_prescriber_are_not_taken_either() -> None
     )
     assert (order.prescriber.details["identifier"], order.prescriber.details["name"]) == ("2", "Present")
     assert any("active" in note for note in order.notes)
+
+
+OTHER = PATIENT | {"identifier": [{"value": "P-2"}], "name": [{"family": "Able"}]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"fullUrl": "urn:uuid:1", "resource": PATIENT}, {"fullUrl": "urn:uuid:1", "resource": OTHER | {"id": "q"}}),
+        ({"resource": PATIENT}, {"resource": OTHER}),
+        ({"resource": OTHER}, {"resource": PATIENT}),
+    ],
+    ids=["one fullUrl", "one id", "the other way round"],
+)
+def test_two_resources_of_one_name_are_asked_back(first: dict[str, Any], second: dict[str, Any]) -> None:
+    own = request(subject={"reference": first.get("fullUrl", "Patient/p")}, contained=[PRACTITIONER])
+    sent = {"resourceType": "Bundle", "type": "collection", "entry": [first, second, {"resource": own}]}
+    assert "the name of another resource" in orders.asked(sent)
+    sent["entry"][1] = first
+    assert read_order(sent).patient.details["identifier"] == first["resource"]["identifier"][0]["value"]
+
+
+def test_two_contained_resources_of_one_name_are_asked_back() -> None:
+    assert "the name of another resource" in orders.asked(request(contained=[PATIENT, OTHER, PRACTITIONER]))
