@@ -73,7 +73,7 @@ def split_bundle(resource: Any, inquiry: Inquiry) -> tuple[str, list[Entry], int
     for number, (path, entry) in enumerate(entries):
         call = as_object(entry.get("request"), f"{path}.request", inquiry)
         if kind != "collection":
-            _check_call(call, path, is_order[number], inquiry)
+            _check_call(call, path, str(resources[number].get("resourceType")), inquiry)
         if is_order[number]:
             numbers = [other for other in range(len(entries)) if other == number or not is_order[other]]
             part = {"resourceType": "Bundle", "type": "collection", "entry": [entries[other][1] for other in numbers]}
@@ -82,9 +82,14 @@ def split_bundle(resource: Any, inquiry: Inquiry) -> tuple[str, list[Entry], int
     return kind, orders, len(entries)
 
 
-def _check_call(call: Mapping[str, Any], path: str, is_order: bool, inquiry: Inquiry) -> None:
+def _check_call(call: Mapping[str, Any], path: str, kind: str, inquiry: Inquiry) -> None:
     method = as_text(call.get("method"), f"{path}.request.method", inquiry)
-    allowed = ("POST",) if is_order else ("POST", "PUT")
+    allowed = ("POST",) if kind == "MedicationRequest" else ("POST", "PUT")
+    address = as_text(call.get("url"), f"{path}.request.url", inquiry)
+    if method == "POST" and address.strip("/") != kind:
+        inquiry.ask(
+            f"{path}.request.url", "another address or none", kind, "Send a resource to the address of its type."
+        )
     if method not in allowed:
         inquiry.ask(f"{path}.request.method", "another method or none", " or ".join(allowed), "Send orders with POST.")
     for name in ("ifMatch", "ifNoneMatch", "ifModifiedSince"):

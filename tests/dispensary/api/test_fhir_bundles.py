@@ -170,3 +170,13 @@ def test_what_is_no_bundle_of_orders_is_refused_by_its_place(technician: Caller,
 def test_whoever_takes_in_no_orders_sends_no_bundles(auditor: Caller) -> None:
     outcome(Caller(None).post("fhir", bundle("batch", order("1")), content_type=FHIR), 401)
     outcome(auditor.post("fhir", bundle("batch", order("1")), content_type=FHIR), 403)
+
+
+@pytest.mark.parametrize("url", ["Patient", "MedicationRequest/7", ""])
+def test_an_order_at_another_address_is_asked_back(technician: Caller, url: str) -> None:
+    sent = bundle("transaction", order("1"))
+    next(entry for entry in sent["entry"] if entry["resource"]["resourceType"] == "MedicationRequest")["request"][
+        "url"
+    ] = url
+    answer = outcome(technician.post("fhir", sent, content_type=FHIR), 400)
+    assert any(issue["expression"][0].endswith("request.url") for issue in answer["issue"])
