@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from baclofen_rules.facts import FACTS
 from dispensary.answered import answered_document
 from dispensary.assessment import CASE_FORMAT, Assessment, assess_document, facts_for_the_rules, profile_of
+from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Pharmacy
 from dispensary.record import record_document
 from dispensary.rows import select_rows
 
 _DRAFT = "draft"
 """The id of an order that is not taken in."""
+_FACT = re.compile(r"patient\.(\w+)")
+"""The path of a fact in a case."""
 
 
 def assess_draft(
@@ -24,12 +29,12 @@ def assess_draft(
     facts: Mapping[str, Any],
     supplies: Sequence[Mapping[str, Any]] | None = None,
     patient: Patient | None = None,
-) -> Assessment:
+) -> tuple[Assessment | None, list[Problem]]:
     """Review an order that is not taken in, in the words of the case format; nothing is stored.
 
     `facts` are the sender's and stand before those on record of `patient`, one of the pharmacy's, where it is known.
     `supplies`, as a case has them, count where the pharmacy has handed over nothing; None is an unknown history.
-    Raises `InvalidInput` where the order cannot be read.
+    A fact that cannot be read is not known. Returns what could not be read beside the assessment: None where that is the order.
     """
     record: dict[str, Any] = {"orders": [], "supplies": None if supplies is None else list(supplies), "decisions": []}
     recorded: dict[str, Any] = {}
@@ -47,9 +52,19 @@ def assess_draft(
         "format": CASE_FORMAT,
         "on": on.isoformat(),
         "action": "dispense",
-        "patient": recorded | {name: value for name, value in facts.items() if value is not None},
         **record,
         "ask": {"order": _DRAFT},
     }
     document["orders"] = [*record["orders"], draft]
-    return assess_document(document, profile_of(pharmacy, on), on)
+    stated = {name: value for name, value in facts.items() if value is not None}
+    problems: list[Problem] = []
+    while True:
+        try:
+            return assess_document(document | {"patient": recorded | stated}, profile_of(pharmacy, on), on), problems
+        except InvalidInput as error:
+            problems += error.problems
+            named = {match[1] for problem in error.problems if (match := _FACT.match(problem.field))}
+            unread = {*named, *(FACTS[name].day_of for name in named & FACTS.keys())} & stated.keys()
+            if not unread:
+                return None, problems
+            stated = {name: value for name, value in stated.items() if name not in unread}

@@ -86,11 +86,8 @@ def take_in(
     lock_identifiers(pharmacy.pk, intake.identifiers)
     if earlier := sender_status.find_by_identifiers(pharmacy, intake.identifiers):
         return _repeated(earlier, intake, by, now)
-    if intake.valid_until is not None and intake.valid_until < pharmacy.local_day(now):
-        problem = Problem(
-            "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
-        )
-        raise InvalidInput("The order is no longer valid.", problem)
+    if problems := find_lapse(intake.valid_until, pharmacy.local_day(now)):
+        raise InvalidInput("The order is no longer valid.", *problems)
     # A case has the facts that somebody states of the patient; a Bundle has what its sender happens to hold of them.
     is_part = intake.source is Source.FHIR
     host_record = find_record(*read_number(intake.patient))
@@ -125,6 +122,13 @@ def take_in(
         by=by,
         now=now,
     )
+
+
+def find_lapse(valid_until: date | None, on: date) -> list[Problem]:
+    """Return what is wrong with an order that is valid until a day; nothing where it is on `on`, or says no day."""
+    if valid_until is None or valid_until >= on:
+        return []
+    return [Problem("valid_until", valid_until.isoformat(), "a day that has not passed", "Ask for a new order.")]
 
 
 @transaction.atomic

@@ -130,7 +130,9 @@ def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medicati
         if medicine is None:
             inquiry.note(path, "names no medicine that came along")
         elif identify(medicine, None, own_medicine())[0] is not Identity.OWN:
-            medicines.append({name: text for name, text in (("name", medicine.name), ("atc", medicine.atc)) if text})
+            # The rules say of a name that they do not know that it was not classified.
+            words = medicine.name or next((f"{code} of {system}" for system, code in medicine.codes), "")
+            medicines.append({name: text for name, text in (("name", words), ("atc", medicine.atc)) if text})
     return medicines
 
 

@@ -6,7 +6,7 @@ What cannot be used is noted or asked by its place in the call; only a call that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from itertools import chain
 from typing import Any, Final
@@ -96,11 +96,13 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
         ]
         for key, listed in supplied.items()
     }
-    patients = [pair for pair in resources.get("patient", ()) if pair[1].get("resourceType") == "Patient"]
+    sent_patients = _of_type(resources.get("patient", ()), "Patient")
+    patients = [pair for pair in sent_patients if pair[1].get("id", patient_id) == patient_id]
     if len(patients) != 1:
+        given = "another patient" if sent_patients and not patients else f"{len(patients)} patients"
         problem = Problem(
             "prefetch.patient",
-            "nothing" if "patient" not in supplied else f"{len(patients)} patients",
+            "nothing" if "patient" not in supplied else given,
             f"Patient/{patient_id}",
             " ".join(["Resolve the prefetch template `patient` and call again.", *inquiry.notes]),
         )
@@ -109,7 +111,7 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
     came_along = [*in_context, *chain.from_iterable(resources.values())]
     medications = {f"Medication/{thing.get('id')}": thing for _, thing in _of_type(came_along, "Medication")}
     drafts, others = [], []
-    requests = _select_requests(in_context, context, service.hook)
+    requests = _select_requests(in_context, context, service.hook, inquiry)
     if len(requests) > MOST_ORDERS:
         raise InvalidInput(
             "The call cannot be read.", Problem("context", f"{len(requests)} orders", f"at most {MOST_ORDERS}")
@@ -166,10 +168,18 @@ def _select_usable(prefetch: Mapping[str, Any], inquiry: Inquiry) -> dict[str, R
             continue
         usable[key] = listed
         inquiry.problems += own.problems
-        links = as_objects(value.get("link"), f"{path}.link", inquiry) if is_result else []
-        if any(link.get("relation") == "next" for _, link in links) and "_count" not in PREFETCH[key]:
-            inquiry.ask(path, "the first page of a longer list", "the whole list", "Send the further pages along.")
+        if is_result and "_count" not in PREFETCH[key] and _is_cut(value, path, inquiry):
+            inquiry.ask(path, "a part of a longer list", "the whole list", "Send the further pages along.")
     return usable
+
+
+def _is_cut(bundle: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:
+    """Return whether a Bundle names a next page, or counts more matches than it has entries."""
+    links = as_objects(bundle.get("link"), f"{path}.link", inquiry)
+    total = bundle.get("total")
+    return any(link.get("relation") == "next" for _, link in links) or (
+        isinstance(total, int) and total > len(bundle.get("entry") or [])
+    )
 
 
 def _find_fault(value: Any, listed: Resources, kinds: frozenset[str]) -> str:
@@ -247,17 +257,7 @@ def _read_draft(
         "entry": [{"resource": request}, *({"resource": thing} for thing in medications.values())],
     }
     order = examine_order(bundle, inquiry.on, inquiry.zone)
-    return Draft(
-        resource,
-        Order(
-            prescription=order.prescription,
-            facts=order.facts,
-            identifiers=order.identifiers,
-            notes=(*notes, *order.notes),
-            absences=order.absences,
-            problems=(*problems, *order.problems),
-        ),
-    )
+    return Draft(resource, replace(order, notes=(*notes, *order.notes), problems=(*problems, *order.problems)))
 
 
 def _lift_doses(instructions: Any, path: str, notes: list[str]) -> Any:
@@ -289,11 +289,18 @@ def _list_context(context: Mapping[str, Any], inquiry: Inquiry) -> list[tuple[st
     return resources
 
 
-def _select_requests(resources: Resources, context: Mapping[str, Any], hook: str) -> Resources:
-    """Return the MedicationRequests of a context; those that were selected, where the hook says which."""
+def _select_requests(resources: Resources, context: Mapping[str, Any], hook: str, inquiry: Inquiry) -> Resources:
+    """Return the MedicationRequests of a context; those that were selected, where the hook says which.
+
+    A selection that is no resource of the context is asked about, and nothing is then left out.
+    """
     requests = _of_type(resources, "MedicationRequest")
     selections = context.get("selections")
     if hook != "order-select" or not isinstance(selections, list):
+        return requests
+    names = {f"{thing.get('resourceType')}/{thing.get('id')}" for _, thing in resources}
+    if not all(isinstance(name, str) and name in names for name in selections):
+        inquiry.ask("context.selections", "a resource that is not in draftOrders", "the type and id of a draft order")
         return requests
     return [(path, thing) for path, thing in requests if f"MedicationRequest/{thing.get('id')}" in selections]
 
@@ -322,11 +329,15 @@ def _list_resources(value: Any, path: str, inquiry: Inquiry) -> list[tuple[str, 
     entries = thing.get("entry") or []
     if not isinstance(entries, list):
         raise _refuse(f"{path}.entry", entries, "a list")
-    return [
-        (f"{path}.entry[{number}].resource", entry["resource"])
-        for number, entry in enumerate(entries)
-        if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping)
-    ]
+    resources = []
+    for number, entry in enumerate(entries):
+        where = f"{path}.entry[{number}].resource"
+        resource = entry.get("resource") if isinstance(entry, Mapping) else None
+        if isinstance(resource, Mapping) and isinstance(resource.get("resourceType"), str):
+            resources.append((where, resource))
+        else:
+            inquiry.ask(where, "no resource", "a FHIR R4 resource", "What it would say is not known.")
+    return resources
 
 
 def _mapping(value: Any, field: str, expected: str) -> Mapping[str, Any]:

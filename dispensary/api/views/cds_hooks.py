@@ -23,6 +23,7 @@ from dispensary.actions import hook_cards, patients
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.identity import find_surely
+from dispensary.actions.intake import find_lapse
 from dispensary.actions.plans import plan_rise
 from dispensary.actions.sender_status import find_by_identifiers
 from dispensary.api.authentication import TokenAuthentication
@@ -35,7 +36,7 @@ from dispensary.api.views.base import BaseView, Policy
 from dispensary.api.wire import FHIR_JSON, StrictJSONParser
 from dispensary.assessment import Assessment
 from dispensary.conf import conf
-from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.errors import Conflict, NotFound, Problem
 from dispensary.models import CardOutcome, Mitigation, Patient
 
 _CALL: tuple[Policy, str, str] = (policies.may_see_patients, "have an order reviewed", "staff of the pharmacy")
@@ -97,17 +98,19 @@ class ServiceView(HookView):
         pharmacy = self.pharmacy
         on = pharmacy.local_day(self.now)
         call = read_call(request.data, _find_service(service), on=on, zone=ZoneInfo(pharmacy.time_zone))
-        if not call.drafts:
+        # Without an order of ours, only a context that cannot be read concerns us: one may be in it.
+        problems = [p for p in call.problems if call.drafts or p.field.startswith("context")]
+        if not call.drafts and not problems:
             return Response({"cards": []})
         patient = find_surely(pharmacy, call.patient)
-        cards = [question_card(problem) for problem in call.problems]
+        cards = [question_card(problem) for problem in problems]
         notes = [*call.notes]
         for draft in call.drafts:
-            assessment, problems = self._assess(draft, call, patient)
+            assessment, doubts = self._assess(draft, call, patient)
             link = self._link_to(draft, patient)
             about_draft = [
                 *cards_of_draft(draft, assessment, partial(self._plan_rise, draft)),
-                *map(question_card, problems),
+                *map(question_card, doubts),
             ]
             cards += [replace(card, link=link) for card in about_draft]
             notes += draft.order.notes
@@ -123,18 +126,18 @@ class ServiceView(HookView):
 
     def _assess(self, draft: Draft, call: Call, patient: Patient | None) -> tuple[Assessment | None, Sequence[Problem]]:
         """Return the assessment of a draft; where it is no order that the rules read, what is wrong with it."""
-        try:
-            assessment = assess_draft(
-                draft.order.prescription,
-                pharmacy=self.pharmacy,
-                on=self.pharmacy.local_day(self.now),
-                facts=dict(call.facts) | dict(draft.order.facts),
-                supplies=call.supplies,
-                patient=patient,
-            )
-        except InvalidInput as error:
-            return None, () if draft.order.problems else error.problems
-        return assessment, ()
+        on = self.pharmacy.local_day(self.now)
+        assessment, problems = assess_draft(
+            draft.order.prescription,
+            pharmacy=self.pharmacy,
+            on=on,
+            facts=dict(call.facts) | dict(draft.order.facts),
+            supplies=call.supplies,
+            patient=patient,
+        )
+        if assessment is None and draft.order.problems:
+            problems = []
+        return assessment, [*problems, *find_lapse(draft.order.valid_until, on)]
 
     def _plan_rise(self, draft: Draft, assessment: Assessment) -> Mapping[str, Any] | None:
         """Return a titration with the tablets of a draft that keeps the rules, as JSON."""

@@ -16,7 +16,7 @@ from baclofen_rules.text import format_amount
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.identity import find_surely
-from dispensary.actions.intake import Retraction, take_back
+from dispensary.actions.intake import Retraction, find_lapse, take_back
 from dispensary.actors import Actor
 from dispensary.api.fhir.kinds import KINDS
 from dispensary.api.fhir.outcome import (
@@ -184,13 +184,13 @@ class OrderReviewView(FHIRView):
         if patient is not None:
             self.record_reading(patient)
         facts = {name: details[name] for name in ("birth_date", "sex") if name in details} | dict(order.facts)
-        try:
-            review = assess_draft(
-                order.prescription, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient
-            ).review
-        except InvalidInput as error:
-            issues += [] if order.problems else [render_problem(problem) for problem in error.problems]
-        else:
+        assessment, problems = assess_draft(
+            order.prescription, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient
+        )
+        problems = [] if assessment is None and order.problems else problems
+        issues += [render_problem(problem) for problem in (*problems, *find_lapse(order.valid_until, today))]
+        if assessment is not None:
+            review = assessment.review
             issues += render_review(
                 [finding.to_json() for finding in review.findings], [rule._asdict() for rule in review.not_assessed]
             )

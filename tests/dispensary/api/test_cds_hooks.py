@@ -7,7 +7,7 @@ import copy
 import hmac
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import jwt
@@ -353,7 +353,7 @@ def test_a_prefetch_that_is_no_answer_to_its_query_is_not_taken_for_nothing(
 
 def test_the_first_page_of_a_longer_list_is_asked_about(system: Caller) -> None:
     page = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}
-    assert "first page of a longer list" in summaries(system.post(SIGN, call(prefetch={"conditions": page})))
+    assert "part of a longer list" in summaries(system.post(SIGN, call(prefetch={"conditions": page})))
     assert "first page" not in summaries(system.post(SIGN, call(prefetch={"egfr": page})))
 
 
@@ -481,6 +481,67 @@ def test_a_rise_that_no_steps_of_the_tablets_lead_to_comes_without_a_titration(s
     assert codes() & {"starting-dose", "titration-step", "titration-interval"}
     labels = [suggestion["label"] for card in cards for suggestion in card.get("suggestions", ())]
     assert not [label for label in labels if label.startswith("Titration")]
+
+
+def observed(code: str, on: date, value: Any, unit: str, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "subject": {"reference": f"Patient/{ID}"}, "effectiveDateTime": on.isoformat(),
+        "valueQuantity": {"value": value, "unit": unit}, **more,
+    }  # fmt: skip
+
+
+def test_a_fact_that_cannot_be_read_is_asked_about_and_hides_no_finding(system: Caller) -> None:
+    tomorrow = observed("98979-8", today() + timedelta(days=400), 90, "mL/min/1.73m2")
+    words = summaries(system.post(SIGN, call(prefetch={"egfr": bundle(tomorrow)})))
+    assert {"question", "starting-dose", "renal-unknown"} <= codes()
+    assert f'"{today() + timedelta(days=400)}"' in words
+
+
+def test_a_medicine_that_has_a_code_alone_was_not_classified(system: Caller) -> None:
+    coded = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "999"}]}
+    taken = {
+        "resourceType": "MedicationStatement", "status": "active", "subject": {"reference": f"Patient/{ID}"},
+        "medicationCodeableConcept": coded,
+    }  # fmt: skip
+    words = summaries(system.post(SIGN, call(prefetch={"medications": bundle(taken)})))
+    assert "999 of http://www.nlm" in words
+    assert {"starting-dose", "interaction-unclassified"} <= codes()
+
+
+@pytest.mark.parametrize(
+    "sent", [PATIENT | {"id": "pat-18"}, bundle(PATIENT | {"id": "pat-18"})], ids=["alone", "Bundle"]
+)
+def test_a_prefetch_of_another_patient_is_refused(system: Caller, sent: dict[str, Any]) -> None:
+    response = system.post(SIGN, call(prefetch={"patient": sent}))
+    assert response.status_code == 412
+    assert "another patient given" in response.json()["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(("total", "is_whole"), [(1, False), (0, True)])
+def test_a_list_that_counts_more_than_it_holds_is_no_whole_list(system: Caller, total: int, is_whole: bool) -> None:
+    words = summaries(system.post(SIGN, call(prefetch={"dispenses": bundle() | {"total": total}})))
+    assert ("a part of a longer list" not in words) is is_whole
+
+
+def test_a_selection_that_names_no_draft_is_asked_about_and_every_draft_reviewed(system: Caller) -> None:
+    body = call(hook="order-select")
+    body["context"] |= {"selections": ["MedicationRequest/zzz"]}
+    system.post("/cds-services/baclofen-select", body)
+    assert {"question", "starting-dose"} <= codes()
+
+
+@pytest.mark.parametrize("entry", [None, {}, {"resource": 5}, {"resource": {"resourceType": 5}}], ids=str)
+def test_a_draft_that_is_no_resource_is_asked_about_where_no_other_is_ours(system: Caller, entry: Any) -> None:
+    body = call()
+    body["context"]["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    assert "Cannot be read without doubt" in summaries(system.post(SIGN, body))
+
+
+def test_a_draft_whose_validity_has_passed_is_asked_about(system: Caller) -> None:
+    passed = {"quantity": {"value": 84, "unit": "tablets"}, "validityPeriod": {"end": str(today() - timedelta(days=1))}}
+    assert str(today() - timedelta(days=1)) in summaries(system.post(SIGN, call(draft(dispenseRequest=passed))))
+    assert "question" in codes()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +68,16 @@ def test_questions_and_findings_stand_beside_each_other(technician: Caller) -> N
     answer = outcome(technician.post(REVIEW, order(HIGH, status="draft"), content_type=FHIR), 200)
     assert "MedicationRequest.status" in str(answer)
     assert "daily-maximum" in rules(answer)
+
+
+@pytest.mark.parametrize(("days_ago", "has_passed"), [(1, True), (0, False)])
+def test_an_order_whose_validity_has_passed_is_no_order_to_take_in(
+    technician: Caller, days_ago: int, has_passed: bool
+) -> None:
+    until = str(today() - timedelta(days=days_ago))
+    valid = {"quantity": {"value": 84, "unit": "tablets"}, "validityPeriod": {"end": until}}
+    answer = outcome(technician.post(REVIEW, order(dispenseRequest=valid), content_type=FHIR), 200)
+    assert ("a day that has not passed expected" in diagnostics(answer)) is has_passed
 
 
 def test_what_is_no_order_is_refused_with_questions_alone(technician: Caller) -> None:
