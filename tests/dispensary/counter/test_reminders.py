@@ -278,6 +278,19 @@ def test_a_message_from_a_number_on_no_record_is_followed_up_like_any_other(
     assert (item.state, item.resolution) == ("resolved", "called")
 
 
+@pytest.mark.parametrize("kind", [WorkKind.REPLY, WorkKind.RED_FLAG])
+def test_the_times_of_messages_are_those_of_the_pharmacy(client: Client, kind: WorkKind) -> None:
+    member = make.staff(make.pharmacy(time_zone="America/New_York", now=timezone.now() - timedelta(days=1)))
+    client.force_login(member.user)
+    noon = timezone.now().replace(hour=12, minute=0)
+    open_work(
+        kind, pharmacy_id=member.pharmacy_id, patient_id=None, reason="wrote: hello?", by=member.actor(), now=noon
+    )
+    item = WorklistItem.objects.get()
+    moment = (item.due_by if kind == WorkKind.REPLY else item.opened_at).astimezone(ZoneInfo("America/New_York"))
+    assert f"{moment:%H:%M}" in client.get(reverse("counter:at-risk")).content.decode()
+
+
 def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, pharmacist: StaffMember) -> None:
     patient = supplied(pharmacist)
     open_work(
