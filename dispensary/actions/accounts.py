@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 
 from dispensary.errors import Conflict, Problem
 from dispensary.text import clean_line
@@ -28,11 +29,16 @@ def make_account(name: str, email: str = "") -> User:
     if further := sorted({*model.REQUIRED_FIELDS} - {email_field}):
         problem = Problem("username", cleaned, "an account that exists", "Make it first, then give it a role here.")
         raise Conflict(f"An account of this site also needs {', '.join(further)}.", problem)
+    taken = Conflict("There is an account of that name.", Problem("username", cleaned, "a name that nobody has"))
     if find_account(cleaned) is not None:
-        raise Conflict("There is an account of that name.", Problem("username", cleaned, "a name that nobody has"))
+        raise taken
     user: User = model(**{model.USERNAME_FIELD: model.normalize_username(cleaned)})
     if email and email_field != model.USERNAME_FIELD and any(part.name == email_field for part in model._meta.fields):
         setattr(user, email_field, model._default_manager.normalize_email(email))
     user.set_unusable_password()
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:  # another manager gave the name in the same instant
+        raise taken from error
     return user

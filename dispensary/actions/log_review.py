@@ -146,6 +146,7 @@ def sign_day(*, pharmacy: Pharmacy, day: date, looked_at: Sequence[int], words: 
     """
     policies.require(policies.may_read_log(by), by, "sign the review of a day", _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
+    Pharmacy.objects.select_for_update(no_key=True).get(pk=pharmacy.pk)  # one signature at a time: none is given twice
     counted = _count_day(pharmacy, day, now)
     if _find_signature(pharmacy, day):
         raise Conflict("This day is signed already.")

@@ -5,13 +5,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.models import Dispense, IdempotentRequest, Override, Patient, Pharmacy, Prescription, Review
+from dispensary.models import Dispense, IdempotentRequest, Override, Patient, Pharmacy, Prescription, Review, StaffRole
 from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, proof_of, today
@@ -144,3 +145,35 @@ def test_a_cancellation_and_a_hand_over_at_once_leave_no_doubt(
     prescription.refresh_from_db()
     assert (prescription.status, Dispense.objects.count()) in {("cancelled", 0), ("completed", 1)}
     assert Review.objects.exists()
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_day_is_signed_by_one_of_two_auditors(
+    live_server: LiveServer, shop: Pharmacy, caller: Callable[..., Caller], turn: int
+) -> None:
+    auditors = [caller(shop, StaffRole.AUDITOR) for _ in range(2)]
+    address = f"audit/days/{today() - timedelta(days=2)}/sign/"
+    answers = at_once(live_server, *((auditor, address, {}, "") for auditor in auditors))
+    assert sorted(status for status, _ in answers) == [200, 409]
+    assert events(shop)["day.signed"] == 1
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_name_is_given_to_one_of_two_new_people(
+    live_server: LiveServer, shop: Pharmacy, caller: Callable[..., Caller], turn: int
+) -> None:
+    managers = [caller(shop, StaffRole.MANAGER) for _ in range(2)]
+    new = {"username": "nia", "display_name": "Nia", "role": "technician", "proof": {"password": make.PASSWORD}}
+    answers = at_once(live_server, *((manager, "people/", new, "") for manager in managers))
+    assert sorted(status for status, _ in answers) == [201, 409], answers
+    assert shop.staff.filter(display_name="Nia").count() == 1
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_pack_is_added_once_by_two_people(
+    live_server: LiveServer, shop: Pharmacy, two: tuple[Caller, Caller], turn: int
+) -> None:
+    pack = {"gtin": "04012345678901", "name": "Baclofen 5 mg tablets", "strength_mg": "5", "pack_size": 84}
+    sizes = [pack | {"pack_size": size, "proof": {"password": make.PASSWORD}} for size in (84, 100)]
+    answers = at_once(live_server, *((caller, "products/", body, "") for caller, body in zip(two, sizes, strict=True)))
+    assert sorted(status for status, _ in answers) == [201, 409], answers
