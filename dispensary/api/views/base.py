@@ -77,6 +77,8 @@ class Page(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (exceptions.NotFound, ValueError, ValidationError, DataError) as error:
+            if self.cursor_query_param not in request.query_params:
+                raise
             problem = Problem(
                 "cursor", "another text", "the cursor in `next` or `previous` of a page", "Begin without one."
             )
