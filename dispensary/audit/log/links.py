@@ -19,37 +19,45 @@ _TIMES = {"occurred_at", "recorded_at"}
 _BYTES = {"body_commit", "ruleset"}
 _IDS = {"entry_id", "log_id"}
 _NUMBERS = {"body_kind", "corrects_seq", "txid", "v"}
+_OPTIONAL = {
+    "corrects_seq", "drug_code", "engine", "patient_ref", "reason_code", "request_id", "rule_codes", "ruleset", "second_actor",
+    "station",
+}  # fmt: skip
 
 
-def _column_sql(column: str) -> str:
-    """SQL for the canonical text of a column.
+def _value_sql(column: str) -> tuple[str, str]:
+    """Return SQL for the canonical value of a column, and the quote around it.
 
     The twin of what `canonical.header` does with a value.
     """
     if column in _TIMES:
-        return f"""'"' || pg_catalog.to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
+        return f"""pg_catalog.to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""", '"'
     if column in _BYTES:
-        return f"""'"' || pg_catalog.encode(e.{column}, 'hex') || '"'"""
+        return f"pg_catalog.encode(e.{column}, 'hex')", '"'
     if column in _IDS:
-        return f"""'"' || e.{column}::text || '"'"""
-    if column in _NUMBERS:
-        return f"e.{column}::text"
-    return f"pg_catalog.to_json(e.{column})::text"
+        return f"e.{column}", '"'
+    return (f"e.{column}" if column in _NUMBERS else f"pg_catalog.to_json(e.{column})"), ""
 
 
 def _header_sql(first: str, last: str) -> str:
-    """SQL for the part of a header whose keys lie between these, in their order.
+    """SQL for the part of a header whose keys lie between these, in their order, commas before all but `action`.
 
-    NULL is left out.
+    An optional column that is NULL is left out. The others are arguments of one `concat`, as `||` costs more.
     """
-    keys = {key: f"""',"{key}":' || {_column_sql(column)}""" for column, key in canonical.HEADER_KEYS.items()}
-    keys["seq"] = """',"seq":' || l.seq::text"""
-    return "pg_catalog.concat(" + ", ".join(keys[key] for key in sorted(keys) if first < key < last) + ")"
+    parts = {"seq": """',"seq":', l.seq"""}
+    for column, key in canonical.HEADER_KEYS.items():
+        value, quote = _value_sql(column)
+        comma = "" if key == "action" else ","
+        if column in _OPTIONAL:
+            parts[key] = f"""'{comma}"{key}":{quote}' || {value}::text || '{quote}'"""
+        else:
+            parts[key] = f"""'{comma}"{key}":{quote}', {value}, '{quote}'"""
+    return "pg_catalog.concat(" + ", ".join(parts[key] for key in sorted(parts) if first < key < last) + ")"
 
 
 # In a header `prev` lies between these two; the reader puts it there, as it knows what stood before.
 _PAGE = f"""
-    SELECT l.seq, l.leaf, e.log_id = l.log_id, pg_catalog.substr({_header_sql("", "prev")}, 2), {_header_sql("prev", "z")}, b.salt, b.body
+    SELECT l.seq, l.leaf, e.log_id = l.log_id, {_header_sql("", "prev")}, {_header_sql("prev", "z")}, b.salt, b.body
     FROM (SELECT * FROM audit.link WHERE log_id = %(log)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s) l
     LEFT JOIN audit.entry e ON e.entry_id = l.entry_id AND e.recorded_at = l.recorded_at
     LEFT JOIN audit.body b ON b.entry_id = l.entry_id AND b.recorded_at = l.recorded_at
