@@ -22,8 +22,6 @@ import pytest
 
 import dispensary
 from deploy.environment import ROOT
-from deploy.servers import Postgres, ServerError
-from dispensary.counter.styles.build import BuildFailed
 from tests.deploy.host_project import (
     FACTS,
     assert_told,
@@ -37,7 +35,7 @@ from tests.deploy.host_project import (
     run,
     send_reminder,
 )
-from tests.deploy.postgres14 import install_postgres_14
+from tests.deploy.older_postgres import OLDEST, running_older_postgres
 from tests.house import install_house
 from tests.site import Database
 from tests.waiting import wait_until
@@ -160,26 +158,22 @@ def install(folder: Path, *what: str | Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def postgres_14(servers_folder: Path) -> Iterator[str]:
-    """The address of PostgreSQL 14."""
-    folder = servers_folder / "postgres14"
-    folder.mkdir(mode=0o755)
-    try:
-        server = Postgres(folder, "only for tests", durable=False, programs=install_postgres_14(folder))
-        server.start()
-    except (BuildFailed, ServerError) as error:
-        pytest.skip(f"no PostgreSQL 14 for this machine: {str(error).splitlines()[-1]}")
-    yield server.url()
-    server.stop()
+def oldest_postgres(servers_folder: Path) -> Iterator[str]:
+    """The address of the oldest PostgreSQL that is promised."""
+    with running_older_postgres(servers_folder, OLDEST) as url:
+        yield url
 
 
 def test_somebody_who_follows_the_readme_has_a_dispense_a_reminder_and_a_verified_log(
-    oldest_environment: Path, postgres_14: str, tmp_path: Path, redis_url: str
+    oldest_environment: Path, oldest_postgres: str, tmp_path: Path, redis_url: str
 ) -> None:
     settings = [line for line in of_the_readme("settings.py").splitlines() if line.strip() and not line.startswith("#")]
     assert len(settings) <= 10
     letters = tmp_path / "letters"
-    with own_database(postgres_14) as database, made_project(oldest_environment, tmp_path, database, redis_url) as host:
+    with (
+        own_database(oldest_postgres) as database,
+        made_project(oldest_environment, tmp_path, database, redis_url) as host,
+    ):
         backend = "django.core.mail.backends.filebased.EmailBackend"
         host.append("settings.py", f"EMAIL_BACKEND, EMAIL_FILE_PATH = {backend!r}, {str(letters)!r}")
         follow_the_readme(host)

@@ -312,32 +312,59 @@ CHANGES = {
     "CREATE POLICY p ON audit.entry USING (actor <> 'user:66')": "policy p on entry is not part",
     "CREATE OR REPLACE FUNCTION audit.may_write(p_action text) RETURNS boolean LANGUAGE sql RETURN true": "function audit.may_write(text) is not that",
     "ALTER TABLE audit.link DROP CONSTRAINT link_entry_id_key": "constraint link_entry_id_key on link is missing",
-}
+    "GRANT UPDATE (actor) ON audit.entry TO {app}": "{app} has UPDATE on audit.entry.actor",
+    "ALTER TABLE audit.delivery SET UNLOGGED": "table delivery is not that",
+    "ALTER TABLE dispensary_override ENABLE ROW LEVEL SECURITY": "table dispensary_override is not that",
+    "CREATE POLICY p ON dispensary_override TO {app} USING (words <> 'x')": "policy p on dispensary_override is not part",
+    "CREATE RULE mine AS ON INSERT TO dispensary_override WHERE NEW.words = 'x' DO INSTEAD NOTHING": "rule mine on dispensary_override is not part",
+    "CREATE TRIGGER mine BEFORE INSERT ON dispensary_override FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()":
+    "trigger mine on dispensary_override is not part",
+    "CREATE TABLE more () INHERITS (dispensary_override)": "table public.more below dispensary_override is not part",
+    "GRANT TRIGGER ON dispensary_override TO {app}": "{app} has TRIGGER on dispensary_override",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_the_owner_changes_of_the_logs_objects_is_named(database: Database, db: None, change: str) -> None:
+    app = database.roles.app.name
     with database.connect("owner", autocommit=False) as owner:
-        owner.execute(change.replace("{app}", f'"{database.roles.app.name}"'))
-        assert [CHANGES[change] in difference for difference in catalogue.compare_catalogue(owner)] == [True]
+        owner.execute(change.replace("{app}", f'"{app}"'))
+        differences = list(catalogue.compare_catalogue(owner))
+        assert [CHANGES[change].replace("{app}", app) in difference for difference in differences] == [True], (
+            differences
+        )
         owner.rollback()
 
 
 POWERS = {
-    "GRANT {owner} TO {app}": "is a member of the role that owns the log",
-    "GRANT pg_write_all_data TO {app}": "may write every table",
-    "ALTER ROLE {app} SUPERUSER": "is a superuser",
-    "ALTER ROLE {app} BYPASSRLS": "passes by row security",
-    "ALTER ROLE {app} CREATEROLE": "may make itself a member of other roles",
-}
+    "GRANT {owner} TO {app}": "{app} is a member of the role that owns the log",
+    "GRANT {sealer} TO {app}": "{app} is a member of {sealer}",
+    "GRANT pg_write_all_data TO {app}": "{app} may write every table",
+    "GRANT pg_write_server_files TO {app}": "{app} may write the files of the server",
+    "GRANT pg_execute_server_program TO {app}": "{app} may run programs on the server",
+    "GRANT CREATE ON SCHEMA public TO {app}": "{app} may make objects in the schema public",
+    "ALTER ROLE {app} SUPERUSER": "{app} is a superuser",
+    "ALTER ROLE {app} BYPASSRLS": "{app} passes by row security",
+    "ALTER ROLE {app} CREATEROLE": "{app} may make itself a member of other roles",
+    "ALTER ROLE {app} SET search_path = mine, public": "{app} is started with search_path=mine, public",
+    "ALTER ROLE {sealer} SET search_path = public, pg_catalog": "{sealer} is started with search_path=public, pg_catalog",
+    "ALTER DATABASE {database} SET session_replication_role = replica": "every role is started with session_replication_role=replica",
+    "ALTER TABLE dispensary_override OWNER TO {app}": "{app} owns dispensary_override",
+    "CREATE EVENT TRIGGER mine ON ddl_command_end EXECUTE FUNCTION public.mine()": "event trigger mine is not part of this release",
+    "CREATE OR REPLACE FUNCTION pg_catalog.sha256(bytea) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'sha224_bytea'":
+    "PostgreSQL's own function sha256 is not that of this release",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", POWERS)
-def test_a_power_that_the_application_was_given_is_named(database: Database, db: None, change: str) -> None:
-    app, owner = database.roles.app.name, database.roles.owner.name
+def test_what_a_superuser_changes_around_the_log_is_named(database: Database, db: None, change: str) -> None:
+    kinds = ("app", "owner", "sealer")
+    names = {kind: getattr(database.roles, kind).name for kind in kinds} | {"database": database.name}
     with database.connect("superuser", autocommit=False) as admin:
-        admin.execute(change.format(app=f'"{app}"', owner=f'"{owner}"'))
-        assert list(catalogue.compare_catalogue(admin)) == [f"{app} {POWERS[change]}"]
+        if "EVENT TRIGGER" in change:
+            admin.execute("CREATE FUNCTION public.mine() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
+        admin.execute(change.format_map({kind: f'"{name}"' for kind, name in names.items()}))
+        assert list(catalogue.compare_catalogue(admin)) == [POWERS[change].format_map(names)]
         admin.rollback()
 
 
