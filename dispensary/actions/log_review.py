@@ -15,6 +15,7 @@ from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
 from dispensary.audit.checks.counts import Counted, read_counts
 from dispensary.audit.checks.review import Day, review_day
+from dispensary.audit.checks.wording import Wording, read_wording
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.database import raw_connection, writing_roles
@@ -116,6 +117,18 @@ def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now
     subject = Subject("log", str(pharmacy.pk))
     audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
     return counted
+
+
+@transaction.atomic
+def read_words(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: datetime) -> Wording:
+    """Return which words of the answers of a period, both days included, are to be read."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    wording = read_wording(pharmacy.pk, *pharmacy.span_of(since, until))
+    body = {"filters": {"words": "to be read", "since": since, "until": until}, "shown": len(wording.sayings)}
+    subject = Subject("log", str(pharmacy.pk))
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    return wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Counts are read from tables made of the log each night. Small numbers stay count
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ from baclofen_rules.rules import all_rules
 from dispensary import policies
 from dispensary.actions import log_review
 from dispensary.audit.checks.counts import Cell, Counted
+from dispensary.audit.checks.wording import Saying, Wording
+from dispensary.audit.log.search import TEXT_WINDOW
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import PeriodForm
 from dispensary.counter.log_lines import reason_words, rule_title
@@ -101,6 +103,16 @@ class PersonRow:
     query: str
 
 
+@dataclass(frozen=True, slots=True)
+class SayingRow:
+    """Words that say nothing or are repeated, with who signed them and under which rules."""
+
+    saying: Saying
+    name: str
+    rules: str
+    query: str
+
+
 @require_safe
 @at_counter(policies.may_read_log)
 def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
@@ -110,31 +122,37 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
         name: value for name, value in request.GET.items() if value
     }
     form = PeriodForm(query, visit=visit)
-    errors, counted = form_error_lines(form) if not form.is_valid() else [], None
+    errors = form_error_lines(form) if not form.is_valid() else []
+    context: dict[str, Any] = {"form": form, "standing": read_standing(visit)}
     if not errors:
         since, until = form.cleaned_data["since"], form.cleaned_data["until"]
         try:
-            counted = log_review.read_quality(
-                pharmacy=visit.pharmacy, since=since, until=until, by=visit.by, now=visit.now
-            )
+            period = {"pharmacy": visit.pharmacy, "since": since, "until": until, "by": visit.by, "now": visit.now}
+            counted, wording = log_review.read_quality(**period), log_review.read_words(**period)
         except DispensaryError as error:
             errors = error_lines(error, {"since": "id_since"})
-    context: dict[str, Any] = {"form": form, "counted": counted, "standing": read_standing(visit)}
-    if counted:
-        context |= {
-            "rules": rule_rows(counted, since, until),
-            "people": person_rows(counted, visit, since, until),
-            "never": sorted(
-                {rule_title(rule.code) for rule in all_rules()} - {rule_title(code) for code, _ in counted.rules}
-            ),
-        }
+        else:
+            names, mondays = read_staff_names(visit), list_mondays(since, until)
+            context |= {
+                "counted": counted,
+                "rules": rule_rows(counted, since, until),
+                "mondays": mondays,
+                "by_week": week_rows(counted, mondays),
+                "people": person_rows(counted, names, since, until),
+                "never": sorted(
+                    {rule_title(rule.code) for rule in all_rules()} - {rule_title(code) for code, _ in counted.rules}
+                ),
+                "wording": wording,
+                "listed": Share(wording.listed, wording.number),
+                "sayings": saying_rows(wording, names, since, until),
+                "complaints": [(rule_title(rule), number) for rule, number in wording.complaints.items()],
+            }
     return render_page(request, visit, "audit_quality.html", context, errors=errors, status=422 if errors else 200)
 
 
 def rule_rows(counted: Counted, since: date, until: date) -> list[RuleRow]:
     """Return the rules, the most often shown first."""
-    begin = since - timedelta(days=since.weekday())
-    mondays = [begin + timedelta(weeks=number) for number in range((until - begin).days // 7 + 1)]
+    mondays = list_mondays(since, until)
     rows = []
     for (code, severity), cell in sorted(counted.rules.items(), key=lambda item: (-item[1].shown, item[0])):
         share = Share(cell.answered, cell.shown)
@@ -160,9 +178,26 @@ def rule_rows(counted: Counted, since: date, until: date) -> list[RuleRow]:
     return rows
 
 
-def person_rows(counted: Counted, visit: Visit, since: date, until: date) -> list[PersonRow]:
+def list_mondays(since: date, until: date) -> list[date]:
+    """Return the first days of the weeks that a period touches."""
+    begin = since - timedelta(days=since.weekday())
+    return [begin + timedelta(weeks=number) for number in range((until - begin).days // 7 + 1)]
+
+
+def week_rows(counted: Counted, mondays: Sequence[date]) -> list[tuple[str, list[int]]]:
+    """Return the title of each rule that was shown, and on how many orders in each week."""
+    return sorted(
+        (rule_title(code), [by_week.get(monday, 0) for monday in mondays]) for code, by_week in counted.weeks.items()
+    )
+
+
+def read_staff_names(visit: Visit) -> dict[str, str]:
+    """Return the names of the pharmacy's staff by the name under which the log knows them."""
+    return {member.actor().name: member.display_name for member in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
+
+
+def person_rows(counted: Counted, names: Mapping[str, str], since: date, until: date) -> list[PersonRow]:
     """Return who signed overrides, by name: never by rank."""
-    names = {member.actor().name: member.display_name for member in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
     rows = [
         PersonRow(
             name=names.get(actor, actor),
@@ -175,6 +210,28 @@ def person_rows(counted: Counted, visit: Visit, since: date, until: date) -> lis
         for actor, cell in counted.people.items()
     ]
     return sorted(rows, key=lambda row: row.name)
+
+
+def saying_rows(wording: Wording, names: Mapping[str, str], since: date, until: date) -> list[SayingRow]:
+    """Return the words to be read, with an address that lists the answers; of the last days only, where the period is long."""
+    begin = max(since, until - TEXT_WINDOW + timedelta(days=2))
+    return [
+        SayingRow(
+            saying=saying,
+            name=names.get(saying.signer, saying.signer),
+            rules=", ".join(sorted(rule_title(rule) for rule in saying.rules)),
+            query=urlencode(
+                {
+                    "since": begin,
+                    "until": until,
+                    "actor": saying.signer,
+                    "words": saying.words[:200],
+                    "severity": "both",
+                }
+            ),
+        )
+        for saying in wording.sayings
+    ]
 
 
 def describe_commonest(reasons: Mapping[str, int]) -> str:

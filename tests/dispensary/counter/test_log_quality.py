@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from dispensary.audit.checks import counts
-from dispensary.counter.log_quality import Share, count_interval
-from dispensary.models import AuditLog, StaffRole
+from dispensary.audit.checks.wording import read_wording
+from dispensary.counter.log_quality import Share, count_interval, list_mondays
+from dispensary.models import AuditLog, Override, StaffRole
 from tests.dispensary import make
 from tests.dispensary.counter.test_review_desk import Shop
 
@@ -118,6 +119,53 @@ def test_the_page_shows_shares_with_intervals_and_people_by_name(client: Client,
     assert shop.pharmacist.display_name in words
     assert "Never shown" in words
     assert client.get(reverse("counter:audit-quality"), {"since": "x"}).status_code == 422
+
+
+def test_words_that_stand_under_three_patients_are_listed_with_a_link_to_the_answers(
+    client: Client, shop: Shop
+) -> None:
+    words = shop.answer().words
+    for number in range(2):
+        patient = make.patient(shop.pharmacy, identifier=f"R-20{number}")
+        order = make.prescription(
+            patient,
+            phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+            directions="35 mg three times a day for 28 days",
+            quantity=294,
+        )
+        make.hand_over(order, shop.pharmacist.actor())
+    client.force_login(shop.auditor.user)
+    today = shop.pharmacy.local_day(make.moment()).isoformat()
+    page = client.get(reverse("counter:audit-quality"), {"since": today, "until": today})
+    (row,) = page.context["sayings"]
+    assert (row.name, row.saying.words, len(row.saying.patients)) == (shop.pharmacist.display_name, words, 3)
+    assert f"“{words}”" in page.content.decode()
+    assert client.get(f"{reverse('counter:audit-overrides')}?{row.query}").status_code == 200
+
+
+@pytest.mark.parametrize(("since", "until", "is_read"), [(0, 1, True), (-1, 0, False), (1, 2, False)])
+def test_words_of_a_period_and_a_pharmacy_are_read(shop: Shop, since: int, until: int, is_read: bool) -> None:
+    signed_at = Override.objects.filter(words__gt="").latest("signed_at").signed_at
+    span = (signed_at + timedelta(seconds=since), signed_at + timedelta(seconds=until))
+    assert bool(read_wording(shop.pharmacy.pk, *span).number) is is_read
+    assert read_wording(make.pharmacy().pk, *span).number == 0
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "mondays"),
+    [("2026-11-23", "2026-11-29", 1), ("2026-11-23", "2026-11-30", 2), ("2026-11-22", "2026-11-29", 2)],
+)
+def test_the_weeks_of_a_period_are_those_that_it_touches(since: str, until: str, mondays: int) -> None:
+    assert len(list_mondays(date.fromisoformat(since), date.fromisoformat(until))) == mondays
+
+
+def test_the_weeks_stand_in_a_table_beside_their_chart(client: Client, shop: Shop) -> None:
+    count(shop)
+    client.force_login(shop.auditor.user)
+    today = shop.pharmacy.local_day(make.moment()).isoformat()
+    page = client.get(reverse("counter:audit-quality"), {"since": today, "until": today})
+    assert ("Daily maximum", [1]) in page.context["by_week"]
+    assert "By week as a table" in page.content.decode()
 
 
 def test_who_may_not_read_the_log_sees_no_counts(client: Client, shop: Shop) -> None:
