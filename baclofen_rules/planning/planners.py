@@ -273,7 +273,9 @@ class TaperPlanner(Planner):
             for larger in self.steps_above(step, self.limits.max_fall_mg):
                 if self.path(start, moves, self._follows(start, levels, larger, is_gentle=False), is_small_first=True):
                     return self.refuse_step(step, larger)
-        if not below:
+        if self.wish.end and self.split(self.wish.end) is None:
+            reason = f"{self.tablets} do not give {format_amount(self.wish.end)} mg a day"
+        elif not below:
             reason = f"{self.tablets} give no daily dose between {format_amount(self.wish.end)} and {format_amount(start)} mg"
         elif all(max(self.split(level) or (ZERO,)) > largest for level in below):
             reason = f"with {self.tablets} a single dose would rise above today's {format_amount(largest)} mg"
@@ -323,7 +325,14 @@ class TitrationPlanner(Planner):
                 follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else larger, larger)
                 if self.path(start, range(1, len(levels) + 1), follows, is_small_first=False):
                     return self.refuse_step(step, larger)
-            return CannotPlan("strengths", self.words_of_no_steps(step), self.other_tablets)
+            reason = self.words_of_no_steps(step)
+            any_start = self._follows(start, levels, wish.end, step)
+            if wish.before is None and self.path(start, range(1, len(levels) + 1), any_start, is_small_first=False):
+                in_doses = f" in at least {self.fewest} doses" if self.fewest > 1 else ""
+                reason = (
+                    f"{self.tablets} give no start of at most {format_amount(limits.max_start_mg)} mg a day{in_doses}"
+                )
+            return CannotPlan("strengths", reason, self.other_tablets)
         rest = None if wish.days is None else wish.days - shortest * (len(way) - 1)
         if rest is not None and rest < 1:
             least = shortest * (len(way) - 1) + 1

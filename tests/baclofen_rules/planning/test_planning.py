@@ -412,8 +412,10 @@ def taper(*doses: int | str, stock: tuple[int, ...] = (10,), **wishes: Any) -> C
     return lambda: plan_taper(mg(*doses), mg(*stock), PROFILES["lioresal"], ON, **{**ADULT, **wishes})
 
 
-def titration(*doses: int | str, stock: tuple[int, ...] = (10,), **wishes: Any) -> Callable[[], Plan]:
-    return lambda: plan_titration(mg(*doses), mg(*stock), PROFILES["lioresal"], ON, **{**ADULT, **wishes})
+def titration(
+    *doses: int | str, stock: tuple[int, ...] = (10,), profile: str = "lioresal", **wishes: Any
+) -> Callable[[], Plan]:
+    return lambda: plan_titration(mg(*doses), mg(*stock), PROFILES[profile], ON, **{**ADULT, **wishes})
 
 
 OTHER_TABLETS = "a smaller strength or a liquid from the prescriber"
@@ -470,6 +472,18 @@ OTHER_TABLETS = "a smaller strength or a liquid from the prescriber"
             f"halves, {OTHER_TABLETS}",
         ),
         (titration("7.5", "7.5"), "strengths", "10 mg tablets do not give 7.5, 7.5 mg", OTHER_TABLETS),
+        (
+            taper(20, 20, 20, last_mg_per_day=Decimal(36)),
+            "strengths",
+            "10 mg tablets do not give 36 mg a day",
+            OTHER_TABLETS,
+        ),
+        (
+            titration(10, 10, 10, stock=(5,), profile="uk-smpc", age_years=Decimal(6), weight_kg=Decimal(20)),
+            "strengths",
+            "5 mg tablets give no start of at most 6.6 mg a day in at least 2 doses",
+            OTHER_TABLETS,
+        ),
         # the way
         (
             taper(20, 20, 20, last_mg_per_day=Decimal(60)),
