@@ -78,7 +78,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
             cursor.execute(_PATIENTS, values)
             cursor.execute(_KEYS)
             copy_rows("dispensary_prescription", order.pk)
-            copy_rows("dispensary_contactpoint", contact.pk, address_digest="md5(p.identifier)")
+            codes = {"address_digest": "md5(p.identifier)", "page_code": "lpad(p.identifier, 12, '0')"}
+            copy_rows("dispensary_contactpoint", contact.pk, **codes)
             cursor.execute("SELECT public.as_owner('ANALYZE')")  # the application may not
         yield pharmacy
         transaction.set_rollback(True)
