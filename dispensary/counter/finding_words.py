@@ -38,8 +38,25 @@ UNITS = {
     "weight_kg": ("", "kg"),
     "mg_per_kg_per_day": ("", "mg/kg a day"),
     "egfr": ("eGFR ", "mL/min/1.73 m²"),
+    "days_supply": ("supply for ", "days"),
+    "used_percent": ("", "% used"),
+    "days_early": ("", "days early"),
+    "medicines_below": ("fewer than ", "medicines"),
+    "orders": ("", "orders"),
+    "repeats": ("", "repeats"),
+    "day": ("day ", ""),
+    "phase": ("phase ", ""),
+    "on": ("today ", ""),
+    "since": ("since ", ""),
+    "starts_on": ("starts ", ""),
+    "due_on": ("due ", ""),
+    "written_on": ("written ", ""),
+    "valid_until": ("valid until ", ""),
+    "expires_on": ("expires ", ""),
 }
 """Words before and unit behind each quantity of a finding."""
+_IN_THE_DETAIL = frozenset({"about", "ask", "differs"})
+"""Words of a finding that its detail says in a sentence."""
 
 
 def describe_proposal(suggestion: Mapping[str, Any]) -> str:
@@ -59,13 +76,13 @@ def format_quantities(values: Mapping[str, Any]) -> str:
 
 
 def format_quantity(name: str, value: Any) -> str:
-    """Return one quantity of a finding with its unit; "" for a list, which the finding's detail spells out."""
-    if isinstance(value, list | dict):
+    """Return one quantity of a finding with its unit; "" for a list or words, which the finding's detail spells out."""
+    if isinstance(value, list | dict) or name in _IN_THE_DETAIL:
         return ""
     is_fact = value is None or isinstance(value, bool)
     text = {True: "yes", False: "no", None: "not known"}[value] if is_fact else dates(value)
     before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
-    unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if text == "1" else unit
+    unit = re.sub(r"^(day|tablet|year|time|month|dose|order|repeat)s", r"\1", unit) if text == "1" else unit
     return f"{before}{text}{NB}{unit}" if unit and value is not None else f"{before}{text}"
 
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.counter.finding_words import format_quantities
 from dispensary.documents.words import long_day
 from dispensary.models import Patient, StaffMember
 from dispensary.templatetags.counter import dates, expiry
@@ -175,3 +176,19 @@ def test_an_order_that_has_ended_shows_what_was_handed_over(counter: Client, pha
 @pytest.mark.parametrize(("day", "words"), [("2028-11-30", "Nov 2028"), ("2028-11-14", "Tue 14 Nov 2028")])
 def test_an_expiry_reads_as_packs_have_it(day: str, words: str) -> None:
     assert expiry(date.fromisoformat(day)).replace("\u00a0", " ") == words
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"days_left": "18", "days_supply": "28"}, "18 days left, supply for 28 days"),
+        ({"used_percent": "71.4"}, "71.4 % used"),
+        ({"repeats": "1"}, "1 repeat"),
+        ({"orders": "2"}, "2 orders"),
+        ({"starts_on": "2026-12-07", "on": "2026-11-22"}, "starts Mon 7 Dec 2026, today Sun 22 Nov 2026"),
+        ({"about": "as directed", "ask": "What dose, and how many times a day?"}, ""),
+        ({"differs": "dose", "phases": "10 mg x 3 = 30 mg a day"}, "phases: 10 mg x 3 = 30 mg a day"),
+    ],
+)
+def test_quantities_of_a_finding_are_words_of_people(values: dict[str, str], words: str) -> None:
+    assert format_quantities(values).replace("\u00a0", " ") == words
