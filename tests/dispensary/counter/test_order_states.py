@@ -222,3 +222,14 @@ def test_another_pharmacys_order_is_left_alone(counter: Client) -> None:
         assert send(counter, name, foreign, awaiting="stock", reason="mine").status_code == 404, name
     foreign.refresh_from_db()
     assert foreign.status == PrescriptionStatus.ACTIVE
+
+
+def test_the_main_button_of_each_form_about_an_order_has_the_main_key(counter: Client, pharmacist: StaffMember) -> None:
+    waiting = order(pharmacist)
+    done = make.hand_over(order(pharmacist), pharmacist.actor(), now=timezone.now())
+    forms = dict.fromkeys(("hold", "cancel-prescription"), waiting.pk)
+    forms |= {"facts": waiting.patient_id, "take-back": done.pk}
+    pages = {name: counter.get(reverse(f"counter:{name}", args=[pk])) for name, pk in forms.items()}
+    assert {name: page.content.decode().count('data-key="F9"') for name, page in pages.items()} == dict.fromkeys(
+        pages, 1
+    )
