@@ -53,7 +53,12 @@ _KINDS = {
 class ExportForm(OverridesForm):
     """The content of an export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
 
-    shape = forms.ChoiceField(label="What", choices=SHAPES, widget=forms.RadioSelect)
+    shape = forms.ChoiceField(
+        label="What",
+        choices=SHAPES,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what to export"},
+    )
     purpose = forms.CharField(
         label="What for",
         max_length=250,

@@ -239,10 +239,39 @@ def test_a_long_export_is_prepared_while_the_page_says_how_far_it_is(
         check_page(window, "desk-export-waits")
         assert long_exports.prepare_next(timezone.now)
         with page.expect_download() as download:
-            page.get_by_role("link", name=" rows").click()
+            page.get_by_role("link", name=" row").click()
         check_page(window, "desk-export-ready")
         download.value.save_as(tmp_path / "answers.zip")
         assert "Petra Novak" in zipfile.ZipFile(tmp_path / "answers.zip").read("answers.csv").decode()
+
+
+def test_a_manager_takes_the_prescriptions_out_as_tables(
+    browser: Browser, live_server: LiveServer, complaint: StaffMember, tmp_path: Path
+) -> None:
+    manager = make.staff(complaint.pharmacy, StaffRole.MANAGER, now=timezone.now())
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, manager)
+        expect(page.get_by_role("navigation").first).to_be_visible()
+        window.go(reverse("counter:audit-export"))
+        expect(page.get_by_label("What for")).to_be_visible()
+        check_page(window, "records-export")
+        page.get_by_role("button", name="Export").click()
+        for fault in ("Choose what to export", "Say what the export is for"):
+            expect(page.get_by_role("link", name=fault)).to_be_visible()
+        check_page(window, "records-export-refused")
+        page.get_by_role("radio", name="Prescriptions").check()
+        page.get_by_label("What for").fill("Change to another system")
+        page.get_by_role("button", name="Export").click()
+        expect(page.get_by_text("It waits for the worker.")).to_be_visible()
+        check_page(window, "records-export-waits")
+        assert long_exports.prepare_next(timezone.now)
+        with page.expect_download() as download:
+            page.get_by_role("link", name=" row").click()
+        check_page(window, "records-export-ready")
+        download.value.save_as(tmp_path / "orders.zip")
+        with zipfile.ZipFile(tmp_path / "orders.zip") as archive:
+            assert "35 mg three times a day" in archive.read("orders.csv").decode()
 
 
 def test_an_alert_reaches_people_and_is_answered_at_the_desk(
