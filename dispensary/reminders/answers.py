@@ -35,6 +35,7 @@ from dispensary.reminders.red_flags import is_red_flag
 from dispensary.reminders.replies import is_of_the_lists, is_ordinary, is_start, is_stop, read_answer, says_more
 from dispensary.reminders.texts import (
     free_text_answer,
+    guess_language,
     language_for,
     nobody_reads_answer,
     red_flag_answer,
@@ -267,7 +268,8 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
         return False
     if event.result == FREE_TEXT and _was_answered(reader, now):
         return False
-    language = language_for(point.patient.language if point else "", pharmacy.language if pharmacy else "")
+    wanted = point.patient.language if point else guess_language(unseal(event.facts["text"]))
+    language = language_for(wanted, pharmacy.language if pharmacy else "")
     sender = pharmacy.name_in_texts if pharmacy else words_in(language)["pharmacy"]
     words = _write_answer(event.result, reader, pharmacy, sender, language)
     subject = words_in(language)["subject_urgent" if is_red_flag else "subject"].format(sender=sender)

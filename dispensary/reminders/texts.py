@@ -107,6 +107,11 @@ def language_for(preferred: str, fallback: str = DEFAULT_LANGUAGE) -> str:
     return DEFAULT_LANGUAGE
 
 
+def guess_language(text: str) -> str:
+    """Return the language that the letters of a text tell, Arabic alone among ours; "" where they tell none."""
+    return "ar" if any(unicodedata.bidirectional(sign) == "AL" for sign in text) else ""
+
+
 def say_date(day: date, language: str, *, is_short: bool = False) -> str:
     """A date with its weekday, as people of that language say it; `is_short` as they write it in a text message."""
     words = words_in(language)

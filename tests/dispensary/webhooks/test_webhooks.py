@@ -464,6 +464,13 @@ def test_a_number_on_no_record_in_need_is_work_of_every_pharmacy_and_is_answered
     assert answer.startswith("Your pharmacy: your message may be urgent") and "Call 999 now" in answer
 
 
+def test_a_number_on_no_record_that_writes_arabic_is_answered_in_arabic(client, gateway, confirming):
+    making.pharmacy()
+    call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "لا أستطيع إيقاظه"})
+    reminders.tick()
+    assert "اتصلوا" in json.loads(confirming.calls[0][1])["text"]
+
+
 def test_the_log_does_not_repeat_the_words_of_a_number_on_no_record(client, gateway):
     pharmacy = making.pharmacy()
     call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "I have no tablets"})
