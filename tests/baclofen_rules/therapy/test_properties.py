@@ -32,6 +32,7 @@ from baclofen_rules.therapy import (
     risks,
     therapy,
 )
+from baclofen_rules.therapy.model import replaces_itself
 from tests.baclofen_rules.therapy import states
 from tests.baclofen_rules.therapy.documents import document_of
 from tests.baclofen_rules.therapy.reference import Reference, days_between, in_short
@@ -294,10 +295,15 @@ def test_7_knowing_less_of_an_order_never_lowers_the_highest_day(facts: Facts, d
     begun_on = [d.on for d in facts.decisions if d.kind is DecisionKind.COUNTED]
     last_on = max((*(supply.on for supply in facts.supplies), *begun_on), default=EARLIEST)
     state = therapy(facts)
+    # What is taken later, because it goes on with what runs, may meet what begins later.
+    names = {name for thread in state.threads for name in (thread.course, thread.last_course)}
+    assume(all(state.course(name).since <= facts.today for name in names))
     relation = state.relate(order.id)
     assert relation is not None
-    # Beside what it does not replace, the table may take an order that names nothing as more of an equal dose.
+    # Beside what it does not replace, the table may take an order that names nothing as more of an equal dose; of orders that
+    # name each other as replaced, the others count again when one of them names nothing.
     is_alone = {thread.course for thread in state.threads} <= set(relation.to)
+    is_alone = is_alone and not replaces_itself(order, {other.id: other for other in facts.orders})
     versions: list[Facts] = [
         replace(facts, orders=tuple(less if o is order else o for o in facts.orders))
         for less in (replace(order, prescriber=None), *([replace(order, replaces=None)] if is_alone else []))
@@ -326,7 +332,12 @@ def test_7_knowing_less_of_an_order_never_lowers_the_highest_day(facts: Facts, d
         # The table may take what a decision does not name as replaced, and one strength beside another as more of it.
         if less.decisions != facts.decisions and not set(asked.to) <= set(relation.to):
             continue
-        if (relation.relation, asked.relation) == (Relation.BESIDE, Relation.CONTINUES):
+        beside = (*relation.beside, *(relation.to if relation.relation is Relation.BESIDE else ()))
+        if asked.relation is Relation.CONTINUES and set(asked.to) & set(beside):
+            continue
+        # An answer may also settle an earlier hand-over, and so make answers from before it say nothing.
+        answered_on = [d.on - timedelta(days=1) for d in facts.decisions if d not in less.decisions]
+        if any(state.day(day) != with_less.day(day) for day in answered_on):
             continue
         after, after_less = (of.with_hand_over(order.id, tablets_of(order)) for of in (state, with_less))
         if after_less.position(HAND_OVER) <= after.position(HAND_OVER):
