@@ -1,14 +1,17 @@
 """A generated day of a hundred orders: how many answers does the check page want before each hand-over?
 
+    python manage.py shell -c "from tests.dispensary.counter.test_day_of_orders import print_tables; print_tables()"
+
 An answer is a fact that is asked, or a finding that somebody acknowledges or overrides. Stops are counted apart: no answer lets them pass.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,13 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from baclofen_rules import Case, Profile, load_profile
+from baclofen_rules.facts import FACTS
+from baclofen_rules.rulebook import rulebook
 from dispensary.assessment import NOT_ASSESSED, Assessment, assess_document, presume_not_pregnant
 from tests.benchmarks import alert_rates
 
 DAY = tomllib.loads(Path(__file__).with_name("day_of_orders.toml").read_text(encoding="utf-8"))
 PROFILE = "lioresal"
-DAYS = 10
-"""Days that are generated, so that one day's luck does not decide."""
+DAYS, MANY_DAYS = 10, 60
+"""Days that are generated, so that one day's luck does not decide; and those of the long table."""
 BARS = {"repeats": "10 % ask", "changes": "2 answers", "first": "6 answers"}
 """What the counter is meant to ask at most."""
 RATCHET = {"repeats": (0.10, Decimal("0.11")), "changes": (0.80, Decimal(2)), "first": (1.0, Decimal(6))}
@@ -44,7 +49,24 @@ class Counted:
         return len(self.facts) + len(self.findings)
 
 
-def forget(chance: random.Random, case: dict[str, Any], shares: dict[str, Any], *, was_asked: bool) -> dict[str, Any]:
+Supplies = Callable[[str], Sequence[int]]
+"""The supplies of 28 days since an unknown fact was last asked, each as likely as the others."""
+
+
+def draw_of_the_day(name: str) -> Sequence[int]:
+    supplies: list[int] = DAY["asked_before"]["supplies"]
+    return supplies
+
+
+def draw_evenly(name: str) -> Sequence[int]:
+    """Return the supplies up to the one at which the fact is asked again, as the profile has it."""
+    holds_days = getattr(rulebook(load_profile(PROFILE), alert_rates.ON).terms, FACTS[name].ask_again)
+    return range(1, math.ceil(holds_days / 28) + 1)
+
+
+def forget(
+    chance: random.Random, case: dict[str, Any], shares: dict[str, Any], asked_before: Supplies | None
+) -> dict[str, Any]:
     """Take facts out of a case; those of a patient who is known here were asked some supplies ago."""
     facts = case["patient"]
     days = facts.setdefault("recorded_on", {})
@@ -55,25 +77,29 @@ def forget(chance: random.Random, case: dict[str, Any], shares: dict[str, Any], 
         days.pop(name, None)
         if name == "egfr":
             facts.pop("egfr_on", None)
-        if was_asked:
-            supplies = chance.choice(DAY["asked_before"]["supplies"])
+        if asked_before is not None:
+            supplies = chance.choice(asked_before(name))
             days[name] = (alert_rates.ON - timedelta(days=28 * supplies)).isoformat()
     return case
 
 
-def repeat(chance: random.Random) -> dict[str, Any]:
-    return forget(chance, alert_rates.clean_repeat(chance), DAY["known_patient"], was_asked=True)
+def repeat(chance: random.Random, asked_before: Supplies = draw_of_the_day) -> dict[str, Any]:
+    return forget(chance, alert_rates.clean_repeat(chance), DAY["known_patient"], asked_before)
 
 
-def change(chance: random.Random) -> dict[str, Any]:
-    return forget(chance, alert_rates.change(chance), DAY["known_patient"], was_asked=True)
+def change(chance: random.Random, asked_before: Supplies = draw_of_the_day) -> dict[str, Any]:
+    return forget(chance, alert_rates.change(chance), DAY["known_patient"], asked_before)
 
 
-def first(chance: random.Random) -> dict[str, Any]:
-    return forget(chance, alert_rates.first_order(chance), DAY["new_patient"], was_asked=False)
+def first(chance: random.Random, asked_before: Supplies = draw_of_the_day) -> dict[str, Any]:
+    return forget(chance, alert_rates.first_order(chance), DAY["new_patient"], None)
 
 
-MAKERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {"repeats": repeat, "changes": change, "first": first}
+MAKERS: dict[str, Callable[[random.Random, Supplies], dict[str, Any]]] = {
+    "repeats": repeat,
+    "changes": change,
+    "first": first,
+}
 
 
 def assess(document: dict[str, Any], profile: Profile) -> Assessment:
@@ -93,11 +119,11 @@ def count(assessment: Assessment) -> Counted:
 
 
 @cache
-def make_days() -> dict[str, list[Counted]]:
+def make_days(seed: int = 4, days: int = DAYS, asked_before: Supplies = draw_of_the_day) -> dict[str, list[Counted]]:
     """Return what each order of the generated days asks, by kind of order."""
-    profile, chance = load_profile(PROFILE), random.Random(4)
+    profile, chance = load_profile(PROFILE), random.Random(seed)
     return {
-        kind: [count(assess(make(chance), profile)) for _ in range(DAYS * DAY["orders"][kind])]
+        kind: [count(assess(make(chance, asked_before), profile)) for _ in range(days * DAY["orders"][kind])]
         for kind, make in MAKERS.items()
     }
 
@@ -137,5 +163,12 @@ def test_the_same_day_comes_out_the_same() -> None:
     assert [repeat(chance) for _ in range(5)] == [repeat(again) for _ in range(5)]
 
 
-if __name__ == "__main__":
+def print_tables(seeds: Sequence[int] = (5, 6), days: int = MANY_DAYS) -> None:
+    """Print the day of the test, then more of them, with unknown facts as in the file and asked evenly over the days for which they hold."""
     print(table(make_days()))
+    for seed in seeds:
+        print(
+            f"\nSeed {seed}, {days} days; unknown facts last asked as in the file, then evenly over the days for which they hold"
+        )
+        print(table(make_days(seed, days)))
+        print(table(make_days(seed, days, draw_evenly)))
