@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import AutoField, Model
 from django.db.models.base import ModelState
 from django.db.models.functions import Now
+from psycopg import RawCursor
 from psycopg.pq import Format
 
 Row = TypeVar("Row", bound=Model)
@@ -41,22 +41,31 @@ def list_columns(statement: str) -> str:
     return re.sub(r"\{([\w.]+) (\w+)\}", columns, statement)
 
 
-def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Send a statement, which stays prepared, and return its rows; values come in binary, each with its own type."""
-    with bound_cursor() as cursor:
-        cursor.cursor.format = Format.BINARY
-        cursor.execute(list_columns(statement), values)
-        return [] if cursor.description is None else cursor.fetchall()
+@cache
+def _number_parameters(statement: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement as PostgreSQL takes it, with `$1` for the first of the names in `%(name)s`, and these names."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
+    numbered = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", list_columns(statement))
+    return numbered, tuple(names)
 
 
-def bound_cursor(using: str = DEFAULT_DB_ALIAS) -> Any:
-    """Return a cursor whose values the server binds: it reads no long literals, and keeps statements prepared as OPTIONS say."""
+def run(statement: str, values: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
+    """Send a statement, which stays prepared as OPTIONS say, and return its rows.
+
+    The server binds the values, so it reads no long literals; values come in binary, each with its own type.
+    """
+    numbered, names = _number_parameters(statement)
     connection = connections[using]
-    # As Django's `connection.cursor()` does, but for the cursor that binds values itself, which would be made for nothing.
+    # As Django's `connection.cursor()` does, but for the cursor, which is given numbered parameters: psycopg would read the
+    # whole of a long statement each time to number them.
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return connection._prepare_cursor(ServerBindingCursor(connection.connection))  # type: ignore[attr-defined, call-arg]  # neither is in the stubs
+        raw_cursor = RawCursor(connection.connection)
+        raw_cursor.format = Format.BINARY
+        with connection._prepare_cursor(raw_cursor) as cursor:  # type: ignore[attr-defined]  # not in the stubs
+            cursor.execute(numbered, [values[name] for name in names])
+            return raw_cursor.fetchall() if raw_cursor.pgresult and raw_cursor.pgresult.nfields else []
 
 
 def insert(rows: Sequence[Model]) -> None:

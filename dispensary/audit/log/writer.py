@@ -26,7 +26,7 @@ from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.signed import signed_row
 from dispensary.conf import conf
 from dispensary.outages import count_commit, is_transient
-from dispensary.statements import bound_cursor
+from dispensary.statements import run
 
 SITE = UUID(int=0)
 """Stands for the pharmacy of what belongs to none: a refused sign-in of somebody unknown, a key, the posture."""
@@ -45,11 +45,11 @@ _COLUMNS = {
     "rule_codes": "text[]", "ruleset": "bytea", "engine": "text", "corrects_seq": "bigint",
 }  # fmt: skip
 """Arguments of `audit.append`, in the order of `Prepared.values`."""
-_APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %s::{kind}' for name, kind in _COLUMNS.items())})"
+_APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %({name})s::{kind}' for name, kind in _COLUMNS.items())})"
 # Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
 _APPEND_ALL = f"""
 SELECT array_agg(audit.append({", ".join(f"p_{name} => entry.{name}" for name in _COLUMNS)}))
-  FROM json_to_recordset(%s::json) AS entry({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+  FROM json_to_recordset(%(entries)s::json) AS entry({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
 """  # noqa: S608  (likewise)
 
 P = ParamSpec("P")
@@ -122,9 +122,7 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
     entry = prepare(event, **fields)
-    with bound_cursor(using) as cursor:
-        cursor.execute(_APPEND, entry.values)
-        entry_id: UUID = cursor.fetchone()[0]
+    entry_id: UUID = run(_APPEND, entry.by_column(), using)[0][0]
     count_commit(using)
     _send_signals([(entry_id, entry.by_column())], using)
     return entry_id
@@ -151,9 +149,7 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
         return []
-    with bound_cursor(using) as cursor:
-        cursor.execute(_APPEND_ALL, [_as_json(rows)])
-        entry_ids: list[UUID] = cursor.fetchone()[0]
+    entry_ids: list[UUID] = run(_APPEND_ALL, {"entries": _as_json(rows)}, using)[0][0]
     count_commit(using)
     _send_signals(zip(entry_ids, rows, strict=True), using)
     return entry_ids
