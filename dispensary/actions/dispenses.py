@@ -13,7 +13,7 @@ from django.db.models import Model
 from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation, Therapy
 from dispensary import audit, policies
-from dispensary.actions import reviews
+from dispensary.actions import reviews, transactions
 from dispensary.actions.bags import bag_problems, end_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
@@ -69,6 +69,7 @@ ACKNOWLEDGED_CODES = {NOT_ASSESSED, *(rule.code for rule in all_rules())}
 
 
 @audit.retrying
+@transactions.atomic
 def dispense(
     *,
     prescription: Prescription,
@@ -100,17 +101,16 @@ def dispense(
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     amount = check_quantity(quantity)
-    with transaction.atomic():
-        items = [Item(prescription, amount, pack, tuple(further)), *also]
-        patient_id = prescription.patient_id
-        order_ids = {item.prescription.pk for item in items if item.prescription.patient_id == patient_id}
-        record = lock_record(patient_id, order_ids, list_gtins(items))
-        before = next((row for row in supplies_of(record.patient) if row.key == name), None)
-        if before is not None:
-            return check_repeated(before, prescription, amount)
-        orders = record.orders
-        items = [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
-        return _Handover(record, items, overrides, acknowledged, decisions, name, by, now).run()
+    items = [Item(prescription, amount, pack, tuple(further)), *also]
+    patient_id = prescription.patient_id
+    order_ids = {item.prescription.pk for item in items if item.prescription.patient_id == patient_id}
+    record = lock_record(patient_id, order_ids, list_gtins(items))
+    before = next((row for row in supplies_of(record.patient) if row.key == name), None)
+    if before is not None:
+        return check_repeated(before, prescription, amount)
+    orders = record.orders
+    items = [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
+    return _Handover(record, items, overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
+from dispensary.actions import transactions
 from dispensary.actors import Actor
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import IdempotentRequest
@@ -49,7 +48,7 @@ def digest_of(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-@transaction.atomic
+@transactions.request()
 def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, do: Callable[[], Reply]) -> Reply:
     """Do the request, or return its first answer.
 

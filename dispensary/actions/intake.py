@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from dispensary import policies
-from dispensary.actions import patients, prescribers, prescriptions, sender_status
+from dispensary.actions import patients, prescribers, prescriptions, sender_status, transactions
 from dispensary.actions.host_records import HostRecord, complete_person, fill_facts, find_host_record, read_number
 from dispensary.actions.identity import compare_person, problems_of
 from dispensary.actions.locks import lock_identifiers
@@ -67,7 +67,7 @@ class Retraction:
     """Whom the order was for, as far as the sender says it: an id, or a person as in `Intake`."""
 
 
-@transaction.atomic
+@transactions.atomic
 def take_in(
     intake: Intake,
     *,

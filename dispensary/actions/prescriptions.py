@@ -13,7 +13,7 @@ from django.db import transaction
 from baclofen_rules import Reading, read_directions
 from baclofen_rules.findings import Finding
 from dispensary import audit, policies
-from dispensary.actions import reviews
+from dispensary.actions import reviews, transactions
 from dispensary.actions.locks import lock, lock_record, lock_with_status
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.owed_orders import note_owed, settle_owed
@@ -55,7 +55,7 @@ class Received:
     """What the review of a new one says."""
 
 
-@transaction.atomic
+@transactions.atomic
 def receive(
     *,
     pharmacy: Pharmacy,
