@@ -84,7 +84,9 @@ def plan_messages(
     stays as it is while it is true, and is not planned a second time.
     """
     in_force = newest if newest and newest.ended_at is None else None
-    changes = _compare(therapy, patient, standing, in_force, now)
+    # Without any plan there is no reminder.
+    rows = plans.lock_reminders(patient_id=patient.pk, plan=in_force, since=now - _LOOK_BACK) if newest else []
+    changes = _compare(therapy=therapy, patient=patient, standing=standing, in_force=in_force, rows=rows, now=now)
     if changes.is_empty:
         return in_force
     new = None
@@ -108,19 +110,20 @@ def plan_messages(
 
 
 def _compare(
+    *,
     therapy: Therapy,
     patient: Patient,
     standing: Sequence[Standing],
     in_force: ReminderPlan | None,
+    rows: Sequence[Reminder],
     now: datetime,
 ) -> _Changes:
-    """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before."""
+    """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before: `rows`."""
     zone, quiet = manners_of(patient)
     about_standing = schedule_standing(standing, zone)
     standing_days = {(message.kind, message.local_date) for message in about_standing}
     planned = [*schedule_messages(therapy, hours_of(patient.pharmacy), zone), *about_standing]
     planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
-    rows = plans.lock_reminders(patient_id=patient.pk, plan=in_force, since=now - _LOOK_BACK)
     over, carried, withdrawn, left_behind = set(), list[Reminder](), list[Reminder](), list[Reminder]()
     for row in rows:
         if in_force is None or row.plan_id != in_force.pk:
