@@ -24,6 +24,7 @@ from dispensary.assessment import (
 from dispensary.audit import Event
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Override, Preparation, Product
+from dispensary.statements import new_row
 from dispensary.text import clean_line
 
 ATC = "M03BX01"
@@ -104,7 +105,8 @@ def build_dispense(
 ) -> Dispense:
     """Return the row of a hand-over at a time, not stored yet. `own`: review, number, key and people; other columns of the caller's."""
     order = item.prescription
-    return Dispense(
+    return new_row(
+        Dispense,
         pharmacy_id=order.pharmacy_id,
         patient_id=order.patient_id,
         prescription=order,

@@ -37,7 +37,7 @@ from dispensary.models import (
 )
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.models.reminders import Withdrawal
-from dispensary.statements import insert, update
+from dispensary.statements import insert, new_row, update
 from dispensary.text import clean_line
 
 
@@ -91,7 +91,8 @@ def receive(
     checked_order = _read_order(for_the_rules, pharmacy.local_day(now))
     reading = _read_directions(checked_order, pharmacy)
     owed_note = "" if source == Source.EMERGENCY else note_owed(patient, prescriber)
-    prescription = Prescription(
+    prescription = new_row(
+        Prescription,
         pharmacy=pharmacy,
         patient=patient,
         prescriber=prescriber,
@@ -124,7 +125,7 @@ def receive(
         PrescriptionIdentifier(pharmacy=pharmacy, prescription=prescription, system=system, value=value)
         for system, value in identifiers
     ]
-    phase_rows = [Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1)]
+    phase_rows = [new_row(Phase, prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1)]
     insert([prescription, *phase_rows, *identifier_rows])
     if replaces is not None:
         _replace(replaces, prescription, by, now)

@@ -15,7 +15,7 @@ from dispensary.assessment import Assessment, assess
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
 from dispensary.models.review import Reviewed
-from dispensary.statements import insert, remember_related
+from dispensary.statements import insert, new_row, remember_related
 
 
 @transaction.atomic
@@ -57,7 +57,8 @@ def build_review(
 ) -> Frozen:
     """Return case and answer as rows, with their audit entry."""
     pharmacy = subject.patient.pharmacy
-    review = Review(
+    review = new_row(
+        Review,
         pharmacy=pharmacy,
         **name_subject(subject),
         reason=reason,
@@ -72,7 +73,8 @@ def build_review(
     )
     findings = [(question, question.finding) for question in assessment.questions() if question.finding]
     rows = [
-        Finding(
+        new_row(
+            Finding,
             review=review,
             number=number,
             code=question.code,

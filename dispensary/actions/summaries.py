@@ -45,7 +45,7 @@ from dispensary.reminders.queue import count
 from dispensary.reminders.schedule import Standing
 from dispensary.reminders.work import close_patient_work
 from dispensary.rows import group_orders, order_id, supplies_of
-from dispensary.statements import as_json, insertion, list_rows, run, stored_fields
+from dispensary.statements import as_json, insertion, list_rows, new_row, run, stored_fields
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,8 @@ def refresh_summary(
 ) -> None:
     """Write what lists read of a patient: the threads of the therapy, and the open orders with their place in the queue."""
     threads, orders = list(_threads(patient, therapy)), list(_orders(patient, therapy, assessments))
-    counted = CountedTherapy(
+    counted = new_row(
+        CountedTherapy,
         patient=patient,
         pharmacy_id=patient.pharmacy_id,
         counted_on=therapy.today,
@@ -206,7 +207,8 @@ def _thread(patient: Patient, therapy: Therapy, course: str, last_course: str, l
     sources = [dose.source for dose in therapy.day(last_on).doses if dose.course == last_course]
     source = sources[0] if sources else last_course.split("@", maxsplit=1)[0]
     order = next((order for order in therapy.facts.orders if order.id == source), None)
-    return TherapySummary(
+    return new_row(
+        TherapySummary,
         patient=patient,
         pharmacy_id=patient.pharmacy_id,
         course=course,
@@ -232,7 +234,8 @@ def _orders(
     for prescription in still_open:
         prescription.pharmacy = patient.pharmacy
         due = _due(prescription, names[prescription.pk], therapy)
-        row = OrderSummary(
+        row = new_row(
+            OrderSummary,
             prescription=prescription,
             patient=patient,
             pharmacy_id=patient.pharmacy_id,

@@ -27,6 +27,7 @@ from dispensary.reminders.schedule import (
     schedule_messages,
     schedule_standing,
 )
+from dispensary.statements import new_row
 
 _UNSENT = frozenset({ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SUPPRESSED})
 _LOOK_BACK = LAPSE_LIMIT + timedelta(days=60)
@@ -91,7 +92,8 @@ def plan_messages(
         return in_force
     new = None
     if changes.carried or changes.added:
-        new = ReminderPlan(
+        new = new_row(
+            ReminderPlan,
             pharmacy_id=patient.pharmacy_id,
             patient_id=patient.pk,
             version=newest.version + 1 if newest else 1,
@@ -204,7 +206,8 @@ def _reminders(
     for message in planned:
         due = leaves_at(message, now, zone, quiet)
         if due is not None:
-            yield Reminder(
+            yield new_row(
+                Reminder,
                 pharmacy_id=patient.pharmacy_id,
                 patient_id=patient.pk,
                 kind=message.kind,

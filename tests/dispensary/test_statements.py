@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from dispensary.models import Dispense, Finding, Patient, Phase, Prescription, PrescriptionStatus, Review, StaffRole
 from dispensary.models.keys import uuid7
-from dispensary.statements import find_own, insert, is_read, list_rows, remember_related, update
+from dispensary.statements import find_own, insert, is_read, list_rows, new_row, remember_related, update
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,34 @@ def test_rows_are_stored_as_the_models_store_them(handed_over: Dispense) -> None
     by_model.save(force_insert=True)
     insert([by_statement])
     assert stored(by_statement, *differ) == stored(by_model, *differ)
+
+
+@pytest.mark.parametrize(
+    "model", list(apps.get_app_config("dispensary").get_models()), ids=lambda model: model.__name__
+)
+def test_a_new_row_has_the_columns_and_defaults_that_its_model_gives(model: type[Model]) -> None:
+    by_model, by_statement = model(), new_row(model)
+    random = {f.attname for f in model._meta.concrete_fields if callable(f.default) and f.default not in (list, dict)}
+    assert by_statement.__dict__.keys() == by_model.__dict__.keys()
+    for name in by_model.__dict__.keys() - random - {"_state"}:
+        assert getattr(by_statement, name) == getattr(by_model, name), name
+    assert (by_statement._state.adding, by_statement._state.db) == (True, None)
+
+
+def test_a_new_row_takes_a_relation_as_a_row_or_as_its_key(handed_over: Dispense) -> None:
+    order = handed_over.prescription
+    by_row, by_key = new_row(Phase, prescription=order), new_row(Phase, prescription_id=order.pk)
+    assert by_row.prescription_id == by_key.prescription_id == order.pk
+    assert by_row.prescription is order
+    assert new_row(Prescription, replaces=None).replaces_id is None
+    with pytest.raises(TypeError, match="Phase has no column 'dose'"):
+        new_row(Phase, dose=5)
+
+
+def test_new_rows_share_no_list() -> None:
+    first, second = new_row(Prescription), new_row(Prescription)
+    first.notes.append("a note")
+    assert second.notes == []
 
 
 def test_rows_of_several_tables_go_in_one_statement(handed_over: Dispense) -> None:
