@@ -77,6 +77,8 @@ class ReviewedTherapy(NamedTuple):
     therapy: Therapy
     relation: OrderRelation | None
     due: Due | None
+    after: Therapy | None
+    """The therapy after the hand-over; None where its tablets or doses are not known."""
 
     def to_json(self) -> dict[str, Any]:
         day = self.therapy.day(self.therapy.today)
@@ -241,7 +243,7 @@ def _standing(terms: Terms) -> ReviewedTherapy | None:
         return None
     ask = terms.case.ask
     due = None if ask is None or ask.order is None else terms.therapy.due(ask.order)
-    return ReviewedTherapy(terms.therapy, terms.relation, due)
+    return ReviewedTherapy(terms.therapy, terms.relation, due, terms.after)
 
 
 def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:

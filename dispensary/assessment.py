@@ -128,11 +128,9 @@ class Assessment:
 
     def after_hand_over(self) -> Therapy | None:
         """Return the therapy after the hand-over in question; None where its course, or its tablets, are not known."""
-        order, record = self.ask.order, self.case.record
-        if order is None or record is None or self.review.course is None or not self.plan.phases:
+        if self.review.standing is None or self.review.course is None or not self.plan.phases:
             return None
-        tablets = record.tablets_asked(self.ask, self.therapy.owed(order))
-        return None if tablets is None else self.therapy.with_hand_over(order, tablets)
+        return self.review.standing.after
 
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
