@@ -95,9 +95,20 @@ class Conf:
 _NAMES = frozenset(field.name for field in fields(Conf))
 
 
+_latest: tuple[dict[str, Any], Conf] | None = None
+"""What the site set when the settings were last asked for, and the settings made of it."""
+
+
 def conf() -> Conf:
     """Return the settings in force. Raises `ImproperlyConfigured` on a name that does not exist."""
+    global _latest  # noqa: PLW0603  (each request asks several times, and the site's dict may be another one in a test)
     overrides = dict(getattr(settings, "DISPENSARY", {}))
+    if _latest is None or _latest[0] != overrides:
+        _latest = overrides, _build(overrides)
+    return _latest[1]
+
+
+def _build(overrides: dict[str, Any]) -> Conf:
     unknown = sorted(overrides.keys() - _NAMES)
     if unknown:
         raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(_NAMES))}")
