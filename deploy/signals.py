@@ -12,7 +12,6 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-from deploy import pins
 from dispensary.actions.people import record_own_change
 from dispensary.clock import read_clock
 
@@ -38,6 +37,8 @@ def connect() -> None:
 
 
 def _note_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+    from deploy import pins  # with all that signs people in, which a worker or a command never needs
+
     if request is not None and request.session.get(BACKEND_SESSION_KEY) != pins.BACKEND:
         pins.note_sign_in(request, user, read_clock())
 

@@ -14,11 +14,9 @@ from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from rest_framework.authentication import BasicAuthentication
 
 from baclofen_rules import InvalidProfile, list_profiles
 from dispensary.actions.retention import KINDS
-from dispensary.api.authentication import site_authentication
 from dispensary.api.cds_hooks.site_settings import find_faults
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
@@ -119,6 +117,11 @@ def cds_settings(**_: Any) -> list[CheckMessage]:
 @register()
 def api_authentication(**_: Any) -> list[CheckMessage]:
     """Return E011 for a way to sign in to the API that there is not, or that lets passwords be guessed."""
+    # Not at the start of each process: workers and commands sign nobody in.
+    from rest_framework.authentication import BasicAuthentication
+
+    from dispensary.api.authentication import site_authentication
+
     try:
         classes = site_authentication()
     except ImportError as error:
