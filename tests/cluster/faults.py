@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import psutil
 import requests
 
 from tests.cluster.hosts import DATABASE_HOSTS, WEB_HOSTS, everything_of
@@ -46,14 +48,8 @@ def freeze_host(site: ClusterSite) -> Undo:
     """Stop Patroni and PostgreSQL of the primary where they stand; the kernel still takes connections."""
     host = site.primary()
     processes = [*everything_of(site.servers[f"patroni-{host}"]), *site.postgres_processes(host)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-
-    def thaw() -> None:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGCONT)
-
-    return thaw
+    _signal_all(processes, signal.SIGSTOP)
+    return lambda: _signal_all(processes[::-1], signal.SIGCONT)
 
 
 def vanish(site: ClusterSite) -> Undo:
@@ -160,6 +156,13 @@ def _kill(site: ClusterSite, *names: str) -> Undo:
             site.start(name)
 
     return start
+
+
+def _signal_all(processes: Iterable[psutil.Process], sent: signal.Signals) -> None:
+    """Send a signal to processes; a connection's may have ended since they were listed."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(sent)
 
 
 def _restart_postgres(site: ClusterSite, host: str) -> None:
