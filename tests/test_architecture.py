@@ -129,7 +129,11 @@ def test_every_action_that_an_interface_calls_is_one_transaction() -> None:
                 continue
             name = f"{path.stem}.{function.name}"
             acts = {"by", "now"} <= {argument.arg for argument in function.args.kwonlyargs}
-            if acts and called & {name, function.name} and not re.search(r"transactions?\.atomic", ast.unparse(function)):
+            if (
+                acts
+                and called & {name, function.name}
+                and not re.search(r"transactions?\.atomic", ast.unparse(function))
+            ):
                 open_actions.add(name)
     open_actions -= {"overrides.sign_answers"}  # interfaces have functions of this name
     assert open_actions == set(IN_NO_TRANSACTION_OF_THEIR_OWN)
