@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import IO, Any
 
 from django.http import HttpResponse
-from rest_framework.exceptions import NotAcceptable
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -45,9 +46,16 @@ class StrictJSONParser(BaseParser):
 
 
 class FHIRParser(StrictJSONParser):
-    """`application/fhir+json`, read by `strict_json`."""
+    """`application/fhir+json` of FHIR R4, read by `strict_json`. Another release can mean something else by the same element."""
 
     media_type = FHIR_JSON
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return the parsed body, as `StrictJSONParser` does. Raises `UnsupportedMediaType` for another release of FHIR."""
+        _, parameters = parse_header_parameters(media_type or "")
+        if parameters.get("fhirversion", "4.0") not in {"4.0", "4.0.1"}:
+            raise UnsupportedMediaType(FHIR_JSON, "FHIR R4 is read here: leave fhirVersion out, or send 4.0.")
+        return super().parse(stream, media_type, parser_context)
 
 
 class FHIRRenderer(JSONRenderer):

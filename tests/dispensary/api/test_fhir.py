@@ -487,3 +487,10 @@ def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
     statement = Caller(None).get("fhir/metadata").json()
     CapabilityStatement.model_validate(statement)
     assert statement["implementation"]["url"] == "http://testserver/api/v1/fhir"
+
+
+@pytest.mark.parametrize(("version", "status"), [("4.0", 201), ("4.0.1", 201), ("5.0", 415), ("3.0", 415), ("R4", 415)])
+def test_a_resource_of_another_release_of_fhir_is_not_read_as_r4(technician: Caller, version: str, status: int) -> None:
+    answer = technician.post(ADDRESS, new_start(), content_type=f"{FHIR}; fhirVersion={version}")
+    outcome(answer, status)
+    assert Prescription.objects.exists() is (status == 201)
