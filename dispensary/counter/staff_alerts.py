@@ -64,7 +64,7 @@ def _page(visit: Visit, alert: StaffAlert) -> str:
     """Return the address of the page that shows what an alert is about."""
     reads_log = policies.may_read_log(visit.by)
     if alert.kind == AlertKind.RED_FLAG:
-        return reverse("counter:reminders") if policies.may_send_reminders(visit.by) else ""
+        return reverse("counter:at-risk") if policies.may_send_reminders(visit.by) else ""
     if alert.kind == AlertKind.VERIFICATION:
         return reverse("counter:audit-checks") if reads_log else ""
     if alert.kind == AlertKind.UNSIGNED_DAY:

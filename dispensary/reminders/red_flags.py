@@ -31,6 +31,8 @@ _ELISION = re.compile(r"\b(qu|[a-z])'")
 """A French word before its apostrophe ("j'ai"); that of "can't" is left out."""
 _PHRASE_ODDS = 2.0
 """Log odds of a phrase [D]; in messages that nobody had seen it was some ten times as frequent in urgent ones."""
+_BESIDE = 3
+"""Words at either side of a phrase that tell what it is about."""
 _LIMIT = 0.3
 """Log odds above which a message cannot wait [D]: about one of twenty ordinary messages that nobody had seen is above."""
 _NUMBER = "#"
@@ -96,12 +98,25 @@ def is_red_flag(message: str) -> bool:
 
     A phrase is wrong in one ordinary message in twenty, and finds nothing that nobody thought of.
     """
-    odds = weigh(message) + (_PHRASE_ODDS if find_phrase(message) else 0)
-    return odds > _LIMIT and not is_of_the_lists(message)
+    if is_of_the_lists(message):
+        return False
+    words, place = _find_first(message)
+    odds = weigh(message)
+    if place is not None:  # a phrase is weighed with the words beside it: a long message may say much that is ordinary
+        start, end = place
+        beside = " ".join(words[max(start - _BESIDE, 0) : end + _BESIDE])
+        odds = max(odds, weigh(beside)) + _PHRASE_ODDS
+    return odds > _LIMIT
 
 
 def find_phrase(message: str) -> str | None:
     """Return the first words of a message that are a phrase of the lists; None where none are."""
+    words, place = _find_first(message)
+    return " ".join(words[slice(*place)]) if place else None
+
+
+def _find_first(message: str) -> tuple[list[str], tuple[int, int] | None]:
+    """Return the words of a message, and the place of its first phrase."""
     words, clause_starts = _words(message)
     vocabulary = _vocabulary()
     left = [_vocabulary_words_of(word) for word in words]
@@ -111,15 +126,15 @@ def find_phrase(message: str) -> str | None:
             left[place[0] : place[1]] = [frozenset()] * (place[1] - place[0])
     for phrase in vocabulary.urgent:
         if place := _find(phrase, left):
-            return " ".join(words[place[0] : place[1]])
+            return words, place
     for find, phrases in ((_find_together, vocabulary.combinations), (_find, vocabulary.symptoms)):
         for phrase in phrases:
             start = 0
             while place := find(phrase, left, start):
                 if not _is_denied(words[: place[0]], vocabulary):
-                    return " ".join(words[place[0] : place[1]])
+                    return words, place
                 start = place[0] + 1
-    return None
+    return words, None
 
 
 def _is_denied(before: Sequence[str], vocabulary: _Vocabulary) -> bool:

@@ -25,13 +25,17 @@ _LETTERS = range(2, 6)
 """Lengths of the runs of letters that are features, the blanks around a word included."""
 _LEAST = 3
 """Words from which a sentence is also weighed alone: much that is ordinary hides little that is not."""
+_LONG = 12
+"""Words of a message from which that holds for each clause, too."""
 _SENTENCE_END = re.compile(r"[.!?\n\u061f\u06d4]+")
+_CLAUSE_END = re.compile(r"[.,;:!?\n\u060c\u061b\u061f\u06d4]+")
 _WORD = re.compile(r"\w+")
 
 
 def weigh(message: str) -> float:
-    """Return the log odds that a message cannot wait, or those of its most urgent sentence if they are higher."""
-    parts = [message, *(part for part in _SENTENCE_END.split(message) if len(_WORD.findall(part)) >= _LEAST)]
+    """Return the log odds that a message cannot wait, or those of its most urgent part if they are higher."""
+    end = _CLAUSE_END if len(_WORD.findall(message)) >= _LONG else _SENTENCE_END
+    parts = [message, *(part for part in end.split(message) if len(_WORD.findall(part)) >= _LEAST)]
     return max(sum(_weights()[bucket] * value for bucket, value in read_features(part)) * STEP for part in parts)
 
 

@@ -99,6 +99,19 @@ def test_the_words_for_which_it_cannot_wait_are_named(message, words):
         ("no fever and no fits", False),
         ("he is strangely limp", True),
         ("My new address is 12 Mill Road. He is limp as a doll. Will you post the next calendar to it please", True),
+        (
+            "I had a seizure yesterday evening while I collected my parcel, could you move my appointment to Tuesday",
+            True,
+        ),
+        (
+            "the calendar is very clear, by the way he took 12 of them this morning and I will come on Friday to collect",
+            True,
+        ),
+        ("Bonjour, merci pour le rappel, je passerai jeudi avec ma soeur, depuis hier il délire, bonne journée", True),
+        (
+            "the calendar is very clear, by the way he took 2 of them this morning and I will come on Friday to collect",
+            False,
+        ),
         ("My new address is 12 Mill Road. The bell is broken. Will you post the next calendar to it please", False),
     ],
 )
