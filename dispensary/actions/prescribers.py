@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from dispensary import audit, policies
 from dispensary.actions.identity import number_body
@@ -33,8 +34,8 @@ def register_prescriber(
     """Find the prescriber by number and register, or register them. What is already recorded is not overwritten.
 
     A number without a register on one side, or written with other capitals, blanks or punctuation, is the same prescriber only
-    where the names agree: the words of one name are all in the other, which lets titles differ. The record then remembers the
-    register. Raises `Conflict` for a number of one register that is written otherwise, under another name.
+    where the names agree: the words of one name are all in the other, which lets titles and initials differ. The record then
+    remembers the register. Raises `Conflict` for a number of one register that is written otherwise, under another name.
     """
     policies.require(policies.may_receive(by), by, "register a prescriber", "a technician or pharmacist")
     policies.require_same_pharmacy(by, pharmacy.pk)
@@ -48,9 +49,10 @@ def register_prescriber(
     )
     key = number_key(new.identifier)
     lock_prescriber_number(pharmacy.pk, key)
-    holders = Prescriber.objects.filter(pharmacy=pharmacy, number_key=key).order_by("pk")
-    if key == number_key(""):
-        holders = holders.filter(identifier=new.identifier)
+    same_number = Q(identifier=new.identifier)  # also of a row that an earlier release writes without a key
+    if key != number_key(""):
+        same_number |= Q(number_key=key)
+    holders = Prescriber.objects.filter(same_number, pharmacy=pharmacy).order_by("pk")
     in_register = [holder for holder in holders if holder.identifier_system == new.identifier_system]
     for holder in in_register:
         if holder.identifier == new.identifier:

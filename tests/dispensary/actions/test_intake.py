@@ -260,6 +260,12 @@ def test_another_number_and_another_register_are_another_prescriber(
     assert (order.notes, Prescriber.objects.count()) == ([], 2)
 
 
+def test_a_prescriber_whom_an_earlier_release_registers_is_found(shop: Pharmacy, technician: Actor) -> None:
+    recorded = take(shop, technician, JOHN).prescription.prescriber
+    Prescriber.objects.update(number_key="")
+    assert take(shop, technician, JOHN).prescription.prescriber == recorded
+
+
 def test_numbers_of_signs_alone_are_not_alike(shop: Pharmacy, technician: Actor) -> None:
     for number in ("--", "??", "--"):
         take(shop, technician, JOHN, prescriber=WRITER | {"identifier": number})
