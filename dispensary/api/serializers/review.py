@@ -104,7 +104,7 @@ class NewSample(Body):
     """The period and the size of a sample."""
 
     since = Day(help_text="first day, by the pharmacy's calendar")
-    until = Day(help_text="last day; it must be over")
+    until = Day(help_text="last day")
     number = Count(min_value=FEWEST, max_value=MOST, default=20)
 
 
