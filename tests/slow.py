@@ -63,6 +63,7 @@ _SLOW_FILES = {
         "dispensary/api/test_cds_hooks.py",
         "dispensary/api/test_fhir.py",
         "dispensary/api/test_fhir_bundles.py",
+        "dispensary/api/test_fhir_changes.py",
         "dispensary/api/test_fhir_review.py",
         "dispensary/api/test_handover.py",
         "dispensary/api/test_idempotency.py",
