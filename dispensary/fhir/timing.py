@@ -148,6 +148,8 @@ def _read_named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) 
     if clock and when:
         inquiry.ask(path, "both timeOfDay and when", "one of the two")
         return []
+    if minutes := as_whole(repeat.get("offset"), f"{path}.offset", inquiry, least=0):
+        inquiry.note(f"{path}.offset", f"is {minutes} minutes; the hours of the events themselves were read")
     moments: list[Moment] = []
     for text in clock:
         if match := _CLOCK.match(text):

@@ -151,3 +151,11 @@ def test_what_can_be_meant_in_two_ways_is_read_only_beside_words_that_could_cont
 @given(times=st.integers(1, 24), length=st.integers(1, 3660))
 def test_every_believable_frequency_and_length_comes_back_as_sent(times: int, length: int) -> None:
     assert read_times_and_days(daily(times, boundsDuration=days(length))) == (times, length)
+
+
+@pytest.mark.parametrize(("offset", "is_noted"), [(30, True), (0, False)])
+def test_minutes_before_or_after_an_event_are_noted(offset: int, is_noted: bool) -> None:
+    order = read_order(
+        request(line(mg(10), {"repeat": {"when": ["ACM"], "offset": offset, "boundsDuration": days(28)}}))
+    )
+    assert any("offset: is 30 minutes" in note for note in order.notes) is is_noted
