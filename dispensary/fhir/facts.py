@@ -12,7 +12,7 @@ from typing import Any
 
 from baclofen_rules.facts import FACTS, Indication
 from baclofen_rules.indications import choose_use, read_uses
-from baclofen_rules.medicines import own_medicine
+from baclofen_rules.medicines import names_own_medicine, own_medicine
 from baclofen_rules.products import Identity, OrderedMedicine, identify
 from dispensary.fhir.elements import (
     Inquiry,
@@ -54,6 +54,8 @@ _EGFR_UNITS = {
 _ENDED = frozenset({"inactive", "resolved", "remission"})
 _UNTRUE = frozenset({"entered-in-error", "refuted"})
 _FINAL = frozenset({"final", "amended", "corrected"})
+NOT_SENT = "a medicine that was not sent"
+"""The name of a medicine in the case of which only a reference came: the rules say that it was not classified."""
 _TAKEN = frozenset({"active", "intended", "on-hold", "draft", ""})
 
 
@@ -72,8 +74,8 @@ def read_facts(resources: Resources, inquiry: Inquiry, is_patient: Callable[[str
         ("allergies", "AllergyIntolerance", read_allergies),
         ("medicines", "MedicationStatement", read_medicines),
     ):
-        if kind in by_type:
-            facts[name] = read(by_type[kind], inquiry)
+        if kind in by_type and (stated := read(by_type[kind], inquiry)) is not None:
+            facts[name] = stated
     return facts
 
 
@@ -107,21 +109,22 @@ def read_conditions(resources: Resources, inquiry: Inquiry) -> list[dict[str, st
     return conditions
 
 
-def read_allergies(resources: Resources, inquiry: Inquiry) -> list[str]:
-    """Return the words of present allergies and intolerances."""
-    allergies = []
+def read_allergies(resources: Resources, inquiry: Inquiry) -> list[str] | None:
+    """Return the words of present allergies and intolerances; None where one names no substance, which may be the medicine."""
+    allergies, are_named = list[str](), True
     for path, allergy in resources:
         if _is_present(allergy, path, inquiry):
             concept = as_object(allergy.get("code"), f"{path}.code", inquiry)
             if words := read_words(concept, f"{path}.code", inquiry):
                 allergies.append(words)
             else:
-                inquiry.note(f"{path}.code", "names no substance")
-    return allergies
+                inquiry.note(f"{path}.code", "names no substance, so the patient's allergies are not known")
+                are_named = False
+    return allergies if are_named or any(names_own_medicine(words, own_medicine()) for words in allergies) else None
 
 
 def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medications = _NONE) -> list[dict[str, str]]:
-    """Return name and ATC code of the medicines that are taken, without oral baclofen itself."""
+    """Return name and ATC code of the medicines that are taken, without oral baclofen itself; `NOT_SENT` for one that did not come along."""
     medicines = []
     for path, statement in resources:
         if as_text(statement.get("status"), f"{path}.status", inquiry) not in _TAKEN:
@@ -129,6 +132,7 @@ def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medicati
         medicine = name_medicine(statement, path, inquiry, medications)
         if medicine is None:
             inquiry.note(path, "names no medicine that came along")
+            medicines.append({"name": NOT_SENT})
         elif identify(medicine, None, own_medicine())[0] is not Identity.OWN:
             # The rules say of a name that they do not know that it was not classified.
             words = medicine.name or next((f"{code} of {system}" for system, code in medicine.codes), "")

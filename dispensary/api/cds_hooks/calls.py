@@ -217,7 +217,9 @@ def _read_facts(
     if "conditions" in resources:
         facts["conditions"] = read_conditions(_of_type(resources["conditions"], "Condition"), inquiry)
     if "allergies" in resources:
-        facts["allergies"] = read_allergies(_of_type(resources["allergies"], "AllergyIntolerance"), inquiry)
+        allergies = read_allergies(_of_type(resources["allergies"], "AllergyIntolerance"), inquiry)
+        if allergies is not None:
+            facts["allergies"] = allergies
     if "medications" in resources:
         taken = [*_of_type(resources["medications"], "MedicationRequest", "MedicationStatement"), *others]
         facts["medicines"] = read_medicines(taken, inquiry, medications)

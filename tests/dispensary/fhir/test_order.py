@@ -263,3 +263,24 @@ def test_no_value_anywhere_brings_the_reader_down(place: tuple[str | int, ...], 
         assert isinstance(read_order(resource), Order)
     except InvalidInput as error:
         assert error.problems
+
+
+@pytest.mark.parametrize(
+    ("substances", "allergies"),
+    [
+        (["Penicillin"], ["Penicillin"]),
+        (["Penicillin", ""], None),
+        ([""], None),
+        (["Lioresal", ""], ["Lioresal"]),
+    ],
+)
+def test_an_allergy_to_an_unnamed_substance_leaves_the_allergies_unknown(
+    substances: list[str], allergies: list[str] | None
+) -> None:
+    sent = [{"resourceType": "AllergyIntolerance", "code": {"text": words} if words else {}} for words in substances]
+    assert read_order(bundle(request(), *sent)).facts.get("allergies") == allergies
+
+
+def test_a_medicine_that_did_not_come_along_is_among_those_that_are_taken() -> None:
+    sent = {"resourceType": "MedicationStatement", "status": "active", "medicationReference": {"reference": "M/1"}}
+    assert read_order(bundle(request(), sent)).facts["medicines"] == [{"name": "a medicine that was not sent"}]
