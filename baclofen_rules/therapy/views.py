@@ -200,7 +200,8 @@ class Therapy(TherapyHandOvers):
         for course in relation.to:
             if course.decided_beside:
                 decided += [c for c in self._now.running() if c.name in course.decided_beside]
-        return [course for course in dict.fromkeys(decided) if course not in (*relation.to, *relation.ends)]
+        replaced = relation.ends if relation.relation is Relation.BESIDE else (*relation.to, *relation.ends)
+        return [course for course in dict.fromkeys(decided) if course not in replaced]
 
     def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
         """Return the least and the most on a course's last covered day before today; of today where it began today."""
