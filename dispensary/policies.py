@@ -105,7 +105,7 @@ def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
     """Raise `NotAllowed`, saying what was tried and who may do it."""
     if not allowed:
         person = f"{actor.display or actor.name} ({actor.role.value})"
-        if actor.scopes is None:
+        if actor.scopes is None or len(actor.scopes) == len(Scope):
             raise NotAllowed(f"{person} may not {doing}; {who} may.")
         raise NotAllowed(
             f"A token of {person} for {', '.join(sorted(actor.scopes)) or 'nothing'} may not {doing}; "
