@@ -95,7 +95,8 @@ class ImportCommand(BaseCommand):
                 rows.writerow(REPORT_COLUMNS)
             entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), unread)
             # A service that is stopped ends as one that a person interrupts: with its report, and where to go on.
-            stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
+            for stop in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: what a shell starts with "&" ignores it
+                stack.callback(signal.signal, stop, signal.signal(stop, signal.default_int_handler))
             bar = stack.enter_context(_make_bar())
             task = bar.add_task("", total=path.stat().st_size)
             try:

@@ -142,7 +142,7 @@ def test_an_erased_body_is_gone_and_its_entry_still_tells(sealed: SealedPharmacy
     entry = AuditEntry.objects.get(pharmacy=sealed.pharmacy.pk, seq=seq)
     (line,) = audit.lines([entry], sealed.pharmacy)
     assert line.body is None
-    assert line.sentence == "user:1 handed over dispense d1 to patient patient-."
+    assert line.sentence == "user:1 handed over dispense d1 to patient patient-1."
 
 
 def test_erasing_asks_first(sealed: SealedPharmacy) -> None:
