@@ -85,6 +85,7 @@ ASK_FIELDS = names("order", "course", "tablets", "picked")
 MOST_ORDERS: Final = 500
 MOST_SUPPLIES: Final = 2000
 MOST_DECISIONS: Final = 1000
+MOST_DUPLICATES: Final = 1000
 MOST_PRODUCTS: Final = 4
 _read_name = read_text(100)
 
@@ -200,7 +201,8 @@ def read_record(fields: Fields, on: date, wordings: Wordings) -> Record:
         },
         words=tuple(words for _, words in decisions or ()),
         potential_duplicates=fields.get(
-            "potential_duplicates", lambda at: at.whole("a number of records from 0 to 1000", 0, 1000)
+            "potential_duplicates",
+            lambda at: at.whole(f"a number of records from 0 to {MOST_DUPLICATES}", 0, MOST_DUPLICATES),
         )
         or 0,
     )

@@ -23,7 +23,7 @@ from baclofen_rules.continuing import was_asked
 from baclofen_rules.facts import FACTS, Fact, Kind, PatientFacts
 from baclofen_rules.findings import Dur, Finding, NotAssessed
 from baclofen_rules.order import Wordings
-from baclofen_rules.record import Ask, read_record
+from baclofen_rules.record import MOST_DUPLICATES, Ask, read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
 from baclofen_rules.terms import STOP_FACT
@@ -333,7 +333,7 @@ def _document(patient: Patient, rows: Rows, on: date, asked: UUID | None) -> dic
     }
     duplicates = patient.namesakes_to_answer()
     if duplicates:
-        document["potential_duplicates"] = duplicates
+        document["potential_duplicates"] = min(duplicates, MOST_DUPLICATES)
     return document
 
 

@@ -74,7 +74,9 @@ class Load:
             self._stopped.wait(THINK_SECONDS)
 
     def _new_order(self) -> dict[str, Any]:
-        patient = self.order["patient"] | {"identifier": uuid.uuid4().hex[:12]}
+        digits = uuid.uuid4().hex[:12]
+        name = "".join(chr(ord("a") + int(digit, 16)) for digit in digits).title()  # nobody's namesake
+        patient = self.order["patient"] | {"identifier": digits, "family_name": name}
         return self.order | {"patient": patient}
 
     def _call(self, session: requests.Session, turn: int, path: str, body: dict[str, Any]) -> dict[str, Any] | None:

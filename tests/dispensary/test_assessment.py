@@ -8,7 +8,7 @@ import pytest
 from dispensary import assessment
 from dispensary.actions import dispenses, patients
 from dispensary.errors import InvalidInput
-from dispensary.models import Pharmacy, StaffRole
+from dispensary.models import Namesake, Patient, Pharmacy, StaffRole
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -35,6 +35,15 @@ def handed_over(of, by, now=NOW, key="k", **changes):
     )
     assert not isinstance(result, dispenses.Refused), result
     return result
+
+
+@pytest.mark.parametrize(("records", "counted"), [(1000, 1000), (1001, 1000)])
+def test_more_namesakes_than_a_case_may_count_are_its_most(shop, records, counted):
+    order = make.prescription(make.patient(shop))
+    others = [Patient(pharmacy=shop, identifier=f"N{n}", family_name="Okafor") for n in range(records)]
+    Patient.objects.bulk_create(others)
+    Namesake.objects.bulk_create(Namesake(patient=order.patient, other=other, noticed_at=NOW) for other in others)
+    assert assessment.assess(order, on=TODAY).case.record.potential_duplicates == counted
 
 
 def test_an_unknown_fact_stays_unknown(shop):
