@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 import uuid
@@ -30,7 +31,7 @@ class Verdict:
     reminders_lost: int
     reminders_doubled: int
     reminders_parked: int
-    tick_age: float  # seconds
+    tick_age: float  # seconds; infinite before the first tick
     log: int  # exit status of `audit verify`
     log_words: str = field(default="", repr=False)
 
@@ -53,7 +54,7 @@ def judge(site: ClusterSite, acknowledged: list[Acknowledged]) -> Verdict:
             f"SELECT public_id, state FROM dispensary_reminder WHERE due_at < clock_timestamp() - interval '{SETTLED}'"
         ).fetchall()
         [tick_age] = connection.execute(
-            "SELECT extract(epoch FROM clock_timestamp() - at) FROM dispensary_enginecounter WHERE name = 'tick'"
+            "SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM dispensary_enginecounter WHERE name = 'tick'"
         ).fetchone()
     keys = {str(uuid.uuid5(public_id, "email:1")): state for public_id, state in due}
     verified = _verify(site)
@@ -66,7 +67,7 @@ def judge(site: ClusterSite, acknowledged: list[Acknowledged]) -> Verdict:
         reminders_lost=sum(not sent[key] and state != PARKED for key, state in keys.items()),
         reminders_doubled=sum(count - 1 for count in sent.values()),
         reminders_parked=sum(state == PARKED for state in keys.values()),
-        tick_age=round(float(tick_age), 1),
+        tick_age=math.inf if tick_age is None else round(float(tick_age), 1),
         log=verified.returncode,
         log_words=verified.stdout + verified.stderr,
     )
