@@ -278,8 +278,10 @@ class ClusterSite:
     def _start_valkey(self, server: Server, host: str) -> None:
         master = self.broker_master() or DATABASE_HOSTS[0]
         follow: list[str | Path] = [] if master == host else ["--replicaof", f"{self.addresses[master]} 6379"]
+        file = self.folder / host / "valkey.conf"
+        shutil.copyfile(CONFIGURATION / "valkey.conf", file)  # a Sentinel that makes it master has it rewritten
         command = [
-            self.programs.valkey, CONFIGURATION / "valkey.conf", "--bind", self.addresses[host], "--port", "6379",
+            self.programs.valkey, file, "--bind", self.addresses[host], "--port", "6379",
             "--dir", self.folder / host, "--requirepass", BROKER_PASSWORD, "--masterauth", BROKER_PASSWORD, *follow,
         ]  # fmt: skip
         self.hosts.launch(server, host, command)
