@@ -95,8 +95,14 @@ class ImportCommand(BaseCommand):
                 rows.writerow(REPORT_COLUMNS)
             entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), unread)
             # A service that is stopped ends as one that a person interrupts: with its report, and where to go on.
+            stops: list[int] = []
+
+            def interrupt(number: int, _: object) -> None:
+                stops.append(number)
+                raise KeyboardInterrupt
+
             for stop in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: what a shell starts with "&" ignores it
-                stack.callback(signal.signal, stop, signal.signal(stop, signal.default_int_handler))
+                stack.callback(signal.signal, stop, signal.signal(stop, interrupt))
             bar = stack.enter_context(_make_bar())
             task = bar.add_task("", total=path.stat().st_size)
             try:
@@ -105,6 +111,8 @@ class ImportCommand(BaseCommand):
                     if line < first:
                         continue
                     outcome, problems = self._import_entry(entry, pharmacy, by, is_trial=options["dry_run"])
+                    if stops:  # where the statement that it ends has an error of its own, psycopg raises that instead
+                        raise KeyboardInterrupt
                     counts[outcome] += 1
                     self._report_problems(entry, problems, rows, bar)
                     bar.update(task, completed=file.tell() * entry.share, description=_describe(counts))
