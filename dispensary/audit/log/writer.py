@@ -44,7 +44,7 @@ _COLUMNS = {
     "station": "text", "request_id": "text", "reason_code": "text", "patient_ref": "text", "drug_code": "text",
     "rule_codes": "text[]", "ruleset": "bytea", "engine": "text", "corrects_seq": "bigint",
 }  # fmt: skip
-"""Arguments of `audit.append`, in the order of `Prepared.values`."""
+"""Arguments of `audit.append`, in the order in which `prepare` lists their values."""
 _APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %({name})s::{kind}' for name, kind in _COLUMNS.items())})"
 # Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
 _APPEND_ALL = f"""
@@ -121,10 +121,10 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
         raise AuditMisuse(
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
-    entry = prepare(event, **fields)
-    entry_id: UUID = run(_APPEND, entry.by_column(), using)[0][0]
+    columns = prepare(event, **fields).columns
+    entry_id: UUID = run(_APPEND, columns, using)[0][0]
     count_commit(using)
-    _send_signals([(entry_id, entry.by_column())], using)
+    _send_signals([(entry_id, columns)], using)
     return entry_id
 
 
@@ -132,11 +132,7 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
 class Prepared:
     """An entry as the database takes it, not written yet."""
 
-    values: tuple[Any, ...]
-
-    def by_column(self) -> dict[str, Any]:
-        """Return the values by the names of their columns."""
-        return dict(zip(_COLUMNS, self.values, strict=True))
+    columns: Mapping[str, Any]
 
 
 def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
@@ -144,7 +140,7 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
 
     Raises as `record` does.
     """
-    rows = [entry.by_column() for entry in entries]
+    rows = [entry.columns for entry in entries]
     if not connections[using].in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
     if not rows:
@@ -223,7 +219,8 @@ def prepare(event: Event, **fields: Unpack[EntryFields]) -> Prepared:
         _row_key(fields.get("patient")), fields.get("drug_code"), sorted(set(fields.get("rule_codes", ()))) or None,
         _digest_bytes(fields.get("ruleset")), fields.get("engine"), fields.get("corrects"),
     ]  # fmt: skip
-    return Prepared(tuple(unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters))
+    values = (unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters)
+    return Prepared(dict(zip(_COLUMNS, values, strict=True)))
 
 
 def origin_of(pharmacy_id: UUID) -> str:
