@@ -6,11 +6,9 @@ The log cannot show what was never written to it; this can. A dispense written p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from django.db import DataError, connection, transaction
@@ -159,7 +157,7 @@ def reconcile(*, retired: Sequence[RetiredRange] = ()) -> Iterator[Orphan]:
             yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
 
 
-def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
+def _compare(cursor: Any, compared: Compared) -> list[Orphan]:
     meta = compared.model._meta
     sources = {
         name: f"n.{path[1:]}" if path.startswith("@") else f"j.body #> '{{{path.replace('.', ',')}}}'"
@@ -189,36 +187,38 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
     )
     values = {"type": meta.model_name, "actions": [event.value for event in compared.events]}
     values |= {f"default_{name}": value for name, value in defaults.items()}
-    for key, rows in _differences(cursor, compared.model, question, values):
-        if rows is None:
-            yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, detail=_UNREADABLE)
-        for _, entry, name, now, logged in rows or ():
-            detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
-            yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)
+    return _find_changed(cursor, compared.model, question, values, _describe)
 
 
-def _differences(
-    cursor: Any, model: type[Model], question: str, values: dict[str, Any]
-) -> Iterator[tuple[str, list[Any] | None]]:
-    """Yield rows of one object after another; None in place of those of one whose entry has a value of another type.
+def _find_changed(
+    cursor: Any, model: type[Model], question: str, values: Mapping[str, Any], describe: Callable[..., str]
+) -> list[Orphan]:
+    """Return what differs between rows and their entries; a row whose entry has a value of another type is named as such.
 
-    All are asked for at once. Only where the database refuses a value is each object asked for alone, which names it.
+    All are asked for at once. Only where the database refuses a value is each row asked for alone, which names it.
     """
-    try:
+    title = str(model._meta.verbose_name)
+
+    def find(key: str | None) -> list[Orphan]:
         with transaction.atomic():
-            cursor.execute(question, {**values, "only": None})
-        for key, rows in groupby(cursor.fetchall(), key=itemgetter(0)):
-            yield key, list(rows)
-        return
+            cursor.execute(question, {**values, "only": key})
+        return [Orphan(Kind.CHANGED, title, row, entry, describe(*about)) for row, entry, *about in cursor.fetchall()]
+
+    try:
+        return find(None)
     except DataError:
         keys = [str(key) for key in model._default_manager.values_list("pk", flat=True)]
+    orphans: list[Orphan] = []
     for key in keys:
         try:
-            with transaction.atomic():
-                cursor.execute(question, {**values, "only": key})
-            yield key, cursor.fetchall()
+            orphans += find(key)
         except DataError:
-            yield key, None
+            orphans.append(Orphan(Kind.CHANGED, title, key, detail=_UNREADABLE))
+    return orphans
+
+
+def _describe(name: str, now: str, logged: str) -> str:
+    return f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
 
 
 def spell(row: str, column: str) -> str:
@@ -226,7 +226,7 @@ def spell(row: str, column: str) -> str:
     return f'jsonb_strip_nulls({row}."{column}")::text' if column in PATIENT_JSON else f'{row}."{column}"::text'
 
 
-def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
+def _compare_parts(cursor: Any, part: Part) -> list[Orphan]:
     pairs = ", ".join(
         f"(coalesce(t.number, p.place), '{name}', CASE WHEN t.number IS NULL THEN 'no row' ELSE normalize(coalesce(t.{name}::text, '')) END, "
         f"CASE WHEN p.place IS NULL THEN 'nothing' ELSE coalesce(p.{name}::text, '') END)"
@@ -234,15 +234,11 @@ def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
     )
     table, parent = part.model._meta.db_table, part.parent._meta.model_name
     question = _PARTS.format(table=table, parent=parent, items=part.items, pairs=pairs)
-    title = str(part.parent._meta.verbose_name)
-    for key, rows in _differences(cursor, part.parent, question, {"type": parent, "action": part.event.value}):
-        if rows is None:
-            yield Orphan(Kind.CHANGED, title, key, detail=_UNREADABLE)
-        for _, entry, number, name, now, logged in rows or ():
-            detail = (
-                f"{part.model._meta.verbose_name} {number}: {name} is {_shorten(now)}, the log says {_shorten(logged)}"
-            )
-            yield Orphan(Kind.CHANGED, title, key, entry, detail)
+
+    def describe(number: int, name: str, now: str, logged: str) -> str:
+        return f"{part.model._meta.verbose_name} {number}: {_describe(name, now, logged)}"
+
+    return _find_changed(cursor, part.parent, question, {"type": parent, "action": part.event.value}, describe)
 
 
 def _compare_apart(cursor: Any, retired: Sequence[RetiredRange]) -> Iterator[Orphan]:
