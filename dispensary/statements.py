@@ -63,7 +63,7 @@ def run(statement: str, values: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS
     with connection.wrap_database_errors:
         raw_cursor = RawCursor(connection.connection)
         raw_cursor.format = Format.BINARY
-        with connection._prepare_cursor(raw_cursor) as cursor:  # type: ignore[attr-defined]  # not in the stubs
+        with connection._prepare_cursor(raw_cursor) as cursor:  # type: ignore[attr-defined]  # Django's own `cursor()` calls it so; the stubs leave it out
             cursor.execute(numbered, [values[name] for name in names])
             return raw_cursor.fetchall() if raw_cursor.pgresult and raw_cursor.pgresult.nfields else []
 

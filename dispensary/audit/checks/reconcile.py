@@ -69,7 +69,7 @@ _CHANGED = f"""
     CROSS JOIN LATERAL {_BODY.format(entry="n")} j
     CROSS JOIN LATERAL jsonb_populate_record(NULL::{{table}}, jsonb_build_object({{facts}})) p
     CROSS JOIN LATERAL (VALUES {{pairs}}) AS d(name, is_logged, now, logged)
-    WHERE (%(only)s::text IS NULL OR t.{{key}}::text = %(only)s) AND d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""  # noqa: S608  (questions of our own, no input)
+    WHERE (%(only)s::text IS NULL OR t.{{key}}::text = %(only)s) AND d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""  # noqa: S608  (our own constants and the models' names; values are parameters)
 _PARTS = f"""
     SELECT n.subject_id, n.entry_id::text, c.number, c.name, c.now, c.logged FROM (
         SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
@@ -83,7 +83,7 @@ _PARTS = f"""
             CROSS JOIN LATERAL jsonb_populate_record(NULL::{{table}}, o.item) AS p) AS p
         FULL JOIN (SELECT * FROM {{table}} WHERE {{parent}}_id::text = n.subject_id) AS t ON t.number = p.place
         CROSS JOIN LATERAL (VALUES {{pairs}}) AS d(number, name, now, logged)) AS c
-    WHERE i.items IS NOT NULL AND c.now <> c.logged ORDER BY 1, 3, 4"""  # noqa: S608  (likewise)
+    WHERE i.items IS NOT NULL AND c.now <> c.logged ORDER BY 1, 3, 4"""  # noqa: S608  (our own constants and the models' names; values are parameters)
 # Supplies from elsewhere: the list in an entry about the patient. Entries of before have no `id` in it, only what makes a supply
 # unique. A row may have come from a record that was joined since; without a body (erased) nothing is said.
 _IS_NOTED = """
@@ -97,10 +97,10 @@ _NOTED = """
 _SUPPLY_NO_ENTRY = f"""
     SELECT t.id::text, '' FROM {{table}} t WHERE NOT EXISTS (
         SELECT {_NOTED} AND (b.entry_id IS NULL OR {_IS_NOTED})
-        AND e.subject_id IN (SELECT r.id::text FROM {{patient}} r WHERE t.patient_id IN (r.id, r.joined_to_id))) ORDER BY 1"""  # noqa: S608  (questions of our own, no input)
+        AND e.subject_id IN (SELECT r.id::text FROM {{patient}} r WHERE t.patient_id IN (r.id, r.joined_to_id))) ORDER BY 1"""  # noqa: S608  (our own constants and the models' names; values are parameters)
 _SUPPLY_NO_ROW = f"""
     SELECT e.subject_id, e.entry_id::text {_NOTED} AND p.dispensed_on IS NOT NULL
-    AND NOT EXISTS (SELECT FROM {{table}} t WHERE {_IS_NOTED}) ORDER BY 1, 2"""  # noqa: S608  (likewise)
+    AND NOT EXISTS (SELECT FROM {{table}} t WHERE {_IS_NOTED}) ORDER BY 1, 2"""  # noqa: S608  (our own constants and the models' names; values are parameters)
 _ACCESS_NO_ENTRY = f"""
     SELECT t.id::text, '' FROM {{table}} t WHERE NOT EXISTS (
         SELECT FROM (
@@ -109,7 +109,7 @@ _ACCESS_NO_ENTRY = f"""
         CROSS JOIN LATERAL {_BODY.format(entry="e")} j
         WHERE e.subject_id = 'user:' || t.user_id AND j.body ->> 'token' = t.id::text
         AND (j.body ->> 'role', j.body -> 'scopes', (j.body ->> 'expires')::timestamptz) = (t.role, to_jsonb(t.scopes), t.expires_at)
-        ) ORDER BY 1"""  # noqa: S608  (likewise)
+        ) ORDER BY 1"""  # noqa: S608  (our own constants and the models' names; values are parameters)
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""

@@ -50,7 +50,7 @@ _APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %({name})s::{kind}' for
 _APPEND_ALL = f"""
 SELECT array_agg(audit.append({", ".join(f"p_{name} => entry.{name}" for name in _COLUMNS)}))
   FROM json_to_recordset(%(entries)s::json) AS entry({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
-"""  # noqa: S608  (likewise)
+"""  # noqa: S608  (names of our own columns and types; the entries are a parameter)
 
 P = ParamSpec("P")
 R = TypeVar("R")
