@@ -11,7 +11,8 @@ from dispensary import audit
 from dispensary.actions.documents import not_printable
 from dispensary.actions.worklist import lock_item, resolve_work
 from dispensary.actors import Actor
-from dispensary.channels import Accepted, AfterCrash, Message, Unknown, channel_named
+from dispensary.audit.log import reader
+from dispensary.channels import Accepted, AfterCrash, Answer, Message, Unknown, channel_named
 from dispensary.conf import conf
 from dispensary.documents import DoesNotFit, Letter, PharmacyLines, letter_pdf, letter_words
 from dispensary.documents.words import RIGHT_TO_LEFT
@@ -49,8 +50,8 @@ def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str
     """Have the site's channel print and post a letter; return its answer: "accepted", "unknown", or its fault.
 
     A letter that was accepted is posted, and the work done. There is one for a piece of work: the row is locked while the
-    channel is asked, and one whose answer was lost is looked up before another is handed over. Raises what `print_letter`
-    does, and Conflict without a channel or for a language that it does not print.
+    channel is asked, and one whose answer was lost is looked up before another is handed over; while the channel cannot say,
+    none is. Raises what `print_letter` does, and Conflict without a channel or for a language that it does not print.
     """
     item, letter = _write_letter(item_id, address, by, now)
     name = conf().letter_channel
@@ -62,8 +63,12 @@ def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str
     text = "\n\n".join(paragraphs).translate(_MARKS)
     key, channel = uuid5(item.pk, "letter"), channel_named(name)
     try:
-        answer = channel.look_up(key) if channel.after_crash is AfterCrash.LOOK_UP else None
-        if not isinstance(answer, Accepted):
+        answer: Answer | None = None
+        if channel.after_crash is AfterCrash.LOOK_UP:
+            answer = channel.look_up(key)
+            if answer is None and _was_lost(item):
+                answer = Unknown()
+        if not isinstance(answer, Accepted | Unknown):
             answer = channel.send(Message(key, "\n".join(letter.address), letter.pharmacy.name, heading, text, ""))
     finally:
         channel.close()
@@ -75,6 +80,11 @@ def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str
     else:
         _record(item, body, audit.Outcome.FAILURE, by, now)
     return words
+
+
+def _was_lost(item: WorklistItem) -> bool:
+    """Say whether a letter was handed over and its answer lost, as the log has it."""
+    return reader.has_entry(item, audit.Event.DOCUMENT_PRINTED, {"answer": "unknown"}, pharmacy=item.pharmacy_id)
 
 
 def _record_print(item: WorklistItem, body: dict[str, object], by: Actor, now: datetime) -> None:

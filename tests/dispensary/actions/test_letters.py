@@ -11,6 +11,7 @@ import pytest
 
 from dispensary import audit
 from dispensary.actions import letters, worklist
+from dispensary.channels.govuk_notify import GovukNotify
 from dispensary.documents.words import words_in
 from dispensary.errors import Conflict, InvalidInput, NotFound
 from dispensary.models import Patient, Pharmacy, Reminder, Resolution, WorkKind, WorklistItem
@@ -132,6 +133,19 @@ def test_a_letter_whose_answer_was_lost_is_looked_up_and_not_posted_twice(notify
     notify.taken["lost"] = {"reference": str(uuid5(item.pk, "letter"))}
     assert have_posted(item) == "accepted" and item.state == "resolved"
     assert list(notify.taken) == ["lost"]
+
+
+def test_a_letter_whose_answer_was_lost_is_not_handed_over_again_while_the_channel_cannot_say(
+    notify: Notify, item: WorklistItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notify.mood = "no-json"
+    assert have_posted(item) == "unknown"
+    notify.mood = "kind"
+    with monkeypatch.context() as patched:
+        patched.setattr(GovukNotify, "look_up", lambda self, key: None)
+        assert have_posted(item) == "unknown" and item.state == "open"
+    assert not notify.taken
+    assert have_posted(item) == "accepted" and len(notify.taken) == 1
 
 
 def test_a_letter_that_was_refused_leaves_the_work_open_and_stands_in_the_log(
