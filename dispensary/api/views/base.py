@@ -62,15 +62,20 @@ class Page(CursorPagination):
     max_page_size = 200
     page_size_query_param = "limit"
 
+    @classmethod
+    def parse_size(cls, text: str) -> int | None:
+        """Return the rows on a page; None for text that is no number from 1 to `max_page_size`."""
+        size = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+        return size if 1 <= size <= cls.max_page_size else None
+
     def get_page_size(self, request: Request) -> int:
         """Return the rows on a page. Raises `InvalidInput`."""
         text = request.query_params.get(self.page_size_query_param)
-        if text is None:
-            return self.page_size
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self.max_page_size):
+        size = self.page_size if text is None else self.parse_size(text)
+        if size is None:
             problem = Problem(self.page_size_query_param, "another number or text", f"1 to {self.max_page_size}")
             raise InvalidInput("There is no page of this size.", problem)
-        return int(text)
+        return size
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
         """Return the rows of a page. Raises `InvalidInput` for a cursor that none of these pages had."""

@@ -185,10 +185,11 @@ def read_count(query: Mapping[str, Any]) -> int | None:
     text = query.get("_count")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= Page.max_page_size):
+    count = Page.parse_size(text)
+    if count is None:
         problem = Problem("_count", "another value", f"a number from 1 to {Page.max_page_size}")
         raise InvalidInput("This search cannot be answered.", problem)
-    return int(text)
+    return count
 
 
 OF_RESULTS = [

@@ -146,6 +146,7 @@ def test_hand_overs_are_found_by_what_they_are(
         ("MedicationDispense?_lastUpdated=ap2026", "_lastUpdated"),
         ("MedicationDispense?_count=0", "_count"),
         ("MedicationDispense?_count=201", "_count"),
+        ("MedicationDispense?_count=000000005000", "_count"),
         ("MedicationDispense?_count=%C2%B2", "_count"),
         ("MedicationDispense?_include=MedicationDispense:performer", "_include"),
         ("MedicationDispense?_include=Patient:link", "_include"),

@@ -32,6 +32,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(
         ("limit=-1", "limit"),
         ("limit=all", "limit"),
         (f"limit={'9' * 30}", "limit"),
+        ("limit=000000005000", "limit"),
         ("cursor=x", "cursor"),
         ("cursor=cD0x", "cursor"),  # a place that no patient has: p=1
         ("cursor=cD0lMDA%3D", "cursor"),
