@@ -237,6 +237,8 @@ SIGN: tuple[Policy, str, str] = (policies.may_override, "sign an override", "a p
 CHECK: tuple[Policy, str, str] = (policies.may_override, "check a bag", "a pharmacist")
 ARRANGE: tuple[Policy, str, str] = (policies.may_override, "arrange an emergency supply", "a pharmacist")
 END: tuple[Policy, str, str] = (policies.may_end, "end this or take it back", "a pharmacist")
+READ_SETTINGS: tuple[Policy, str, str] = (policies.may_read_settings, "look at this", "a manager")
+MANAGE: tuple[Policy, str, str] = (policies.may_change_settings, "change this", "a manager in person")
 
 
 def reply(status: int, data: Any) -> Reply:

@@ -10,8 +10,7 @@ from rest_framework.response import Response
 
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import month as shapes
-from dispensary.api.views.base import BaseView
-from dispensary.api.views.staff import READ_SETTINGS
+from dispensary.api.views.base import READ_SETTINGS, BaseView
 from dispensary.errors import InvalidInput, Problem
 from dispensary.reminders import month as months
 from dispensary.reminders.month import first_of_month

@@ -14,8 +14,7 @@ from dispensary.api.schema import IF_MATCH, PHARMACY
 from dispensary.api.serializers import settings as shapes
 from dispensary.api.serializers.staff import InPerson
 from dispensary.api.signing import authorize_in_person
-from dispensary.api.views.base import BaseView, etag_header, read_if_match
-from dispensary.api.views.staff import MANAGE, READ_SETTINGS
+from dispensary.api.views.base import MANAGE, READ_SETTINGS, BaseView, etag_header, read_if_match
 from dispensary.models import Pharmacy, SettingsChange
 
 

@@ -14,12 +14,9 @@ from dispensary.actions import alert_contacts, people, pharmacies, staff_alerts
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import staff as shapes
 from dispensary.api.signing import authorize_in_person
-from dispensary.api.views.base import BaseView, Policy
+from dispensary.api.views.base import MANAGE, READ_SETTINGS, BaseView
 from dispensary.joining import joining_address
 from dispensary.models import AlertContact, AlertRank, StaffAlert, StaffMember
-
-READ_SETTINGS: tuple[Policy, str, str] = (policies.may_read_settings, "look at this", "a manager")
-MANAGE: tuple[Policy, str, str] = (policies.may_change_settings, "change this", "a manager in person")
 
 
 class PeopleView(BaseView):
