@@ -155,9 +155,12 @@ class BaseView(APIView):
         policies.require(policy(actor), actor, doing, who)
         return actor
 
-    def get_own(self, rows: QuerySet[Row], pk: object) -> Row:
-        """Return a row of one of the caller's pharmacies. Raises `NotFound`, for another pharmacy's row too."""
-        row = rows.filter(pk=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
+    def get_own(self, rows: QuerySet[Row], pk: object, pharmacy: str = "pharmacy_id") -> Row:
+        """Return a row of one of the caller's pharmacies, which the lookup `pharmacy` leads to.
+
+        Raises `NotFound`, for another pharmacy's row too.
+        """
+        row = rows.filter(pk=pk, **{f"{pharmacy}__in": self.caller.pharmacy_ids}).first()
         if row is None:
             raise NotFound("There is no such thing here.")
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.letters import print_letter
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor
+from dispensary.api.fields import Body
 from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
@@ -96,12 +98,8 @@ class ContactEndView(BaseView):
 
     @extend_schema(request=shapes.Nothing, responses=shapes.ContactOut, summary="Use an address no more")
     def post(self, request: Request, pk: UUID) -> Response:
-        contact, by = find_contact(self, pk)
-        self.parse_body(shapes.Nothing)
         end = consent.retire_contact if self.how == "retire" else consent.report_wrong_person
-        end(contact=contact, by=by, now=self.now)
-        contact.refresh_from_db()
-        return Response(shapes.ContactOut(contact).data)
+        return change_contact(self, pk, end, shapes.Nothing)
 
 
 class ContactLinkView(BaseView):
@@ -115,10 +113,7 @@ class ContactLinkView(BaseView):
         summary="End every link to the patient's page that was sent to an address; later messages carry a new one",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        contact, by = find_contact(self, pk)
-        self.parse_body(shapes.Nothing)
-        consent.renew_page_link(contact=contact, by=by, now=self.now)
-        return Response(shapes.ContactOut(contact).data)
+        return change_contact(self, pk, consent.renew_page_link, shapes.Nothing)
 
 
 class ContactDetailView(BaseView):
@@ -132,19 +127,16 @@ class ContactDetailView(BaseView):
         summary="Let messages to an address name the medicine and the dose, or not, as the patient chose",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        contact, by = find_contact(self, pk)
-        consent.choose_detail(contact=contact, by=by, now=self.now, **self.parse_body(shapes.DetailIn))
-        contact.refresh_from_db()
-        return Response(shapes.ContactOut(contact).data)
+        return change_contact(self, pk, consent.choose_detail, shapes.DetailIn)
 
 
-def find_contact(view: BaseView, pk: UUID) -> tuple[ContactPoint, Actor]:
-    """Return an address of a patient of the caller's, and who is asking. Raises NotFound, NotAllowed."""
-    points = ContactPoint.objects.select_related("patient__pharmacy", "carer")
-    contact = points.filter(pk=pk, patient__pharmacy_id__in=view.caller.pharmacy_ids).first()
-    if contact is None:
-        raise NotFound("There is no such thing here.")
-    return contact, view.authorize(contact.patient.pharmacy_id)
+def change_contact(view: BaseView, pk: UUID, action: Callable[..., None], shape: type[Body]) -> Response:
+    """Change an address of a patient by an action that takes the fields of a body; return it as it stands then."""
+    contact = view.get_own(ContactPoint.objects.select_related("patient__pharmacy"), pk, "patient__pharmacy_id")
+    by, body = view.authorize(contact.patient.pharmacy_id), view.parse_body(shape)
+    action(contact=contact, by=by, now=view.now, **body)
+    contact.refresh_from_db()
+    return Response(shapes.ContactOut(contact).data)
 
 
 class ConsentsView(BaseView):
@@ -216,10 +208,8 @@ class CarerEndView(BaseView):
 
 def find_carer(view: BaseView, pk: UUID) -> tuple[Carer, Actor]:
     """Return a carer who gets messages at a pharmacy of the caller, and who is asking. Raises NotFound, NotAllowed."""
-    rows = Carer.objects.select_related("patient__pharmacy")
-    carer = rows.filter(pk=pk, ended_at=None, patient__pharmacy_id__in=view.caller.pharmacy_ids).first()
-    if carer is None:
-        raise NotFound("There is no such thing here.")
+    rows = Carer.objects.select_related("patient__pharmacy").filter(ended_at=None)
+    carer = view.get_own(rows, pk, "patient__pharmacy_id")
     return carer, view.authorize(carer.patient.pharmacy_id)
 
 
