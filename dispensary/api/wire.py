@@ -85,17 +85,11 @@ class FHIRNegotiation(DefaultContentNegotiation):
         return renderer, media_type
 
 
-class PDFRenderer(BaseRenderer):
-    """A finished document; an error is rendered as JSON."""
+class PDFRenderer(JSONRenderer):
+    """Errors in JSON where a PDF was asked for; the document itself is a `pdf_response`."""
 
     media_type = "application/pdf"
     format = "pdf"
-    charset = None
-    render_style = "binary"
-
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        """Return bytes as they are; render anything else as JSON."""
-        return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
 
 
 def pdf_response(content: bytes, name: str) -> HttpResponse:
