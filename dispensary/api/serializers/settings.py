@@ -12,7 +12,7 @@ from dispensary.actions.pharmacies import CHANGEABLE
 from dispensary.actions.settings_changes import find_waiting
 from dispensary.api.fields import Count, Flag, Text
 from dispensary.api.serializers.messages import LocalTime
-from dispensary.api.serializers.staff import InPerson
+from dispensary.api.serializers.staff import ChangesInPerson
 from dispensary.models import Pharmacy, SettingsChange, SignedLimit
 
 _FIELDS = {
@@ -23,7 +23,7 @@ _FIELDS = {
 }
 
 
-class SettingsIn(InPerson, serializers.ModelSerializer[Any]):
+class SettingsIn(ChangesInPerson, serializers.ModelSerializer[Any]):
     """Settings to be changed; those that are left out stay."""
 
     serializer_field_mapping: ClassVar = serializers.ModelSerializer.serializer_field_mapping | _FIELDS
@@ -34,11 +34,6 @@ class SettingsIn(InPerson, serializers.ModelSerializer[Any]):
         model = Pharmacy
         fields = ["proof", *CHANGEABLE]
         extra_kwargs: ClassVar = {name: {"required": False} for name in CHANGEABLE}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.keys() - {"proof"}:
-            self.fail("nothing")
-        return attrs
 
 
 class WaitingChange(serializers.ModelSerializer[Any]):

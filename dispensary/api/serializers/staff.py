@@ -30,6 +30,15 @@ class InPerson(Body):
     proof = PersonProof()
 
 
+class ChangesInPerson(InPerson):
+    """A change of fields, of which at least one is sent; what is expected instead is the message `nothing`."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() - {"proof"}:
+            self.fail("nothing")
+        return attrs
+
+
 class Invitation(InPerson):
     """Somebody who is to work here."""
 
@@ -44,7 +53,7 @@ class Invitation(InPerson):
     )
 
 
-class PersonChanges(InPerson):
+class PersonChanges(ChangesInPerson):
     """Changes of a person's role and name; with a role, an access that was ended begins again."""
 
     display_name = Text(max_length=120, required=False)
@@ -52,11 +61,6 @@ class PersonChanges(InPerson):
     role = Choice(StaffRole, required=False)
 
     default_error_messages = {"nothing": "at least one of display_name, registration, role"}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.keys() - {"proof"}:
-            self.fail("nothing")
-        return attrs
 
 
 class PersonOut(serializers.ModelSerializer[Any]):
