@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -20,23 +20,22 @@ from rest_framework.response import Response
 
 from dispensary import policies
 from dispensary.actions import hook_cards, patients
-from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.identity import find_surely
-from dispensary.actions.intake import find_lapse
 from dispensary.actions.plans import plan_rise
 from dispensary.actions.sender_status import find_by_identifiers
 from dispensary.api.authentication import TokenAuthentication
-from dispensary.api.cds_hooks.calls import Call, Draft, read_call
+from dispensary.api.cds_hooks.calls import Draft, read_call
 from dispensary.api.cds_hooks.cards import Link, cards_of_draft, notes_card, question_card
 from dispensary.api.cds_hooks.jwt import HookAuthentication
 from dispensary.api.cds_hooks.services import SERVICES, Service
 from dispensary.api.fhir.issue import MITIGATION
 from dispensary.api.views.base import BaseView, Policy
+from dispensary.api.views.fhir_orders import assess_order
 from dispensary.api.wire import FHIR_JSON, StrictJSONParser
 from dispensary.assessment import Assessment
 from dispensary.conf import conf
-from dispensary.errors import Conflict, NotFound, Problem
+from dispensary.errors import Conflict, NotFound
 from dispensary.models import CardOutcome, Mitigation, Patient
 
 _CALL: tuple[Policy, str, str] = (policies.may_see_patients, "have an order reviewed", "staff of the pharmacy")
@@ -106,7 +105,14 @@ class ServiceView(HookView):
         cards = [question_card(problem) for problem in problems]
         notes = [*call.notes]
         for draft in call.drafts:
-            assessment, doubts = self._assess(draft, call, patient)
+            assessment, doubts = assess_order(
+                draft.order,
+                pharmacy=pharmacy,
+                on=on,
+                facts=dict(call.facts) | dict(draft.order.facts),
+                supplies=call.supplies,
+                patient=patient,
+            )
             link = self._link_to(draft, patient)
             about_draft = [
                 *cards_of_draft(draft, assessment, partial(self._plan_rise, draft)),
@@ -123,21 +129,6 @@ class ServiceView(HookView):
         if patient is not None:
             patients.record_opening(patient=patient, by=by, now=self.now)
         return Response({"cards": [card.to_json(pharmacy.profile) for card in cards]})
-
-    def _assess(self, draft: Draft, call: Call, patient: Patient | None) -> tuple[Assessment | None, Sequence[Problem]]:
-        """Return the assessment of a draft; where it is no order that the rules read, what is wrong with it."""
-        on = self.pharmacy.local_day(self.now)
-        assessment, problems = assess_draft(
-            draft.order.prescription,
-            pharmacy=self.pharmacy,
-            on=on,
-            facts=dict(call.facts) | dict(draft.order.facts),
-            supplies=call.supplies,
-            patient=patient,
-        )
-        if assessment is None and draft.order.problems:
-            problems = []
-        return assessment, [*problems, *find_lapse(draft.order.valid_until, on)]
 
     def _plan_rise(self, draft: Draft, assessment: Assessment) -> Mapping[str, Any] | None:
         """Return a titration with the tablets of a draft that keeps the rules, as JSON."""

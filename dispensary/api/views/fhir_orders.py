@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
@@ -30,12 +30,14 @@ from dispensary.api.views.base import RECEIVE, reply
 from dispensary.api.views.fhir import JSON_KINDS, RESOURCE, FHIRView
 from dispensary.api.views.fhir_records import VIEWS, base_address, version_headers, versioned
 from dispensary.api.views.orders import receive_order
+from dispensary.assessment import Assessment
 from dispensary.errors import InvalidInput, Problem
-from dispensary.fhir import examine_order, read_retraction
+from dispensary.fhir import Order, examine_order, read_retraction
 from dispensary.fhir.intake import read_intake
 from dispensary.models import (
     NamesakeAnswer,
     Patient,
+    Pharmacy,
     Prescription,
     PrescriptionStatus,
     SenderStatus,
@@ -184,11 +186,8 @@ class OrderReviewView(FHIRView):
         if patient is not None:
             self.record_reading(patient)
         facts = {name: details[name] for name in ("birth_date", "sex") if name in details} | dict(order.facts)
-        assessment, problems = assess_draft(
-            order.prescription, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient
-        )
-        problems = [] if assessment is None and order.problems else problems
-        issues += [render_problem(problem) for problem in (*problems, *find_lapse(order.valid_until, today))]
+        assessment, problems = assess_order(order, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient)
+        issues += [render_problem(problem) for problem in problems]
         if assessment is not None:
             review = assessment.review
             issues += render_review(
@@ -198,3 +197,24 @@ class OrderReviewView(FHIRView):
         issues += [render_note(absence, "information") for absence in order.absences]
         issues = issues or [render_words("Nothing was found.")]
         return Response({"resourceType": "OperationOutcome", "issue": issues})
+
+
+def assess_order(
+    order: Order,
+    *,
+    pharmacy: Pharmacy,
+    on: date,
+    facts: Mapping[str, Any],
+    supplies: Sequence[Mapping[str, Any]] | None = None,
+    patient: Patient | None,
+) -> tuple[Assessment | None, list[Problem]]:
+    """Review an order that is not taken in, as `assess_draft` does; return what is to be asked besides its own questions.
+
+    Of an order that cannot be reviewed its own questions, where it has any, say why.
+    """
+    assessment, problems = assess_draft(
+        order.prescription, pharmacy=pharmacy, on=on, facts=facts, supplies=supplies, patient=patient
+    )
+    if assessment is None and order.problems:
+        problems = []
+    return assessment, [*problems, *find_lapse(order.valid_until, on)]
