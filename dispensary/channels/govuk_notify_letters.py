@@ -7,10 +7,9 @@ callbacks about letters: what is printed is seen at Notify, under our reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from dispensary.channels.base import BadSignature, Message, Receipt, Reply
+from dispensary.channels.base import Channel, Message
 from dispensary.channels.govuk_notify import GovukNotify
 
 
@@ -21,6 +20,7 @@ class GovukNotifyLetters(GovukNotify):
     template_type = "letter"
     can_fetch_receipt = False
     takes_replies = False
+    read_webhook = Channel.read_webhook
 
     def hand_over(self, message: Message) -> Any:
         lines = {f"address_line_{number}": line for number, line in enumerate(message.to.splitlines(), start=1)}
@@ -28,9 +28,6 @@ class GovukNotifyLetters(GovukNotify):
         return self._client.send_letter_notification(
             self.options["template_id"], personalisation={**lines, **words}, reference=str(message.key)
         )
-
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        raise BadSignature("GOV.UK Notify makes no calls about letters")
 
 
 CHANNEL = GovukNotifyLetters
