@@ -244,16 +244,19 @@ def who_answer(language: str, sender: str, people: str) -> str:
 
 def red_flag_answer(language: str, sender: str, phone: str, emergency: str) -> str:
     """The single message that answers a reply that cannot wait; it does not say that anybody has read it."""
-    words = words_in(language)
-    values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "phone": phone, "emergency": emergency}
-    return _fill(words["red_flag"] if phone else words["red_flag_without_phone"], language, values)
+    return _say_whom_to_call("red_flag", language, sender, phone, emergency)
 
 
 def free_text_answer(language: str, sender: str, phone: str, emergency: str) -> str:
     """The single message that answers a reply which a person must read: it waits, and whom to call meanwhile."""
-    words = words_in(language)
+    return _say_whom_to_call("free_text", language, sender, phone, emergency)
+
+
+def _say_whom_to_call(name: str, language: str, sender: str, phone: str, emergency: str) -> str:
+    """Fill the words of a name, or those without a number to call for a pharmacy that has recorded none."""
+    words = words_in(language)[name if phone else f"{name}_without_phone"]
     values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "phone": phone, "emergency": emergency}
-    return _fill(words["free_text"] if phone else words["free_text_without_phone"], language, values)
+    return _fill(words, language, values)
 
 
 def nobody_reads_answer(language: str, emergency: str) -> str:
