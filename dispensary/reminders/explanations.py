@@ -34,7 +34,7 @@ from dispensary.reminders.texts import LANGUAGES, language_for
 _LONG_DAY = date(2026, 9, 23).isoformat()
 """A Wednesday in September: as long as a date gets."""
 
-FAULTS = {
+FAULTS: dict[str, str] = {
     Fault.UNREACHABLE: "the provider could not be reached",
     Fault.BUSY: "the provider was busy",
     Fault.LIMITED: "the provider asked us to slow down",
@@ -122,7 +122,7 @@ def say(reminder: Reminder, now: datetime) -> str:
 
 def say_reason(reminder: Reminder) -> str:
     """Return the reason for a reminder's state as half a sentence, or an empty text."""
-    reason = FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
+    reason = FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")
     return f"{reason[:1].lower()}{reason[1:]}"
 
 
