@@ -100,7 +100,7 @@ def is_red_flag(message: str) -> bool:
     """
     if is_of_the_lists(message):
         return False
-    words, place = _find_first(message)
+    words, place = find_phrase(message)
     odds = weigh(message)
     if place is not None:  # a phrase is weighed with the words beside it: a long message may say much that is ordinary
         start, end = place
@@ -109,14 +109,8 @@ def is_red_flag(message: str) -> bool:
     return odds > _LIMIT
 
 
-def find_phrase(message: str) -> str | None:
-    """Return the first words of a message that are a phrase of the lists; None where none are."""
-    words, place = _find_first(message)
-    return " ".join(words[slice(*place)]) if place else None
-
-
-def _find_first(message: str) -> tuple[list[str], tuple[int, int] | None]:
-    """Return the words of a message, and the place of its first phrase."""
+def find_phrase(message: str) -> tuple[list[str], tuple[int, int] | None]:
+    """Return the words of a message, and the place of its first phrase of the lists; None where there is none."""
     words, clause_starts = _words(message)
     vocabulary = _vocabulary()
     left = [_vocabulary_words_of(word) for word in words]
