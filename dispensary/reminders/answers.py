@@ -249,7 +249,8 @@ def answer_replies(*, now: datetime) -> int:
 
 
 def _answer(event: InboundEvent, now: datetime) -> bool:
-    is_red_flag, result = event.result == RED_FLAG, _ANSWERS[event.result]
+    cannot_wait, is_free_text = event.result == RED_FLAG, event.result == FREE_TEXT
+    result = _ANSWERS[event.result]
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
     if not marked.update(processed_at=now, result=result, facts={}):
         return False
@@ -257,30 +258,30 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
     points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=reader.digest)
     point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
     pharmacy = _only_pharmacy() if point is None else point.patient.pharmacy
-    if is_red_flag:
+    if cannot_wait:
         place = "a number that is not known here" if point is None else point.patient.pharmacy.name
         notify_staff(
             conf().staff_alerts, "Dispensary: a message cannot wait", f"A message from {place} sounds urgent. Look now."
         )
     if channel is None or now - event.received_at > KEEP_TRYING:
         return False
-    if pharmacy is None and event.result not in {RED_FLAG, FREE_TEXT}:
+    if pharmacy is None and not (cannot_wait or is_free_text):
         return False
-    if event.result == FREE_TEXT and _was_answered(reader, now):
+    if is_free_text and _was_answered(reader, now):
         return False
-    wanted = point.patient.language if point else guess_language(unseal(event.facts["text"]))
-    language = language_for(wanted, pharmacy.language if pharmacy else "")
+    preferred = point.patient.language if point else guess_language(unseal(event.facts["text"]))
+    language = language_for(preferred, pharmacy.language if pharmacy else "")
     sender = pharmacy.name_in_texts if pharmacy else words_in(language)["pharmacy"]
     words = _write_answer(event.result, reader, pharmacy, sender, language)
-    subject = words_in(language)["subject_urgent" if is_red_flag else "subject"].format(sender=sender)
+    subject = words_in(language)["subject_urgent" if cannot_wait else "subject"].format(sender=sender)
     key = uuid5(NAMESPACE_OID, f"{_ANSWERS[event.result]} {event.channel} {event.provider_event_id}")
     try:
         answer = channel.send(Message(key, reader.address, sender, subject, words, "", language=language))
     finally:
         channel.close()
-    is_accepted, is_free_text = isinstance(answer, Accepted), event.result == FREE_TEXT
+    is_accepted = isinstance(answer, Accepted)
     if is_accepted:
-        result += ", answered" if is_red_flag or is_free_text else " and confirmed"
+        result += ", answered" if cannot_wait or is_free_text else " and confirmed"
     facts = {"sender": reader.digest} if is_free_text else {}
     InboundEvent.objects.filter(pk=event.pk).update(result=result, facts=facts)
     return is_accepted
