@@ -77,5 +77,5 @@ def read_judgements(content: str) -> dict[tuple[Place, str], tuple[str, str]]:
 
 
 def _cell(text: str) -> str:
-    visible = "".join(sign if sign.isprintable() or sign == " " else " " for sign in text)
+    visible = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(visible.replace("|", "/").split())
