@@ -35,7 +35,7 @@ _WORD = re.compile(r"\w+")
 def weigh(message: str) -> float:
     """Return the log odds that a message cannot wait, or those of its most urgent part if they are higher."""
     end = _CLAUSE_END if len(_WORD.findall(message)) >= _LONG else _SENTENCE_END
-    parts = [message, *(part for part in end.split(message) if len(_WORD.findall(part)) >= _LEAST)]
+    parts = {message, *(part for part in end.split(message) if len(_WORD.findall(part)) >= _LEAST)}
     return max(sum(_weights()[bucket] * value for bucket, value in read_features(part)) * STEP for part in parts)
 
 
