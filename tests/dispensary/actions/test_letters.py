@@ -100,7 +100,7 @@ def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> 
 def notify(settings: Any) -> Iterator[Notify]:
     """GOV.UK Notify on loopback as the channel of letters."""
     with running(Notify()) as provider:
-        options = {"api_key": provider.api_key, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
+        options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
         settings.DISPENSARY = {
             **settings.DISPENSARY,
             "letter_channel": "govuk_notify_letters",

@@ -39,7 +39,7 @@ def channel(notify):
 def channel_at(url):
     return GovukNotify(
         {
-            "api_key": f"pharmacy-{Notify.SERVICE}-{Notify.SECRET}",
+            "api_key": Notify.API_KEY,
             "template_id": Notify.TEMPLATE,
             "base_url": url,
             "callback_token": TOKEN,
@@ -118,7 +118,7 @@ def test_without_the_token_no_call_is_believed(channel, token):
 
 
 def test_a_token_that_can_be_guessed_is_no_token(notify):
-    weak = GovukNotify({"api_key": notify.api_key, "template_id": "t", "callback_token": "short"})
+    weak = GovukNotify({"api_key": Notify.API_KEY, "template_id": "t", "callback_token": "short"})
     with pytest.raises(BadSignature, match="shorter than 20"):
         callback(weak, {"id": "1", "status": "delivered"}, "short")
 

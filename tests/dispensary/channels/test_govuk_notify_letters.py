@@ -10,8 +10,8 @@ ADDRESS = "Ann Canary\n12 Mill Lane\nOxford\nOX1 2AB"
 
 
 def channel_at(url):
-    key = f"pharmacy-{Notify.SERVICE}-{Notify.SECRET}"
-    return GovukNotifyLetters({"api_key": key, "template_id": Notify.TEMPLATE, "base_url": url, "read": 1})
+    options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": url, "read": 1}
+    return GovukNotifyLetters(options)
 
 
 @pytest.fixture

@@ -337,7 +337,7 @@ def test_a_letter_is_posted_by_the_sites_channel_and_its_answer_is_said(
     )  # fmt: skip
     item = WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
     with running(Notify()) as provider:
-        options = {"api_key": provider.api_key, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
+        options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
         settings.DISPENSARY = {
             **settings.DISPENSARY,
             "letter_channel": "govuk_notify_letters",

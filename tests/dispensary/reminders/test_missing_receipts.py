@@ -19,7 +19,7 @@ DAY = timedelta(hours=24)
 @pytest.fixture
 def provider(settings):
     with running(Notify()) as notify:
-        notify_options = {"api_key": notify.api_key, "template_id": notify.TEMPLATE, "base_url": notify.url, "read": 1}
+        notify_options = {"api_key": notify.API_KEY, "template_id": notify.TEMPLATE, "base_url": notify.url, "read": 1}
         settings.DISPENSARY = {
             **settings.DISPENSARY,
             "channels": {"email": "email", "sms": "govuk_notify"},
