@@ -19,7 +19,7 @@ from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
-from tests.dispensary.channels.providers import Notify, running
+from tests.dispensary.channels.providers import Notify, posting_letters
 from tests.dispensary.documents.test_leaflet import letters_of
 from tests.dispensary.reminders import making
 
@@ -98,14 +98,7 @@ def test_the_print_stands_in_the_log_without_the_address(item: WorklistItem) -> 
 
 @pytest.fixture
 def notify(settings: Any) -> Iterator[Notify]:
-    """GOV.UK Notify on loopback as the channel of letters."""
-    with running(Notify()) as provider:
-        options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
-        settings.DISPENSARY = {
-            **settings.DISPENSARY,
-            "letter_channel": "govuk_notify_letters",
-            "channel_options": {"govuk_notify_letters": options},
-        }
+    with posting_letters(settings) as provider:
         yield provider
 
 

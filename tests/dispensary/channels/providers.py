@@ -334,3 +334,16 @@ def running(provider, tls=None):
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextmanager
+def posting_letters(settings):
+    """GOV.UK Notify on loopback as the channel of letters."""
+    with running(Notify()) as notify:
+        options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": notify.url, "read": 1}
+        settings.DISPENSARY = {
+            **settings.DISPENSARY,
+            "letter_channel": "govuk_notify_letters",
+            "channel_options": {"govuk_notify_letters": options},
+        }
+        yield notify

@@ -33,7 +33,7 @@ from dispensary.models import (
 )
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
-from tests.dispensary.channels.providers import Notify, running
+from tests.dispensary.channels.providers import posting_letters
 
 pytestmark = pytest.mark.django_db
 
@@ -291,15 +291,20 @@ def test_the_times_of_messages_are_those_of_the_pharmacy(client: Client, kind: W
     assert f"{moment:%H:%M}" in client.get(reverse("counter:at-risk")).content.decode()
 
 
-def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, pharmacist: StaffMember) -> None:
+@pytest.fixture
+def item(pharmacist: StaffMember) -> WorklistItem:
+    """The work about a patient whom no message reaches."""
     patient = supplied(pharmacist)
     open_work(
         WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
         by=pharmacist.actor(), now=timezone.now(),
     )  # fmt: skip
-    item = WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
+    return WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
+
+
+def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Client, item: WorklistItem) -> None:
     where, letter = (
-        f"{reverse('counter:work', args=[patient.pk])}?kind=unreachable", reverse("counter:letter", args=[item.pk]),
+        f"{reverse('counter:work', args=[item.patient_id])}?kind=unreachable", reverse("counter:letter", args=[item.pk]),
     )  # fmt: skip
     page = counter.get(where).content.decode()
     assert letter in page and "Posted a letter" in page
@@ -328,23 +333,11 @@ def test_a_letter_is_printed_from_the_work_then_recorded_as_posted(counter: Clie
     ],
 )
 def test_a_letter_is_posted_by_the_sites_channel_and_its_answer_is_said(
-    counter: Client, pharmacist: StaffMember, settings: Any, mood: str, words: str, state: str
+    counter: Client, item: WorklistItem, settings: Any, mood: str, words: str, state: str
 ) -> None:
-    patient = supplied(pharmacist)
-    open_work(
-        WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
-        by=pharmacist.actor(), now=timezone.now(),
-    )  # fmt: skip
-    item = WorklistItem.objects.get(kind=WorkKind.UNREACHABLE)
-    with running(Notify()) as provider:
-        options = {"api_key": Notify.API_KEY, "template_id": Notify.TEMPLATE, "base_url": provider.url, "read": 1}
-        settings.DISPENSARY = {
-            **settings.DISPENSARY,
-            "letter_channel": "govuk_notify_letters",
-            "channel_options": {"govuk_notify_letters": options},
-        }
+    with posting_letters(settings) as provider:
         posted_letter = reverse("counter:posted-letter", args=[item.pk])
-        page = counter.get(f"{reverse('counter:work', args=[patient.pk])}?kind=unreachable").content.decode()
+        page = counter.get(f"{reverse('counter:work', args=[item.patient_id])}?kind=unreachable").content.decode()
         assert posted_letter in page
         provider.mood = mood
         answer = counter.post(posted_letter, {"address": "12 Mill Lane\nOxford\nOX1 2AB"}, follow=True)
