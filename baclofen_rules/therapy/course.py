@@ -51,8 +51,13 @@ class Start(NamedTuple):
 class CoverEnd(NamedTuple):
     """The end of a course's tablets: the first uncovered day, or the day after a planned end that they reach."""
 
-    uncovered: int | None
-    ends_on: int | None
+    day: int
+    is_planned: bool
+
+    @property
+    def uncovered(self) -> int | None:
+        """The first uncovered day; None where the tablets reach the planned end."""
+        return None if self.is_planned else self.day
 
 
 class Snapshot(NamedTuple):
@@ -78,7 +83,7 @@ class Snapshot(NamedTuple):
         while True:
             payer = find_payer(segments, day)
             if payer.same <= 0:
-                return CoverEnd(None, day)
+                return CoverEnd(day, is_planned=True)
             if payer.covered:
                 pay_doses(segments, payer, day, min(payer.covered, payer.same))
                 day += min(payer.covered, payer.same)
@@ -87,7 +92,7 @@ class Snapshot(NamedTuple):
             since = day if since is None else since
             resumes = min([s.not_before for s in segments if s.not_before > day and any(s.stock)], default=None)
             if first is None or resumes is None or first < resumes:
-                return CoverEnd(since, None)
+                return CoverEnd(since, is_planned=False)
             for segment in segments:
                 if segment.not_before <= day:
                     segment.empty()

@@ -44,10 +44,8 @@ class Feeding:
     def _count_days(self) -> tuple[int, int]:
         first = max(self.day, self.segment.not_before)
         if self.before is not None:
-            uncovered, ends_on = self.before.cover_end(first)
-            first = max(first, uncovered or ends_on or 0)
-        uncovered, ends_on = self._after().cover_end(first)
-        return first, max(first, uncovered or ends_on or first)
+            first = max(first, self.before.cover_end(first).day)
+        return first, max(first, self._after().cover_end(first).day)
 
     def _after(self) -> Snapshot:
         """Return what was left of the course after it."""

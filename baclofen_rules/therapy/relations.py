@@ -135,11 +135,9 @@ def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
     """Return the courses that are planned to take the place of a course before what is asked about would be taken there."""
     if not state.starts:
         return []
-    end = course.cover_end()
-    days = [state.day, end.uncovered, end.ends_on]
+    first_on = max(state.day, course.cover_end().day)
     if asked.starts_on is not None and not course.is_fed_by(asked.id):
-        days.append(asked.starts_on.toordinal())
-    first_on = max([day for day in days if day is not None])
+        first_on = max(first_on, asked.starts_on.toordinal())
     planned = [start for start in state.starts if state.day < start.on <= first_on and course in start.replaced]
     return list(dict.fromkeys(start.course for start in planned if start.course.is_open))
 
@@ -251,7 +249,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
             # What takes the place of a course that is only planned also replaces what that was to replace.
             to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
         else:
-            to = [min(to, key=lambda c: next(day for day in c.cover_end() if day is not None))]
+            to = [min(to, key=lambda c: c.cover_end().day)]
             ends = dict.fromkeys(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
