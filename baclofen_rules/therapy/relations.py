@@ -327,10 +327,10 @@ def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]
     is_equal = _is_equal(asked, course, mg_now)
     is_same_prescriber = asked.prescriber is not None and asked.prescriber == segment.prescriber
     order = asked.order
-    is_named = order is not None and order.replaces is not None and course.is_fed_by(order.replaces)
-    if order is not None and is_named and not replaces_itself(order, state.orders):
-        is_all = [c for c in running if c.is_fed_by(order.replaces or "")] == [course]
-        is_same_dose = is_equal and asked.is_constant and is_all
+    replaced = None if order is None or replaces_itself(order, state.orders) else order.replaces
+    if replaced is not None and course.is_fed_by(replaced):
+        is_only_one = [c for c in running if c.is_fed_by(replaced)] == [course]
+        is_same_dose = is_equal and asked.is_constant and is_only_one
         return _Row(6, Relation.CONTINUES if is_same_dose else Relation.CHANGES, How.SAID)
     if asked.group is not None and segment.order is not None and segment.order.group == asked.group:
         return _Row(7, Relation.BESIDE, How.GROUP)
