@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ from baclofen_rules.therapy import (
 )
 from tests.baclofen_rules.therapy.reading import amounts, habits
 from tests.baclofen_rules.therapy.states import TODAY, day
-from tests.baclofen_rules.therapy.test_situations import TITRATION, elsewhere, given, order, plan, said
+from tests.baclofen_rules.therapy.test_situations import TITRATION, elsewhere, given, offset, order, plan, said
 
 TWO_PRODUCTS = Plan(
     (
@@ -43,11 +44,11 @@ TWO_PRODUCTS = Plan(
 )
 
 
-def state(*rows: object, **more: object) -> Therapy:
+def state(*rows: object, **more: Any) -> Therapy:
     """Count a therapy from orders and supplies."""
-    orders = tuple(row for row in rows if hasattr(row, "plan") and hasattr(row, "written_on"))
-    supplies = tuple(row for row in rows if row not in orders)
-    return therapy(replace(Facts(TODAY, orders, supplies, (), habits()), **more))  # type: ignore[arg-type]
+    orders = tuple(row for row in rows if isinstance(row, Order))
+    supplies = tuple(row for row in rows if isinstance(row, Supply))
+    return therapy(replace(Facts(TODAY, orders, supplies, (), habits()), **more))
 
 
 def fill_days(of: Therapy, order_id: str) -> int:
@@ -345,10 +346,6 @@ def test_stops_to_come_end_their_courses_each_on_its_day() -> None:
 # --- hand-overs and stops ----------------------------------------------------------------------------------------------
 
 
-def offset_of(on: date | None) -> int | None:
-    return None if on is None else (on - TODAY).days
-
-
 @pytest.mark.parametrize(
     ("orders", "supplies", "decisions", "replaced_on"),
     [
@@ -365,7 +362,7 @@ def test_a_hand_over_is_replaced_on_the_first_day_of_what_takes_its_place(
     orders: list[Order], supplies: list[Supply], decisions: list[Decision], replaced_on: int | None
 ) -> None:
     of = state(*orders, *supplies, decisions=tuple(decisions))
-    assert offset_of(of.replaced_on("A-10")) == replaced_on
+    assert offset(of.replaced_on("A-10")) == replaced_on
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,24 @@ from decimal import Decimal
 
 import pytest
 
-from baclofen_rules.therapy import Decision, DecisionKind, How, OrderStatus, Relation, Supply, SupplyStatus, therapy
+from baclofen_rules.therapy import (
+    Decision,
+    DecisionKind,
+    How,
+    Order,
+    OrderStatus,
+    Relation,
+    Supply,
+    SupplyStatus,
+    therapy,
+)
 from tests.baclofen_rules.therapy.test_dates import TODAY, day, facts, order, plan_of, supply
 
 CONTINUES, REPLACES, BESIDE = DecisionKind.CONTINUES, DecisionKind.REPLACES, DecisionKind.BESIDE
 
 
-def running(on: date, *args: object) -> tuple[str, ...]:
-    return therapy(facts(*args)).day(on).running  # type: ignore[arg-type]
+def running(on: date, orders: list[Order], supplies: list[Supply], *decisions: Decision) -> tuple[str, ...]:
+    return therapy(facts(orders, supplies, *decisions)).day(on).running
 
 
 def test_what_continues_one_course_by_decision_ends_the_one_it_replaces() -> None:

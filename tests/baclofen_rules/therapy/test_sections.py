@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,15 +29,15 @@ from tests.baclofen_rules.therapy.test_situations import (
 CANCELLED = OrderStatus.CANCELLED
 
 
-def seventy(name: str, **more: object) -> Order:
+def seventy(name: str, **more: Any) -> Order:
     """An order of 25 mg and 10 mg twice a day, in one tablet of each strength."""
     products = [Product(Decimal(mg), (Phase(amounts([mg, mg]), None),), Decimal(28)) for mg in (25, 10)]
-    return order(name, Plan(tuple(products)), **more)  # type: ignore[arg-type]
+    return order(name, Plan(tuple(products)), **more)
 
 
-def thirty(quantity: int, **more: object) -> Order:
+def thirty(quantity: int, **more: Any) -> Order:
     """An order of 10 mg three times a day with another quantity."""
-    return order("A", plan(([10, 10, 10], None), quantity=quantity), **more)  # type: ignore[arg-type]
+    return order("A", plan(([10, 10, 10], None), quantity=quantity), **more)
 
 
 DAYS = [
