@@ -1,6 +1,6 @@
 """The search for a course with the tablets in stock."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -159,18 +159,18 @@ class Planner:
         unit = format_amount(min(self.stock.units))
         return f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there in doses of {unit} mg or a multiple"
 
-    def steps_above(self, step: Decimal, most: Decimal) -> Iterator[Decimal]:
-        """Yield the larger steps that the tablets give, up to the largest that the profile allows."""
+    def refuse_step(self, step: Decimal, most: Decimal, leads_there: Callable[[Decimal], Any]) -> CannotPlan | None:
+        """Return a refusal of a wished step where one of a larger step would lead there; ``most`` is the largest that the profile allows."""
+        if self.wish.step_mg is None:
+            return None
         unit = min(self.stock.units)
         larger = (step // unit + 1) * unit
         while larger <= most:
-            yield larger
+            if leads_there(larger):
+                expected = f"at least {format_amount(larger)} mg a day with {self.tablets}"
+                return CannotPlan("step", f"at most {format_amount(step)} mg a day", expected, larger)
             larger += unit
-
-    def refuse_step(self, step: Decimal, larger: Decimal) -> CannotPlan:
-        """Return a refusal of a wished step that is smaller than the tablets give."""
-        expected = f"at least {format_amount(larger)} mg a day with {self.tablets}"
-        return CannotPlan("step", f"at most {format_amount(step)} mg a day", expected, larger)
+        return None
 
 
 class TaperPlanner(Planner):
@@ -269,10 +269,13 @@ class TaperPlanner(Planner):
         """Return why there is no way, and what would make one."""
         below = [level for level in levels if level]
         largest = max(self.wish.before or (ZERO,))
-        if self.wish.step_mg is not None:
-            for larger in self.steps_above(step, self.limits.max_fall_mg):
-                if self.path(start, moves, self._follows(start, levels, larger, is_gentle=False), is_small_first=True):
-                    return self.refuse_step(step, larger)
+
+        def find_way(larger: Decimal) -> list[Decimal] | None:
+            return self.path(start, moves, self._follows(start, levels, larger, is_gentle=False), is_small_first=True)
+
+        too_small = self.refuse_step(step, self.limits.max_fall_mg, find_way)
+        if too_small is not None:
+            return too_small
         if self.wish.end and self.split(self.wish.end) is None:
             reason = f"{self.tablets} do not give {format_amount(self.wish.end)} mg a day"
         elif not below:
@@ -318,21 +321,10 @@ class TitrationPlanner(Planner):
         shortest = max(limits.min_rise_days, wish.interval_days)
         start = sum(wish.before or (), ZERO)
         levels = self.levels(start, wish.end)
-        follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else step, step)
-        way = self.path(start, range(1, len(levels) + 1), follows, is_small_first=False)
+        max_start = limits.max_start_mg if wish.before is None else None
+        way = self._find_way(start, levels, step, max_start)
         if way is None:
-            for larger in self.steps_above(step, limits.max_rise_mg) if wish.step_mg is not None else ():
-                follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else larger, larger)
-                if self.path(start, range(1, len(levels) + 1), follows, is_small_first=False):
-                    return self.refuse_step(step, larger)
-            reason = self.words_of_no_steps(step)
-            any_start = self._follows(start, levels, wish.end, step)
-            if wish.before is None and self.path(start, range(1, len(levels) + 1), any_start, is_small_first=False):
-                in_doses = f" in at least {self.fewest} doses" if self.fewest > 1 else ""
-                reason = (
-                    f"{self.tablets} give no start of at most {format_amount(limits.max_start_mg)} mg a day{in_doses}"
-                )
-            return CannotPlan("strengths", reason, self.other_tablets)
+            return self._refuse(start, levels, step, max_start)
         rest = None if wish.days is None else wish.days - shortest * (len(way) - 1)
         if rest is not None and rest < 1:
             least = shortest * (len(way) - 1) + 1
@@ -340,16 +332,32 @@ class TitrationPlanner(Planner):
         phases = [Phase(self.split(level) or (), shortest) for level in way[:-1]]
         return self.prove([*phases, Phase(self.target, rest)], then_stop=False)
 
-    def _follows(
-        self, start: Decimal, levels: list[Decimal], first: Decimal, step: Decimal
-    ) -> dict[Decimal, list[Decimal]]:
-        """For each level those that may come after it; with two strengths none with a single dose above the last one."""
+    def _find_way(
+        self, start: Decimal, levels: list[Decimal], step: Decimal, max_start: Decimal | None
+    ) -> list[Decimal] | None:
+        """Levels up to the target, the first of at most ``max_start`` where nothing was taken before.
+
+        With two strengths none has a single dose above the last one.
+        """
         most = max(self.target)
         fitting = [level for level in levels if not self.stock.is_mixed or max(self.split(level) or (ZERO,)) <= most]
-        return {
-            at: [level for level in fitting if ZERO < level - at <= (first if at == start else step)]
-            for at in {start, *levels}
-        }
+        follows = {at: [level for level in fitting if ZERO < level - at <= step] for at in {start, *levels}}
+        if max_start is not None:
+            follows[start] = [level for level in fitting if start < level <= max_start]
+        return self.path(start, range(1, len(levels) + 1), follows, is_small_first=False)
+
+    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, max_start: Decimal | None) -> CannotPlan:
+        """Return why there is no way, and what would make one."""
+        too_small = self.refuse_step(
+            step, self.limits.max_rise_mg, lambda larger: self._find_way(start, levels, larger, max_start)
+        )
+        if too_small is not None:
+            return too_small
+        reason = self.words_of_no_steps(step)
+        if max_start is not None and self._find_way(start, levels, step, self.wish.end):
+            in_doses = f" in at least {self.fewest} doses" if self.fewest > 1 else ""
+            reason = f"{self.tablets} give no start of at most {format_amount(max_start)} mg a day{in_doses}"
+        return CannotPlan("strengths", reason, self.other_tablets)
 
 
 def find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
