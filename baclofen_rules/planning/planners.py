@@ -200,21 +200,22 @@ class TaperPlanner(Planner):
         if hold_days and any(self.stock.pack(dose) is None for dose in wish.before):
             return CannotPlan("strengths", f"{self.tablets} do not give today's doses", "a strength that measures them")
         least_first = range(least_moves, most_moves + 1)
-        quickest = self.path(start, least_first, self._follows(start, levels, step, is_gentle=False), not is_fast)
+        follows = self._follows(start, levels, step, is_gentle=False)
+        quickest = self.path(start, least_first, follows, is_small_first=not is_fast)
         if quickest is None:
             return self._refuse(start, levels, step, least_first)
-        fewest_days = max(least_days, shortest * (len(quickest) - 1))
-        if wish.days is not None and wish.days - hold_days < fewest_days:
-            least = fewest_days + hold_days
+        least = max(least_days, shortest * (len(quickest) - 1)) + hold_days
+        if wish.days is not None and wish.days < least:
             return CannotPlan("days", str(wish.days), f"at least {least} days from this dose", least)
         days = self._days(start, max(least_days, shortest), hold_days)
-        fitting = max(least_moves, min(most_moves, days // shortest + int(to_zero or wish.days is not None)))
-        longer = [] if wish.days is not None else [*range(fitting + 1, most_moves + 1)]
-        counts = [*range(least_moves, fitting + 1)]
-        moves = [*reversed(counts), *longer]
-        way = quickest if is_fast else None
-        for is_gentle in () if is_fast else (True, False):  # in too few days a gentle way may be none
-            way = way or self.path(start, moves, self._follows(start, levels, step, is_gentle), is_small_first=True)
+        way: list[Decimal] | None = quickest
+        if not is_fast:
+            fitting = max(least_moves, min(most_moves, days // shortest + int(to_zero or wish.days is not None)))
+            longer = range(fitting + 1, most_moves + 1) if wish.days is None else ()
+            moves = [*range(fitting, least_moves - 1, -1), *longer]
+            gentle = self._follows(start, levels, step, is_gentle=True)  # in too few days they may lead nowhere
+            way = self.path(start, moves, gentle, is_small_first=True)
+            way = way or self.path(start, moves, follows, is_small_first=True)
         assert way is not None  # the quickest is one of them
         timed = way[:-1]
         total = days if wish.days is not None else max(days, shortest * len(timed)) if to_zero else 0
@@ -230,8 +231,7 @@ class TaperPlanner(Planner):
         to_zero = not self.wish.end
         plan = self.prove([Phase(doses, days), *phases], then_stop=to_zero)
         if isinstance(plan, CannotPlan) and isinstance(self.prove(phases, then_stop=to_zero), Plan):
-            held_words = f"{self.held_days} at today's dose: {plan.given}"
-            return CannotPlan("held days", held_words, words_of_hold(days))
+            return CannotPlan("held days", f"{self.held_days} at today's dose: {plan.given}", words_of_hold(days))
         return plan
 
     def _days(self, start: Decimal, least: int, hold_days: int) -> int:
