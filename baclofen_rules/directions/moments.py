@@ -22,14 +22,10 @@ class MomentReader(AmountReader):
         """Whether a clock time stands right before this token, in the same list."""
 
     def is_at(self) -> bool:
-        """Return whether "at" begins a clock time here; "um 8 Uhr" and "à 8h" have words that mean "by" and "to" elsewhere."""
+        """Return whether "at" begins a clock time here."""
         if self.kind() is Kind.AT:
             return self.kind(1) in (Kind.TIME, Kind.NUMBER, Kind.UNKNOWN)
-        return (
-            Kind.AT not in self.vocabulary.words
-            and self.kind() in (Kind.BY, Kind.TO)
-            and (self.kind(1) is Kind.TIME or self._count_hours() > 0)
-        )
+        return self.kind() is self.vocabulary.at_hour and (self.kind(1) is Kind.TIME or self._count_hours() > 0)
 
     def _count_hours(self) -> int:
         """Return how many rising hours share one unit behind the word here: 3 in "um 8, 14 und 20 Uhr"; 0 where no unit follows."""

@@ -148,6 +148,8 @@ class Vocabulary:
     """Whether "1 tablet 1/2" is one and a half; otherwise it may be two doses."""
     clock_hours: bool = True
     """Whether "at 8" is a clock time."""
+    at_hour: Kind | None = None
+    """The kind of the word that means "at" before a clock time and something else elsewhere ("um 8 Uhr", "à 8h")."""
     unclear_lengths: frozenset[str] = frozenset()
     """Words of numbers that may mean a week or a fortnight before "days" ("huit jours")."""
     needs_company: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from baclofen_rules.directions.vocabularies.numbers import number_words
 FRENCH = Vocabulary(
     language="fr",
     part_behind_unit=True,
+    at_hour=K.TO,
     unclear_lengths=frozenset({"huit"}),
     clash=(frozenset({"dejeuner", "diner"}), frozenset({"matin", "soir"})),
     words={

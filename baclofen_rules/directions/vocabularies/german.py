@@ -11,6 +11,7 @@ GERMAN = Vocabulary(
     language="de",
     counts_before_dose=True,
     verb_is_last=True,
+    at_hour=K.BY,
     unclear_lengths=frozenset({"acht"}),
     words={
         **number_words(
