@@ -20,7 +20,7 @@ from dispensary import policies
 from dispensary.actions import log_review
 from dispensary.audit.checks.counts import Cell, Counted
 from dispensary.audit.checks.wording import Saying, Wording
-from dispensary.audit.log.search import TEXT_WINDOW
+from dispensary.audit.log.search import TEXT_WINDOW, choose_words
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import PeriodForm
 from dispensary.counter.log_lines import reason_words, rule_title
@@ -225,7 +225,7 @@ def saying_rows(wording: Wording, names: Mapping[str, str], since: date, until: 
                     "since": begin,
                     "until": until,
                     "actor": saying.signer,
-                    "words": saying.words[:200],
+                    "words": choose_words(saying.words),
                     "severity": "both",
                 }
             ),

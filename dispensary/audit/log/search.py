@@ -43,7 +43,7 @@ COUNT_CAP = 10_000
 TEXT_WINDOW = dt.timedelta(days=92)
 STATEMENT_SECONDS = 5
 RECENT = dt.timedelta(days=62)
-MAX_WORDS = 5
+MAX_WORDS, MIN_WORD, MAX_TEXT = 5, 3, 200
 
 _COLUMNS = """e.entry_id, e.log_id, e.recorded_at, e.occurred_at, e.txid, e.db_role, e.actor, e.actor_role, e.second_actor,
     e.station, e.request_id, e.action, e.outcome, e.reason_code, e.subject_type, e.subject_id, e.patient_ref, e.drug_code,
@@ -311,8 +311,14 @@ def _find_text_problems(filters: Filters) -> Iterator[Problem]:
         expected = f"since and until, at most {TEXT_WINDOW.days} days apart, beside a search for words"
         yield Problem("text", "no such window", expected)
     words = filters.text.split()
-    if len(words) > MAX_WORDS or any(len(word) < 3 for word in words) or len(filters.text) > 200:
-        yield Problem("text", f"{len(words)} words", f"up to {MAX_WORDS} words of 3 letters or more")
+    if len(words) > MAX_WORDS or any(len(word) < MIN_WORD for word in words) or len(filters.text) > MAX_TEXT:
+        yield Problem("text", f"{len(words)} words", f"up to {MAX_WORDS} words of {MIN_WORD} letters or more")
+
+
+def choose_words(text: str) -> str:
+    """Return words of a text that a search takes, "" where there are none; whatever has the text has them."""
+    longest = MAX_TEXT // MAX_WORDS - 1
+    return " ".join([word[:longest] for word in text.split() if len(word) >= MIN_WORD][:MAX_WORDS])
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from dispensary.audit.checks import counts
-from dispensary.audit.checks.wording import read_wording
-from dispensary.counter.log_quality import Share, count_interval, list_mondays
+from dispensary.audit.checks.wording import Saying, Wording, read_wording
+from dispensary.counter.log_quality import Share, count_interval, list_mondays, saying_rows
 from dispensary.models import AuditLog, Override, StaffRole
 from tests.dispensary import make
 from tests.dispensary.counter.test_review_desk import Shop
@@ -140,6 +140,18 @@ def test_words_that_stand_under_three_patients_are_listed_with_a_link_to_the_ans
     (row,) = page.context["sayings"]
     assert (row.name, row.saying.words, len(row.saying.patients)) == (shop.pharmacist.display_name, words, 3)
     assert f"“{words}”" in page.content.decode()
+    assert client.get(f"{reverse('counter:audit-overrides')}?{row.query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["ok", "--", "as above", "Seen by us as on every day of this week", "x" * 300, "abc " * 60, "ab " + "y" * 500],
+)
+def test_whatever_words_are_listed_their_answers_are_found(client: Client, shop: Shop, words: str) -> None:
+    saying = Saying(words, shop.pharmacist.actor().name, is_empty=True)
+    today = shop.pharmacy.local_day(make.moment())
+    (row,) = saying_rows(Wording(1, [saying], {}), {}, today, today)
+    client.force_login(shop.auditor.user)
     assert client.get(f"{reverse('counter:audit-overrides')}?{row.query}").status_code == 200
 
 
