@@ -18,7 +18,7 @@ from dispensary.actions import logbook
 from dispensary.audit import Event, Line, Outcome
 from dispensary.audit.evidence import proof
 from dispensary.audit.log import reader
-from dispensary.audit.log.search import Filters
+from dispensary.audit.log.search import TEXT_WINDOW, Filters
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.log_lines import find_patient_row, show_line
@@ -30,6 +30,8 @@ from dispensary.models import StaffMember
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 """A day of a search is between these: no log is older, and a day beyond them has no moment in every time zone."""
+TEXT_PERIOD = TEXT_WINDOW - timedelta(days=2)
+"""Days from the first to the last day of a search for words: one less for the whole of the last day, one for a change of the clock."""
 OF_A_LOG = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
 
 

@@ -20,9 +20,9 @@ from dispensary import policies
 from dispensary.actions import log_review
 from dispensary.audit.checks.counts import Cell, Counted
 from dispensary.audit.checks.wording import Saying, Wording
-from dispensary.audit.log.search import TEXT_WINDOW, choose_words
+from dispensary.audit.log.search import choose_words
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import PeriodForm
+from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm
 from dispensary.counter.log_lines import reason_words, rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
@@ -135,7 +135,7 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
             names, mondays = read_staff_names(visit), list_mondays(since, until)
             context |= {
                 "counted": counted,
-                "rules": rule_rows(counted, since, until),
+                "rules": rule_rows(counted, mondays, since, until),
                 "mondays": mondays,
                 "by_week": week_rows(counted, mondays),
                 "people": person_rows(counted, names, since, until),
@@ -150,9 +150,8 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render_page(request, visit, "audit_quality.html", context, errors=errors, status=422 if errors else 200)
 
 
-def rule_rows(counted: Counted, since: date, until: date) -> list[RuleRow]:
+def rule_rows(counted: Counted, mondays: Sequence[date], since: date, until: date) -> list[RuleRow]:
     """Return the rules, the most often shown first."""
-    mondays = list_mondays(since, until)
     rows = []
     for (code, severity), cell in sorted(counted.rules.items(), key=lambda item: (-item[1].shown, item[0])):
         share = Share(cell.answered, cell.shown)
@@ -214,7 +213,7 @@ def person_rows(counted: Counted, names: Mapping[str, str], since: date, until: 
 
 def saying_rows(wording: Wording, names: Mapping[str, str], since: date, until: date) -> list[SayingRow]:
     """Return the words to be read, with an address that lists the answers; of the last days only, where the period is long."""
-    begin = max(since, until - TEXT_WINDOW + timedelta(days=2))
+    begin = max(since, until - TEXT_PERIOD)
     return [
         SayingRow(
             saying=saying,

@@ -20,9 +20,9 @@ from dispensary import audit, policies
 from dispensary.actions import log_review, logbook
 from dispensary.audit import Event, Line
 from dispensary.audit.log import reader
-from dispensary.audit.log.search import TEXT_WINDOW, Filters
+from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import FIRST_DAY, LAST_DAY, PeriodForm, next_page_address, staff_choices
+from dispensary.counter.audit_desk import FIRST_DAY, LAST_DAY, TEXT_PERIOD, PeriodForm, next_page_address, staff_choices
 from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
@@ -120,7 +120,7 @@ class AnswerRow:
 @at_counter(policies.may_read_log)
 def overrides(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List the overrides of a period, newest first, by page."""
-    first_day = visit.today - (TEXT_WINDOW - timedelta(days=2) if request.GET.get("words") else PERIOD)
+    first_day = visit.today - (TEXT_PERIOD if request.GET.get("words") else PERIOD)
     query = {"since": first_day.isoformat(), "until": visit.today.isoformat()} | {
         name: value for name, value in request.GET.items() if value
     }
