@@ -25,6 +25,7 @@ from dispensary.fhir.elements import (
     read_words,
 )
 from dispensary.fhir.medicine import ATC
+from dispensary.fhir.resources import name_contained
 from dispensary.fhir.units import SNOMED, UCUM
 
 Resources = Sequence[tuple[str, Mapping[str, Any]]]
@@ -147,8 +148,8 @@ def name_medicine(
     concept = as_object(statement.get("medicationCodeableConcept"), f"{path}.medicationCodeableConcept", inquiry)
     reference = as_object(statement.get("medicationReference"), f"{path}.medicationReference", inquiry)
     if reference and not concept:
-        contained = as_objects(statement.get("contained"), f"{path}.contained", inquiry)
-        by_reference = {f"#{thing.get('id')}": thing for _, thing in contained} | dict(medications)
+        contained = name_contained(statement, path, inquiry)
+        by_reference = {name: thing for name, (_, thing) in contained.items()} | dict(medications)
         medication = by_reference.get(as_text(reference.get("reference"), path, inquiry), {})
         concept = as_object(medication.get("code"), path, inquiry)
         concept = concept or {"text": as_text(reference.get("display"), path, inquiry)}

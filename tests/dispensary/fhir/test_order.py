@@ -284,3 +284,16 @@ def test_an_allergy_to_an_unnamed_substance_leaves_the_allergies_unknown(
 def test_a_medicine_that_did_not_come_along_is_among_those_that_are_taken() -> None:
     sent = {"resourceType": "MedicationStatement", "status": "active", "medicationReference": {"reference": "M/1"}}
     assert read_order(bundle(request(), sent)).facts["medicines"] == [{"name": "a medicine that was not sent"}]
+
+
+def test_a_medicine_that_two_contained_ones_may_be_is_asked_back() -> None:
+    medicines = [
+        {"resourceType": "Medication", "id": "m", "code": {"text": name}} for name in ("Morphine", "Vitamin D")
+    ]
+    sent = {
+        "resourceType": "MedicationStatement",
+        "status": "active",
+        "medicationReference": {"reference": "#m"},
+        "contained": medicines,
+    }
+    assert "the name of another resource" in asked(bundle(request(), sent))
