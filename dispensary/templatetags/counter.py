@@ -90,10 +90,16 @@ def tablets(value: object) -> SafeString:
 
 @register.filter
 def day(value: object) -> str:
-    """Format as `Tue 24 Nov 2026`."""
+    """Format as `Tue 24 Nov 2026`; a moment by the day in its own time zone."""
     if value in (None, ""):
         return "not known"
-    return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
+    return long_day(_day_of(value))
+
+
+def _day_of(value: object) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(str(value))
 
 
 @register.filter
@@ -129,10 +135,10 @@ def short_day(value: date) -> str:
 
 @register.simple_tag
 def day_from(value: object, today: date) -> str:
-    """Format as `Tue 24 Nov 2026, in 2 days`."""
+    """Format as `Tue 24 Nov 2026, in 2 days`; a moment by the day in its own time zone."""
     if value in (None, ""):
         return "not known"
-    on = value if isinstance(value, date) else date.fromisoformat(str(value))
+    on = _day_of(value)
     return f"{long_day(on)}, {relative_day(on, today)}"
 
 

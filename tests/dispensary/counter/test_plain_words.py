@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from deploy.environment import ROOT
 from dispensary.counter.finding_words import format_quantities
 from dispensary.documents.words import long_day
 from dispensary.models import Patient, StaffMember
@@ -171,6 +172,31 @@ def test_an_order_that_has_ended_shows_what_was_handed_over(counter: Client, pha
     page = counter.get(check(prescription)).content.decode()
     assert "What was handed over" in page and "42" in page
     assert "could not be read" not in page and "Cannot be dispensed" not in page
+
+
+def test_the_day_of_a_hand_over_is_that_of_the_pharmacy(client: Client) -> None:
+    now = timezone.now()
+    zone = "Pacific/Kiritimati" if now.hour >= 10 else "Pacific/Pago_Pago"  # always another day than UTC's
+    make.products()
+    member = make.staff(make.pharmacy(now=now - timedelta(days=3), time_zone=zone))
+    client.force_login(member.user)
+    today = member.pharmacy.local_day(now)
+    prescription = make.prescription(
+        make.patient(member.pharmacy, now=now), now=now, written_on=(today - timedelta(days=2)).isoformat()
+    )
+    dispense = make.hand_over(prescription, member.actor(), now=now)
+    for address in (
+        reverse("counter:dispensed", args=[dispense.pk]),
+        reverse("counter:take-back", args=[dispense.pk]),
+        check(prescription),
+    ):
+        page = client.get(address).content.decode()
+        assert long_day(today) in page and long_day(now.date()) not in page, address
+
+
+def test_no_page_takes_the_day_of_a_moment_in_utc() -> None:
+    pages = (ROOT / "dispensary" / "templates").rglob("*.html")
+    assert [path.name for path in pages if re.search(r"\.date\b *(\||\}|%| today)", path.read_text())] == []
 
 
 @pytest.mark.parametrize(("day", "words"), [("2028-11-30", "Nov 2028"), ("2028-11-14", "Tue 14 Nov 2028")])
