@@ -166,11 +166,13 @@ class Bounds:
     @property
     def max_mg_for_age(self) -> Decimal:
         """The daily maximum of the age. Raises CannotPlan for an age without one."""
-        most = self._limit_at_age(self.book.terms.max_mg_per_day, min)
+        bands = self.book.terms.max_mg_per_day
+        most = self._limit_at_age(bands, min)
         if most is None:
             age = "unknown" if self.age is None else f"{format_amount(self.age)} years"
-            ages = [ages.low for ages, limit in self.book.terms.max_mg_per_day.rows if limit is not None]
-            expected = f"{format_amount(min(ages))} years or more" if ages else "another profile"
+            with_limit = [ages.low for ages, limit in bands.rows if limit is not None]
+            older = [low for low in with_limit if self.age is not None and low > self.age]
+            expected = f"{format_amount(older[0])} years or more" if older else "another profile"
             raise CannotPlan("age", age, f"{expected}: the profile {self.profile.name} has no daily maximum here")
         return most
 

@@ -151,6 +151,19 @@ def test_an_age_without_a_maximum_is_refused() -> None:
     assert (field, age, expected.partition(":")[0]) == ("age", "unknown", "another profile")
 
 
+@pytest.mark.parametrize(
+    ("age", "bands", "expected"),
+    [
+        ("11", two_bands(None, 60), "12 years or more"),
+        ("12", two_bands(60, None), "another profile"),
+        ("11", two_bands(None, None), "another profile"),
+    ],
+)
+def test_an_age_without_a_maximum_is_told_the_next_that_has_one(age: str, bands: Bands[Decimal], expected: str) -> None:
+    refused = refusal(bounds_of_own_profile(age, {}, max_mg_per_day=bands), "max_mg_for_age")
+    assert refused == ("age", f"{age} years", f"{expected}: the profile uk-smpc has no daily maximum here")
+
+
 def test_only_strengths_that_the_profile_knows_are_usable() -> None:
     of = bounds("lioresal", "45")
     ten, twenty, twenty_five = Decimal(10), Decimal(20), Decimal(25)
