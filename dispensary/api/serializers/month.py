@@ -20,7 +20,7 @@ class MonthField(serializers.CharField):
 
     default_error_messages = {"month": "a month, such as 2026-10"}
 
-    def to_internal_value(self, data: Any) -> date:  # type: ignore[override]  # a day, not the text
+    def to_internal_value(self, data: Any) -> date:  # type: ignore[override]  # the stubs know text; DRF hands on any value
         try:
             month = date.fromisoformat(f"{super().to_internal_value(data)}-01")
         except ValueError:

@@ -78,7 +78,7 @@ class LimitOut(serializers.Serializer[Any]):
     since = serializers.DateField()
     ages = serializers.CharField(allow_blank=True)
     mark = serializers.CharField(help_text="kind of source")
-    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name; Field.source is another thing
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class: Field.source stays
     where = serializers.CharField(allow_blank=True, help_text="place in the source")
     note = serializers.CharField(allow_blank=True)
     digest = serializers.CharField(help_text="SHA-256 of the line: another number or source is another line")

@@ -76,7 +76,7 @@ class Caller:
         response = self.client.generic(method, path if path.startswith("/") else V1 + path, sent, kind, headers=named)
         check_resource(response)
         if recorded_examples.IS_RECORDING:
-            recorded_examples.record(method, response.wsgi_request.path, sent, response)  # type: ignore[attr-defined]  # the client's answers have it
+            recorded_examples.record(method, response.wsgi_request.path, sent, response)  # type: ignore[attr-defined]  # the test client sets it on each response
         return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from dispensary.audit.sealing import service
 from dispensary.models import AuditLog, Pharmacy
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, fields, problem
-from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
+from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture, used by its name)
 
 pytestmark = [
     pytest.mark.usefixtures("own_key"),
