@@ -184,6 +184,11 @@ def auditor(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture
+def manager(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
+    return caller(shop, StaffRole.MANAGER)
+
+
+@pytest.fixture
 def patient(shop: Pharmacy) -> Patient:
     return make.patient(shop, now=timezone.now())
 

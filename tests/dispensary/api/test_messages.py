@@ -12,7 +12,6 @@ from dispensary.models import (
     Dispense,
     Reminder,
     ReminderState,
-    StaffRole,
     TherapySummary,
     WorklistItem,
 )
@@ -177,11 +176,6 @@ def test_a_letter_about_work_is_printed_to_the_address_that_is_typed(pharmacist,
     assert printed["Content-Type"] == "application/pdf" and printed.content.startswith(b"%PDF")
     refused = pharmacist.post(address, {"address": "Oxford"})
     assert refused.json()["problems"][0]["field"] == "address"
-
-
-@pytest.fixture
-def manager(shop, caller):
-    return caller(shop, StaffRole.MANAGER)
 
 
 def test_a_month_of_messages_is_counted(manager, dispense):

@@ -34,11 +34,6 @@ PACK = {"gtin": "04012345678901", "name": "Baclofen 5 mg tablets", "strength_mg"
 
 
 @pytest.fixture
-def manager(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
-    return caller(shop, StaffRole.MANAGER)
-
-
-@pytest.fixture
 def old_shop(shop: Pharmacy) -> Pharmacy:
     """A pharmacy opened longer ago than its manager may set it up alone."""
     Pharmacy.objects.filter(pk=shop.pk).update(opened_at=timezone.now() - timedelta(days=3))
