@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from operator import attrgetter
 from typing import Any
 
@@ -23,16 +22,16 @@ def read_page(rows: QuerySet[Any], sort: str, count: int, cursor: str) -> tuple[
     beyond = "lt" if sign else "gt"
     if cursor:
         try:
-            value, key = json.loads(base64.urlsafe_b64decode(cursor))
+            value, _, key = base64.urlsafe_b64decode(cursor).decode().rpartition(" ")
             is_after = Q(**{f"{lookup}__{beyond}": value}) | Q(**{lookup: value, f"pk__{beyond}": key})
             # The first condition says nothing more; it lets an index begin at the value.
             rows = rows.filter(Q(**{f"{lookup}__{beyond}e": value}), is_after)
-        except (ValueError, TypeError, ValidationError) as error:
+        except (ValueError, ValidationError) as error:
             problem = Problem("_cursor", "another value", "the link `next` of a page, as it is")
             raise InvalidInput("This search cannot be answered.", problem) from error
     page = list(rows.order_by(sort, f"{sign}pk")[: count + 1])
     if len(page) <= count:
         return page, ""
     last = page[count - 1]
-    place = [str(attrgetter(lookup.replace("__", "."))(last)), str(last.pk)]
-    return page[:count], base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    place = f"{attrgetter(lookup.replace('__', '.'))(last)} {last.pk}"
+    return page[:count], base64.urlsafe_b64encode(place.encode()).decode()

@@ -159,6 +159,8 @@ def test_hand_overs_are_found_by_what_they_are(
         ("Task?_sort=--_lastUpdated", "_sort"),
         ("Patient?_cursor=x", "_cursor"),
         ("Patient?_cursor=WyJ4IiwgInkiXQ==", "_cursor"),
+        ("Communication?_cursor=WzFlNDAwLCAxXQ==", "_cursor"),  # [1e400, 1]
+        pytest.param(f"Patient?_cursor={'W1tb' * 500}", "_cursor", id="a list in 1500 lists"),
     ],
 )
 def test_what_a_search_cannot_answer_is_refused_by_its_name(pharmacist: Caller, query: str, field: str) -> None:
