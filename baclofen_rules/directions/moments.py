@@ -34,7 +34,7 @@ class MomentReader(AmountReader):
             if self.kind(at) is not Kind.NUMBER or self.tokens[self.at + at].value <= before:
                 break
             before = self.tokens[self.at + at].value
-            if self.kind(at + 1) in (Kind.HOURS, Kind.OCLOCK):
+            if self._is_unit(at + 1):
                 return count
             at += 1
             if self.kind(at) is Kind.AND:
@@ -42,6 +42,11 @@ class MomentReader(AmountReader):
             elif "," not in self.tokens[self.at + at].before:
                 break
         return 0
+
+    def _is_unit(self, offset: int) -> bool:
+        """Return whether the word is one behind an hour of the clock; of hours that only last it has a value."""
+        kind = self.kind(offset)
+        return kind is Kind.OCLOCK or (kind is Kind.HOURS and self.tokens[self.at + offset].value is None)
 
     def read_moments(self, clause: Clause, join: str) -> None:
         """One time of day, or a list of clock times behind one "at"."""
@@ -76,7 +81,7 @@ class MomentReader(AmountReader):
         text = self.tokens[self.at + offset].text
         if _FOUR_FIGURES.fullmatch(text) or _WITH_POINT.fullmatch(text):
             return self.kind(offset + 1) not in (Kind.MG, Kind.TABLET)
-        return self.vocabulary.clock_hours and self.kind(offset + 1) in (Kind.HOURS, Kind.OCLOCK)
+        return self.vocabulary.clock_hours and self._is_unit(offset + 1)
 
     def is_bare_clock(self, clause: Clause) -> bool:
         """ "10 mg 0800, 1300": four figures behind a complete dose."""

@@ -41,7 +41,8 @@ GERMAN = Vocabulary(
             )
         },
         K.EVERY: "alle",
-        K.HOURS: "stunden, stunde, std, h",
+        K.HOURS: "h",
+        (K.HOURS, 1): "stunden, stunde, std",
         K.HOURLY: "stundlich, stuendlich, stdl",
         (K.PERIODIC, 7): "wochentlich, woechentlich, jede woche, pro woche",
         (
