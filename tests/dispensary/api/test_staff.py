@@ -31,6 +31,7 @@ pytestmark = pytest.mark.django_db
 PROOF = {"proof": {"password": make.PASSWORD}}
 INVITED = {"username": "nia", "display_name": "Nia Rowe", "role": "technician"}
 PACK = {"gtin": "04012345678901", "name": "Baclofen 5 mg tablets", "strength_mg": "5", "pack_size": 84}
+BROKEN_INTO = {"family_name": "Okafor", "birth_date": "1980-01-01", "reason": "unconscious in the shop"}
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def with_token(caller: Caller, **narrowed: Any) -> Caller:
         ("PATCH", "settings/", {"phone": "01865 496 111"}),
         ("POST", "products/", PACK),
         ("PUT", "alerts/contacts/", {}),
+        ("POST", "break-glass/", BROKEN_INTO),
     ],
 )
 def test_a_token_alone_changes_nothing_of_the_pharmacy(
