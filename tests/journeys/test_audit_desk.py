@@ -29,7 +29,7 @@ from dispensary.counter import log_standing
 from dispensary.models import AuditLog, StaffAlert, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
-from tests.journeys.browsing import check_page, open_window, sign_in
+from tests.journeys.browsing import BrowserWindow, check_page, open_window, sign_in
 from tests.site import Database
 
 pytestmark = [
@@ -224,6 +224,19 @@ def test_the_pages_of_the_desk_are_without_fault(
         check_page(window, "desk-checks-done")
 
 
+def save_prepared_export(window: BrowserWindow, name: str, file: Path) -> None:
+    """Send the form of an export, prepare it as a worker does, and save its file; `name` begins the names of the pictures."""
+    page = window.page
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_text("It waits for the worker.")).to_be_visible()
+    check_page(window, f"{name}-waits")
+    assert long_exports.prepare_next(timezone.now)
+    with page.expect_download() as download:
+        page.get_by_role("link", name=" row").click()
+    check_page(window, f"{name}-ready")
+    download.value.save_as(file)
+
+
 def test_a_long_export_is_prepared_while_the_page_says_how_far_it_is(
     browser: Browser, live_server: LiveServer, complaint: StaffMember, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -234,14 +247,7 @@ def test_a_long_export_is_prepared_while_the_page_says_how_far_it_is(
         window.go(reverse("counter:audit-export"))
         page.get_by_label("What for").fill("Inspection of 30 November")
         page.get_by_role("radio", name="Overrides as a table").check()
-        page.get_by_role("button", name="Export").click()
-        expect(page.get_by_text("It waits for the worker.")).to_be_visible()
-        check_page(window, "desk-export-waits")
-        assert long_exports.prepare_next(timezone.now)
-        with page.expect_download() as download:
-            page.get_by_role("link", name=" row").click()
-        check_page(window, "desk-export-ready")
-        download.value.save_as(tmp_path / "answers.zip")
+        save_prepared_export(window, "desk-export", tmp_path / "answers.zip")
         assert "Petra Novak" in zipfile.ZipFile(tmp_path / "answers.zip").read("answers.csv").decode()
 
 
@@ -262,14 +268,7 @@ def test_a_manager_takes_the_prescriptions_out_as_tables(
         check_page(window, "records-export-refused")
         page.get_by_role("radio", name="Prescriptions").check()
         page.get_by_label("What for").fill("Change to another system")
-        page.get_by_role("button", name="Export").click()
-        expect(page.get_by_text("It waits for the worker.")).to_be_visible()
-        check_page(window, "records-export-waits")
-        assert long_exports.prepare_next(timezone.now)
-        with page.expect_download() as download:
-            page.get_by_role("link", name=" row").click()
-        check_page(window, "records-export-ready")
-        download.value.save_as(tmp_path / "orders.zip")
+        save_prepared_export(window, "records-export", tmp_path / "orders.zip")
         with zipfile.ZipFile(tmp_path / "orders.zip") as archive:
             assert "35 mg three times a day" in archive.read("orders.csv").decode()
 
