@@ -55,6 +55,6 @@ def _owner(of_signal: dict[str, Any]) -> User:
     if "sociallogin" in of_signal:
         return of_signal["sociallogin"].user  # type: ignore[no-any-return]  # allauth has no annotations
     if "socialaccount" in of_signal:
-        return of_signal["socialaccount"].user  # type: ignore[no-any-return]  # likewise
+        return of_signal["socialaccount"].user  # type: ignore[no-any-return]  # allauth has no annotations
     user: User = of_signal["user"]
     return user

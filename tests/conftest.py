@@ -170,8 +170,8 @@ def django_db_setup(
     from django.db import connections
 
     database: Database = request.getfixturevalue("database")
-    for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
-        settings.DATABASES[alias].update(database.settings(kind))
+    for alias, values in database.settings_by_alias().items():
+        settings.DATABASES[alias].update(values)
     with django_db_blocker.unblock():
         if not database.migrated:
             call_command("migrate", database="owner", verbosity=0, interactive=False)

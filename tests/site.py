@@ -89,6 +89,11 @@ class Database:
             "NAME": self.name,
         }
 
+    def settings_by_alias(self) -> dict[str, dict[str, str]]:
+        """Return what Django's `DATABASES` needs, by alias."""
+        kinds = {"default": "app", "owner": "owner", "sealer": "sealer"}
+        return {alias: self.settings(kind) for alias, kind in kinds.items()}
+
     def crash(self, down: float = 0) -> None:
         """Crash our own server as a machine that loses power would, leave it down for `down` seconds, and start it at its old address."""
         assert self.server, "a server that DATABASE_URL names is not ours to crash"

@@ -86,9 +86,9 @@ def server(folder: Path) -> Iterator[Database]:
         with psycopg.connect(running.url(), autocommit=True) as admin:
             make_roles(admin, database.roles)
             make_database(admin, database.name, database.roles)
-        for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
-            settings.DATABASES[alias].update(database.settings(kind))
-            connections[alias].settings_dict.update(database.settings(kind))
+        for alias, values in database.settings_by_alias().items():
+            settings.DATABASES[alias].update(values)
+            connections[alias].settings_dict.update(values)
         call_command("migrate", "auth", database="owner", verbosity=0, interactive=False)
         call_command("migrate", database="owner", run_syncdb=True, verbosity=0, interactive=False)
         if apps.is_installed("pgtrigger"):

@@ -97,8 +97,8 @@ def site(folder: Path) -> Iterator[object]:
         from django.conf import settings
         from django.core.management import call_command
 
-        for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
-            settings.DATABASES[alias].update(database.settings(kind))
+        for alias, values in database.settings_by_alias().items():
+            settings.DATABASES[alias].update(values)
         call_command("migrate", database="owner", verbosity=0, interactive=False)
         database.grant()
         with database.connect() as superuser:

@@ -146,7 +146,7 @@ def test_without_the_proxy_they_hold_all_of_them(upstream: Upstream) -> None:
         client.sendall(b"POST /slow HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
     while len(upstream.requests) < THREADS:
         pass
-    quick = socket.create_connection(upstream.server.server_address)  # type: ignore[arg-type]  # likewise
+    quick = socket.create_connection(upstream.server.server_address)  # type: ignore[arg-type]  # host and port
     quick.sendall(b"GET /quick HTTP/1.1\r\n\r\n")
     assert {length for *_, length in upstream.requests} == {-1}
     for client in slow:

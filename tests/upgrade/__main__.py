@@ -43,8 +43,7 @@ def main() -> int:
             make.products()
             now = timezone.now()
             member = make.staff(make.pharmacy(now=now), StaffRole.PHARMACIST, now=now)
-            kinds = {"default": "app", "owner": "owner", "sealer": "sealer"}
-            databases = json.dumps({alias: database.settings(kind) for alias, kind in kinds.items()})
+            databases = json.dumps(database.settings_by_alias())
             token = tokens.issue(user=member.user, now=now)
             turns = {"released-first": (released, ROOT), "today-first": (ROOT, released)}
             outcomes = [_take_turns(patient, folders, databases, token) for patient, folders in turns.items()]

@@ -23,7 +23,7 @@ settings.ALLOWED_HOSTS = ["*"]
 
 from django.test import Client  # noqa: E402  (Django is set up first)
 
-from tests.dispensary.api.conftest import hand_over, order  # noqa: E402  (likewise)
+from tests.dispensary.api.conftest import hand_over, order  # noqa: E402  (its models ask for Django as well)
 
 API = "/api/v1/"
 
