@@ -116,7 +116,7 @@ def read_label(text: str, first_on: date, last_on: date) -> Iterator[Said]:
         mg = doses[0] * TIMES[times[1]] if times else sum(doses, Decimal(0))
         first, last = first_on, last_on
         if when:
-            days = [day_near(*match, near=first_on) for match in re.findall(DAY, when)]  # type: ignore[misc]
+            days = [day_near(*match, near=first_on) for match in re.findall(DAY, when)]  # type: ignore[misc]  # `DAY` has three groups
             first = days[0]
             last = days[0] if when.endswith("only") else days[1] if len(days) > 1 else last_on
         yield Said(first, last, mg)
@@ -218,7 +218,7 @@ def test_no_two_papers_give_different_doses_for_a_day(
         page_text = shown_at(client, "dispensed", dispense.pk)
         uncovered = re.search(rf"first day not covered \w{{3}} {DAY}", page_text)
         assert uncovered, story
-        end = day_near(*uncovered.groups(), near=today) - ONE  # type: ignore[misc]
+        end = day_near(*uncovered.groups(), near=today) - ONE  # type: ignore[misc]  # `DAY` has three groups
         made = handed_over(dispense, today)
         answer = client.get(reverse("counter:label", args=[dispense.pk]))
         if made.is_over:  # stopped, or another dose is taken in its place: its label is printed no more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -37,8 +38,8 @@ def asked(request: pytest.FixtureRequest, pharmacist: StaffMember, patient: Pati
     return plan, request.param
 
 
-def finding(context: object, code: str) -> str:
-    return next(f.question.fingerprint for f in context["view"].findings if f.question.code == code)  # type: ignore[index]
+def finding(context: Any, code: str) -> str:
+    return next(f.question.fingerprint for f in context["view"].findings if f.question.code == code)
 
 
 def test_the_page_says_that_a_pharmacist_acknowledges_it(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -51,8 +52,8 @@ class Desk:
         answer = [] if kind is None else [self.say(kind, starts_on=starts_on)]
         return make.hand_over(new, self.member.actor(), timezone.now(), decisions=answer)
 
-    def say(self, kind: DecisionKind, **more: object) -> Decided:
-        return Decided(kind, self.course, words="Said so.", mitigation="5", **more)  # type: ignore[arg-type]
+    def say(self, kind: DecisionKind, **more: Any) -> Decided:
+        return Decided(kind, self.course, words="Said so.", mitigation="5", **more)
 
     def record(self, kind: DecisionKind, **more: object) -> None:
         record_decision(

@@ -5,4 +5,4 @@ class PeopleConfig(AppConfig):
     name = "people"
 
     def ready(self):
-        from people import receivers  # noqa: F401
+        from people import receivers  # noqa: F401  (importing connects them)
