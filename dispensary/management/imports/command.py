@@ -10,7 +10,7 @@ from abc import abstractmethod
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -94,15 +94,7 @@ class ImportCommand(BaseCommand):
             if rows and report.tell() == 0:
                 rows.writerow(REPORT_COLUMNS)
             entries = self._read_entries(file, Kind(options["format"] or guess_kind(file, path.name)), unread)
-            # A service that is stopped ends as one that a person interrupts: with its report, and where to go on.
-            stops: list[int] = []
-
-            def interrupt(number: int, _: object) -> None:
-                stops.append(number)
-                raise KeyboardInterrupt
-
-            for stop in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: what a shell starts with "&" ignores it
-                stack.callback(signal.signal, stop, signal.signal(stop, interrupt))
+            signals = stack.enter_context(_interrupted_by_signals())
             bar = stack.enter_context(_make_bar())
             task = bar.add_task("", total=path.stat().st_size)
             try:
@@ -111,7 +103,7 @@ class ImportCommand(BaseCommand):
                     if line < first:
                         continue
                     outcome, problems = self._import_entry(entry, pharmacy, by, is_trial=options["dry_run"])
-                    if stops:  # where the statement that it ends has an error of its own, psycopg raises that instead
+                    if signals:
                         raise KeyboardInterrupt
                     counts[outcome] += 1
                     self._report_problems(entry, problems, rows, bar)
@@ -219,6 +211,27 @@ def objects_of(value: Any, field: str) -> list[Mapping[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         raise InvalidInput("The line cannot be read.", Problem(field, "another value", "a list of objects"))
     return value
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[list[int]]:
+    """Interrupt where SIGTERM or SIGINT comes; yield the list of those that came.
+
+    So a service that is stopped ends with its report, and where to go on; SIGINT is ignored in what a shell starts with "&". Where the
+    statement that the interrupt ends has an error of its own, psycopg raises that instead, and only the list tells of it.
+    """
+    signals: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield signals
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _make_bar() -> Progress:
