@@ -107,7 +107,7 @@ class ImportCommand(BaseCommand):
                         raise KeyboardInterrupt
                     counts[outcome] += 1
                     self._report_problems(entry, problems, rows, bar)
-                    bar.update(task, completed=file.tell() * entry.share, description=_describe(counts))
+                    bar.update(task, completed=entry.end, description=_describe(counts))
                     if bar.disable and counts.total() % _REPORT_EVERY == 0:
                         self.stderr.write(f"line {line}: {_describe(counts)}")
             except (KeyboardInterrupt, OperationalError) as error:

@@ -41,10 +41,10 @@ class Entry:
     line: int
     read: Callable[[], Mapping[str, Any]]
     """Return the document. Raises `InvalidInput`."""
+    end: float
+    """The bytes of the file up to where it ends; within a Bundle, as if its entries were of one length."""
     part: str = ""
     """Its place in the line, where the line is a Bundle."""
-    share: float = 1
-    """The part of the line, from 0 to 1, at whose end it stands."""
 
 
 def guess_kind(file: BinaryIO, name: str) -> Kind:
@@ -59,7 +59,7 @@ def guess_kind(file: BinaryIO, name: str) -> Kind:
 def read_documents(file: BinaryIO, fields: Sequence[str], optional: Sequence[str]) -> Iterator[Entry]:
     """Yield the documents of a file with one a line, of these fields."""
     for number, line in _read_lines(file):
-        yield Entry(number, partial(_parse_document, line, fields, optional))
+        yield Entry(number, partial(_parse_document, line, fields, optional), file.tell())
 
 
 def read_table(file: BinaryIO, columns: Sequence[Column]) -> Iterator[Entry]:
@@ -82,7 +82,7 @@ def read_table(file: BinaryIO, columns: Sequence[Column]) -> Iterator[Entry]:
     try:
         for row in rows:
             if any(cell.strip() for cell in row):
-                yield Entry(line, partial(read_row, used, row))
+                yield Entry(line, partial(read_row, used, row), file.tell())
             line = rows.line_num + 2
     except csv.Error as error:
         raise CommandError(
@@ -101,15 +101,15 @@ def read_resources(file: BinaryIO, kind: str, unread: Counter[str]) -> Iterator[
         if isinstance(resource, Mapping) and resource["resourceType"] != kind:
             sent.add(resource)
     file.seek(0)
-    for line, part, share, resource in _list_resources(file):
+    for line, part, end, resource in _list_resources(file):
         if isinstance(resource, InvalidInput):
-            yield Entry(line, partial(_refuse, resource), part, share)
+            yield Entry(line, partial(_refuse, resource), end, part)
         elif resource["resourceType"] == kind:
-            yield Entry(line, partial(sent.gather, resource), part, share)
+            yield Entry(line, partial(sent.gather, resource), end, part)
 
 
 def _list_resources(file: BinaryIO) -> Iterator[tuple[int, str, float, Mapping[str, Any] | InvalidInput]]:
-    """Yield the resources of a file as line, place and share of `Entry` with the resource, those of a Bundle one by one.
+    """Yield the resources of a file as line, place and end of `Entry` with the resource, those of a Bundle one by one.
 
     Where one cannot be read, why not.
     """
@@ -117,21 +117,24 @@ def _list_resources(file: BinaryIO) -> Iterator[tuple[int, str, float, Mapping[s
     if len(whole) > MOST_BUNDLE:
         most = MOST_BUNDLE // 1_000_000
         raise CommandError(f"A Bundle of more than {most} MB. Send it as NDJSON, a resource a line.")
+    begin = end = 0
     for line, text in [(1, whole)] if whole else _read_lines(file):
+        begin, end = end, file.tell()
         try:
             resource = _parse_object(text, "a FHIR resource")
         except InvalidInput as error:
-            yield line, "", 1, error
+            yield line, "", end, error
             continue
         entries = resource.get("entry", []) if resource.get("resourceType") == "Bundle" else None
         if entries is None:
-            yield line, "", 1, _check_resource(resource, "")
+            yield line, "", end, _check_resource(resource, "")
         elif not isinstance(entries, list):
-            yield line, "", 1, InvalidInput(_UNREADABLE, Problem("Bundle.entry", "another value", "a list"))
+            yield line, "", end, InvalidInput(_UNREADABLE, Problem("Bundle.entry", "another value", "a list"))
         else:
             for number, entry in enumerate(entries):
                 place = f"entry[{number}]"
-                yield line, place, (number + 1) / len(entries), _check_resource(entry, place)
+                reached = begin + (end - begin) * (number + 1) / len(entries)
+                yield line, place, reached, _check_resource(entry, place)
 
 
 def _check_resource(value: Any, place: str) -> Mapping[str, Any] | InvalidInput:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from dispensary.management.imports.files import MOST_LINE
+from dispensary.management.imports.files import MOST_LINE, read_resources
 from dispensary.models import Patient, Prescription, PriorSupply, StaffMember
 from tests.dispensary.api.conftest import case
 from tests.dispensary.fhir.orders import PATIENT, PRACTITIONER, days, mg, request
@@ -210,6 +211,16 @@ def test_fhir_is_imported_with_what_its_orders_refer_to_wherever_it_stands(run: 
     assert "2 here already" in run("import_prescriptions", "orders.json", text)[0]
     weights = Patient.objects.order_by("identifier").values_list("identifier", "weight_kg")
     assert list(weights) == [("P-1", 61), ("P-2", None)]
+
+
+def test_the_place_in_a_file_of_bundles_only_moves_on() -> None:
+    lines = [
+        {"resourceType": "Bundle", "entry": [{"resource": sent_order(first + n)} for n in range(3)]} for first in (1, 4)
+    ]
+    text = ndjson(*lines).encode()
+    ends = [entry.end for entry in read_resources(BytesIO(text), "MedicationRequest", Counter())]
+    assert (len(ends), ends[2], ends[-1]) == (6, text.index(b"\n") + 1, len(text))
+    assert ends == sorted(set(ends))
 
 
 def test_an_order_without_a_number_is_the_same_order_when_it_comes_again(run: Import) -> None:
