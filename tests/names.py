@@ -18,7 +18,7 @@ from pathlib import Path
 
 VAGUE_NAMES = re.compile(r"_*(told|found|given|each|said|one|known|held|shown|kept|wanted|seen|owed|heard|meant|got)_*")
 QUESTION_OPENING = re.compile(r"(What|Who|Whose|Whether|How|Where|When|Why)\b")
-RIDDLE_WORDS = re.compile(r"\b(?!None\b)(nobody|nothing|whoever|none|somebody|everybody)\b", re.IGNORECASE)
+RIDDLE_WORDS = re.compile(r"\b(?!(?-i:None)\b)(nobody|nothing|whoever|none|somebody|everybody)\b", re.IGNORECASE)
 COMMIT_VERBS = re.compile(
     r"""(
     Accept|Add|Allow|Ask|Avoid|Benchmark|Build|Bump|Cache|Cancel|Catch|Check|Clarify|Clean|Close|Compute|Configure|Convert|Correct|
