@@ -65,7 +65,8 @@ def name_contained(
     """Return what a resource contains, as (path, resource) by the reference to each."""
     bundle = Bundle()
     for where, thing in as_objects(resource.get("contained"), f"{path}.contained", inquiry):
-        bundle.add_name(f"#{thing.get('id')}", where, thing, inquiry)
+        if thing.get("id"):
+            bundle.add_name(f"#{thing['id']}", where, thing, inquiry)
     return bundle.by_name
 
 

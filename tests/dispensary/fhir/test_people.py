@@ -146,3 +146,8 @@ def test_two_resources_of_one_name_are_asked_back(first: dict[str, Any], second:
 
 def test_two_contained_resources_of_one_name_are_asked_back() -> None:
     assert "the name of another resource" in orders.asked(request(contained=[PATIENT, OTHER, PRACTITIONER]))
+
+
+def test_contained_resources_without_an_id_have_no_name_in_common() -> None:
+    nameless = [{"resourceType": "Organization", "name": name} for name in ("First", "Second")]
+    assert read_order(request(contained=[PATIENT, PRACTITIONER, *nameless])).patient.details["identifier"] == "P-1"
