@@ -7,7 +7,7 @@ from decimal import Decimal
 from baclofen_rules.findings import DetectedIssue, Dur, Words
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import CourseView
+from baclofen_rules.therapy import CourseView, Relation
 from baclofen_rules.words import clip, count_days, join_words
 
 
@@ -126,3 +126,15 @@ def find_planned_start(t: Terms) -> date | None:
         return None
     recorded = record.find(ask.order)
     return None if recorded is None else recorded.order.starts_on
+
+
+def count_days_without(t: Terms, starts_on: date) -> int:
+    """Return the days from today to a planned start for which what goes on until then, or is replaced, has no tablets.
+
+    None are without where the order is taken beside what runs, or where that is taken as needed and not every day.
+    """
+    if t.relation is None or t.relation.relation is Relation.BESIDE or t.cover_end is None or not t.is_continuing:
+        return 0
+    if not t.previous_low_mg and all(course.as_needed for course in list_related_courses(t)):
+        return 0
+    return max(0, (starts_on - max(t.cover_end, t.case.on)).days)

@@ -1,13 +1,14 @@
 """The old tablets end before the planned start.
 
 Finds: an acknowledgement, a pharmacist's, when the tablets at home end before the order's planned start: days without tablets.
+Nothing where the order is taken beside what runs, or where that is taken as needed and not every day.
 Errs: on the side of asking: a gap that is planned by nobody can bring withdrawal.
 Source: design.
 """
 
 from datetime import date
 
-from baclofen_rules.course_words import find_planned_start
+from baclofen_rules.course_words import count_days_without, find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -16,9 +17,9 @@ from baclofen_rules.words import count_days
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     starts_on = find_planned_start(t)
-    if starts_on is None or t.cover_end is None or not t.is_continuing:
+    if starts_on is None:
         return CLEAR
-    gap = (starts_on - max(t.cover_end, t.case.on)).days
+    gap = count_days_without(t, starts_on)
     return (Found(Severity.ACKNOWLEDGE, _describe, t, starts_on, gap),) if gap > 0 else CLEAR
 
 

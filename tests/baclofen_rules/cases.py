@@ -14,7 +14,8 @@ A row about orders and supplies says them instead, and is a case of the second f
              starts in 28 days, started 5 days ago, replaces A, group g, repeats 3, every 7 days, emergency, called Dr A; "&" joins products
     given = ["A: 84 tablets 14 days ago"]                    hand-overs; ", returned 2 days ago"
     elsewhere = ["r1 by dr-h: 20+20+20 for 28 days, 30 days ago"]
-    decided = ["B beside A"]                                 also: B replaces A, B continues A, stopped A
+    decided = ["B beside A"]                                 also: B replaces A, B continues A, stopped A 2 days ago,
+                                                        A takes 30 20 days ago (mg a day)
     asks = "B: 126 tablets"
 
 The quantity is what the course needs and the right strength is picked, unless the row says otherwise.
@@ -260,6 +261,8 @@ def _decision(text: str) -> dict[str, Any]:
     words = text.split()
     if words[0] == "stopped":
         return {"kind": "stopped", "object": words[1], "on": _ago(words[2])}
+    if words[1] == "takes":
+        return {"kind": "takes", "object": words[0], "mg": words[2], "on": _ago(words[3])}
     return {"kind": words[1], "subject": words[0], "object": words[2], "on": ON.isoformat()}
 
 
