@@ -38,6 +38,17 @@ class Event(NamedTuple):
     """The part of the day: a stop that is known to have come after hand-overs ends one, and later ones are of the next."""
 
 
+class _HandOver(NamedTuple):
+    """A hand-over among those of its day."""
+
+    id: str
+    source: str
+    after: set[str]
+    """The orders, or recorded supplies, whose hand-overs of the day it is known to have come after."""
+    rank: int
+    """Its place among those of its own order on the day."""
+
+
 def events_of(facts: Facts, decisions: Sequence[Decision]) -> list[Event]:
     """Return what happened up to the evening of today, in the order in which it is applied."""
     return sorted(_find_events(facts, decisions), key=attrgetter("day", "part", "kind", "place"))
@@ -69,6 +80,8 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
     first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
     hand_overs_on = Counter([supply.on for supply in supplies])
     replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
+    days = [on for on, count in hand_overs_on.items() if count > 1]
+    places = {on: _places_of([s for s in supplies if s.on == on], replacements) for on in days}
     for supply in supplies:
         day = supply.on.toordinal()
         if day > today or day >= died_on:
@@ -78,7 +91,7 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
             source = supply.order or supply.id
             plan = orders[supply.order].plan if supply.order is not None else supply.plan
             mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
-            after = _place_within_day(supply, supplies, replacements)
+            after = places.get(supply.on, {}).get(supply.id, 0)
             if not after and first_on[source] != supply.on:
                 after = -1
             place = (after, -mg, source, supply.number, supply.id)
@@ -108,16 +121,31 @@ def _is_undone(supply: Supply, supplies: Sequence[Supply]) -> bool:
     return len(earlier) < len(of_day) and all(is_back(s, day) for s in earlier)
 
 
-def _place_within_day(supply: Supply, supplies: Sequence[Supply], replacements: Sequence[Decision]) -> int:
-    """Return how many hand-overs of its day, one on another, a hand-over is known to have come after.
+def _places_of(supplies: Sequence[Supply], replacements: Sequence[Decision]) -> dict[str, int]:
+    """Return by id how many hand-overs of its day, one on another, each of one day's is known to have come after.
 
-    The relation frozen with it names their courses, or a person said on that day that it takes their place.
+    The relation frozen with it names their courses, or a person said on that day that it takes their place. What an earlier
+    one of its own order came after, it came after too. Of those that name each other the first of their orders come first.
     """
-    source = supply.order or supply.id
-    names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
-    names |= {d.object.partition("@")[0] for d in replacements if d.subject == source and d.on == supply.on}
-    if not names - {source}:
-        return 0
-    before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {source}]
-    others = [s for s in supplies if s is not supply]
-    return max((1 + _place_within_day(s, others, replacements) for s in before), default=0)
+    ranks: Counter[str] = Counter()
+    waiting: list[_HandOver] = []
+    for supply in sorted(supplies, key=attrgetter("place")):
+        source = supply.order or supply.id
+        names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
+        names |= {d.object.partition("@")[0] for d in replacements if d.subject == source and d.on == supply.on}
+        waiting.append(_HandOver(supply.id, source, names - {source}, ranks[source]))
+        ranks[source] += 1
+    places: dict[str, int] = {}
+    for place in range(len(waiting)):
+        sources = {row.source for row in waiting}
+        ready: list[_HandOver] = []
+        blocked: set[str] = set()
+        for row in waiting:
+            if row.source in blocked or row.after & sources:
+                blocked.add(row.source)
+            else:
+                ready.append(row)
+        lowest = min([row.rank for row in waiting], default=0)
+        places |= {row.id: place for row in ready or [row for row in waiting if row.rank == lowest]}
+        waiting = [row for row in waiting if row.id not in places]
+    return places

@@ -10,7 +10,8 @@ TESTS: Final = "tests/baclofen_rules"
 ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
 
 THERAPY: Final = tuple(
-    f"{TESTS}/therapy/test_{name}.py" for name in ("cases", "situations", "dates", "decisions", "answers", "reference")
+    f"{TESTS}/therapy/test_{name}.py"
+    for name in ("cases", "situations", "dates", "decisions", "answers", "events", "reference")
 )
 """The worked cases and what stands beside them: all of them hold every module of the therapy."""
 
