@@ -210,13 +210,16 @@ def _before_a_start(
 def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
     """Return the row of each course by what is frozen: what it does not name goes on beside.
 
-    A course stopped on the day itself was continued before that.
+    A course stopped on the day itself was continued before that. Where nobody knows how it stands to a planned course,
+    nobody knows how it stands to what that is to take the place of.
     """
     rows = {course: _Row(4, Relation.BESIDE, frozen.how) for course in running}
     for name in frozen.to:
         fed = [c for c in state.courses if c.is_fed_by(name) and (c.is_open or c.ended_on == state.day)]
         for course in [c for c in fed if c.name == name] or fed[-1:]:
-            rows[course] = _Row(4, frozen.relation, frozen.how)
+            rows[course] = row = _Row(4, frozen.relation, frozen.how)
+            if frozen.relation is Relation.UNKNOWN and course.first_on > state.day:
+                rows |= {other: row for other in course.replaces if other in running}
     return rows
 
 

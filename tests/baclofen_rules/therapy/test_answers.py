@@ -171,6 +171,18 @@ def test_of_one_day_a_hand_over_follows_those_that_its_relation_names(turn: int)
     assert day_of(state(*orders[:2], *back[::turn])) == (30, 30, 30, "B")
 
 
+def test_what_a_planned_dose_that_is_asked_about_is_to_replace_stays_asked_about_once_handed_over() -> None:
+    orders = [order("A", 30), order("B", 45, starts=3, replaces="A"), order("C", 30, "dr-c")]
+    before = state(*orders, given("A", -24, 84), given("B", -3, 126))
+    relation = before.relate("C")
+    assert relation is not None
+    kept = FrozenRelation(relation.relation, relation.how, relation.to)
+    assert kept == FrozenRelation(Relation.UNKNOWN, How.UNKNOWN, ("B",))
+    handed_over = [given("C", 0, 84), replace(given("C", 0, 84), relation=kept)]
+    for supply in handed_over:
+        assert day_of(state(*orders, given("A", -24, 84), given("B", -3, 126), supply)) == (None, 30, 60, "A C")
+
+
 def test_of_one_day_returns_come_before_hand_overs() -> None:
     orders = [order("A", 30), order("B", 45, replaces="A")]
     rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]
