@@ -20,7 +20,6 @@ from baclofen_rules.therapy import (
     DecisionKind,
     Ending,
     Facts,
-    FrozenRelation,
     How,
     Order,
     OrderStatus,
@@ -36,6 +35,7 @@ from baclofen_rules.therapy.model import replaces_itself
 from tests.baclofen_rules.therapy import states
 from tests.baclofen_rules.therapy.documents import document_of
 from tests.baclofen_rules.therapy.reference import Reference, days_between, in_short
+from tests.baclofen_rules.therapy.test_reference import with_frozen_relations
 from tests.examples import examples_at_random
 
 EARLIEST, LATEST = states.day(-70), states.day(60)
@@ -356,7 +356,7 @@ def test_8_a_supply_never_brings_a_run_out_forward_unless_it_changes_the_dose(
     orders = active(facts)
     # Which came first of two hand-overs of today, here and elsewhere, no date says.
     assume(orders and facts.died_on is None and all(s.on < facts.today for s in facts.supplies if s.order is None))
-    facts = with_relations_of_today(facts)
+    facts = with_frozen_relations(facts, facts.today)
     order = data.draw(st.sampled_from(orders))
     # An answer of today is taken as one about what is handed over today, no longer about what was before.
     decided = [
@@ -373,14 +373,6 @@ def test_8_a_supply_never_brings_a_run_out_forward_unless_it_changes_the_dose(
         before_on, after_on = state.course(name).first_uncovered, after.course(name).first_uncovered
         if before_on is not None:  # None: a plan that ends before; with more tablets it may go on
             assert after_on is None or after_on >= before_on, name
-
-
-def with_relations_of_today(facts: Facts) -> Facts:
-    """Return facts whose hand-overs of today stand as they were handed over, which every hand-over here keeps."""
-    state = therapy(facts)
-    relations = {s.id: state.relate_supply(s.id) for s in facts.supplies if s.on == facts.today and s.order is not None}
-    frozen = {id: FrozenRelation(r.relation, r.how, r.to) for id, r in relations.items() if r is not None}
-    return replace(facts, supplies=tuple(replace(s, relation=frozen.get(s.id)) for s in facts.supplies))
 
 
 @in_every_state
