@@ -9,6 +9,7 @@ from baclofen_rules.text import format_amount
 from .clauses import Cap, Clause, Dose, Moment
 from .doubt import Doubt, Why
 from .moments import HOURS_A_DAY
+from .questions import DOSES_OR_STEPS
 from .tokens import PARTS, Kind, Token
 
 LARGEST_DAILY_MG = Decimal(20)
@@ -168,7 +169,7 @@ class DoseReader:
         if max(counts) > LARGEST_PLACE or not any(counts):
             raise Doubt(*where, ask)
         if taper or rises:
-            raise Doubt(*where, "Are these one day's doses in order, or steps one after the other?")
+            raise Doubt(*where, DOSES_OR_STEPS)
         doses = tuple(self.mg(Dose(*where, tablets=count)) for count in counts if count)
         labels = [moment.minutes for moment in clause.moments]
         if (
@@ -299,11 +300,9 @@ class DoseReader:
         if len({dose.mg is None for dose in clause.doses}) > 1:
             raise Doubt(*where, "Milligrams or tablets? Write all of the doses in the same way.")
         doses = tuple(self.mg(dose) for dose in clause.doses)
-        if clause.total is None and doses in (
-            tuple(sorted(set(doses))),
-            tuple(sorted(set(doses), reverse=True)),
-        ):
-            raise Doubt(*where, "Are these one day's doses in order, or steps one after the other?")
+        changes = {(right > left) - (right < left) for left, right in pairwise(doses)} - {0}
+        if clause.total is None and len(changes) == 1:
+            raise Doubt(*where, DOSES_OR_STEPS)
         return Day(doses, *where)
 
     def _numbered(self, clause: Clause, count: int) -> Day:

@@ -7,7 +7,7 @@ from .clauses import Cap, Clause, Dose, Moment, Number
 from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN, PER_DAY
 from .doubt import Doubt
 from .frequency import FrequencyReader
-from .questions import explain
+from .questions import DOSES_OR_STEPS, explain
 from .tokens import Kind, Token, Vocabulary
 
 LARGEST_BARE_COUNT = 4
@@ -150,6 +150,8 @@ class ClauseReader(FrequencyReader):
         before = clause.items[-1] if clause.items else None
         if isinstance(before, Moment) and before.text == "hs" and not clause.doses:
             raise Doubt(before.start, dose.end, "At night, or half strength?")
+        if isinstance(before, Dose) and len(clause.doses) > 1 and not (join or self.tokens[start].before):
+            raise Doubt(clause.start, dose.end, DOSES_OR_STEPS)
         if join and clause.items and isinstance(clause.items[0], Moment) and isinstance(clause.items[-1], Moment):
             raise Doubt(clause.items[-1].start, dose.end, "Which dose goes with which time of day?")
         clause.items.append(dose)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .doubt import Doubt
 from .tokens import Kind, Token
 
+DOSES_OR_STEPS = "Are these one day's doses in order, or steps one after the other?"
 _NUMBER = r"(?:[0-9]+(?:[.,][0-9]+)?|half|one|two|three|four|five|six|seven|eight|nine|ten)"
 _UNIT = r"(?:\s?(?:mgs?|tab(?:let)?s?)\b)?"
 
