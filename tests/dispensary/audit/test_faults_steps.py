@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 
 from tests.dispensary.audit.own import LONG, OwnSite, own_site
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -118,12 +120,15 @@ def test_a_worker_killed_at_any_step_leaves_all_or_nothing(site: OwnSite, point:
 @pytest.mark.parametrize("point", POINTS if LONG else ("second row", "linked", LOCKED, FLUSHED))
 def test_a_backend_killed_at_any_step_leaves_all_or_nothing(site: OwnSite, point: str) -> None:
     before = site.check()
+    other_session = site.connect("superuser")
     with ExitStack() as stack:
         worker, backend = stopped_at(site, point, stack)
         os.kill(backend, signal.SIGKILL)  # the server ends all sessions and recovers from its journal
         worker.kill()
         worker.communicate()
         stack.pop_all()  # those sessions are gone with the server's
+    with pytest.raises(psycopg.OperationalError):  # until then the server still takes connections that it will end
+        wait_until(lambda: not other_session.execute("SELECT 1"), seconds=60)
     site.wait()
     let_go(site, point)
     assert site.check() - before == (2 if point in (FLUSHED, KNOWN) else 0)
