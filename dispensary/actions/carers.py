@@ -61,10 +61,7 @@ def add_carer(
     carer = Carer.objects.create(
         patient=patient, name=name[:120], relation=relation, language=language, added_at=now, added_by=by.name
     )
-    add_contact(
-        patient=patient, carer=carer, medium=medium, address=address, takes_texts=takes_texts, by=by, now=now,
-        preference=1 if relation in GUARDIANS else 2,
-    )  # fmt: skip
+    add_contact(patient=patient, carer=carer, medium=medium, address=address, takes_texts=takes_texts, by=by, now=now)
     return carer
 
 
@@ -137,8 +134,7 @@ def ask_for_carer(
             added_at=now,
             added_by=by.name,
         )
-        preference = 1 if relation in GUARDIANS else 2
-        add_contact(patient=patient, carer=carer, medium=medium, address=address, preference=preference, by=by, now=now)
+        add_contact(patient=patient, carer=carer, medium=medium, address=address, by=by, now=now)
     reason = f"The patient asks on the page that {name}, {relation.label.lower()}, gets the messages, too. Ask them: the address stands with the patient's messages."
     open_or_add(WorkKind.REPLY, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason=reason, by=by, now=now)
 

@@ -28,7 +28,7 @@ from dispensary.models import (
     SuppressionReason,
     WorkKind,
 )
-from dispensary.models.contacts import new_page_code
+from dispensary.models.contacts import GUARDIANS, new_page_code
 from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.opt_outs import (
@@ -44,6 +44,9 @@ from dispensary.reminders.opt_outs import (
 from dispensary.reminders.reach import settle_owed, take_back_leases
 from dispensary.reminders.work import open_work
 
+_CALLS_AFTER = 4
+"""By so much a call's number is tried after the other addresses."""
+
 
 @transaction.atomic
 def add_contact(
@@ -52,7 +55,7 @@ def add_contact(
     medium: Medium,
     address: str,
     detail_level: DetailLevel = DetailLevel.PLAIN,
-    preference: int = 1,
+    preference: int | None = None,
     takes_texts: bool = False,
     carer: Carer | None = None,
     by: Actor,
@@ -60,12 +63,14 @@ def add_contact(
 ) -> ContactPoint:
     """Record an address of the patient or of a `carer`. The same address again is the same contact point. It is used once the patient says yes.
 
+    Without a `preference` a carer who is no guardian is tried after the patient, and calls after all messages.
     `takes_texts` is the patient's word that a landline takes text messages. Raises InvalidInput for what is no address of
     that medium, and for a landline without that word; NotAllowed for another pharmacy's patient.
     """
     _require_access(patient, by)
     clean = clean_address(medium, address)
-    if medium == Medium.SMS and is_landline(clean) and not takes_texts:
+    is_line = medium in {Medium.SMS, Medium.VOICE} and is_landline(clean)
+    if is_line and medium == Medium.SMS and not takes_texts:
         problem = Problem(
             "takes_texts",
             "the number of a landline",
@@ -85,6 +90,9 @@ def add_contact(
         raise InvalidInput("This address is that of another reader of this patient's messages.", problem)
     if same_contact:
         return same_contact
+    if preference is None:
+        is_second = carer is not None and carer.relation not in GUARDIANS
+        preference = 1 + is_second + (_CALLS_AFTER if medium == Medium.VOICE else 0)
     point = ContactPoint.objects.create(
         patient=patient,
         carer=carer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -31,6 +31,8 @@ class Message:
     language: str = "en"
     reply_to: str = ""
     """The pharmacy's own address for e-mail; empty where it has recorded none."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """For a call: the keys that answer it, each with what is said when it is pressed."""
 
     @property
     def page(self) -> str:
@@ -126,6 +128,8 @@ class Reply:
     event_id: str
     address: str
     text: str
+    answers_message: str = ""
+    """The provider's number of our message that it answers, where that is known."""
 
 
 def is_alphanumeric_sender(sender: object) -> bool:
@@ -165,6 +169,8 @@ class Channel(ABC):
     """One way to send a message. One call of `send` is one attempt, without retries."""
 
     name: ClassVar[str]
+    media: ClassVar[tuple[str, ...]] = ("email", "sms")
+    """The media that it carries."""
     needed_options: ClassVar[tuple[str, ...]] = ()
     """Options without which no message leaves; a channel that lacks one is refused where it is made."""
     after_crash: AfterCrash = AfterCrash.BY_KIND
@@ -176,6 +182,8 @@ class Channel(ABC):
     """True where `fetch_receipt` can ask for a receipt that never came."""
     takes_replies: bool = True
     """True where a patient's reply reaches us; otherwise messages do not offer "reply STOP"."""
+    answers_in_call: bool = False
+    """True where whoever answers by a key hears at once what follows from it; no message answers them."""
     webhook_response: tuple[str, str] = ("application/json", "")
     """Content type and body of the response to a webhook call; an empty body stands for the number of events."""
     webhook_status: int = 200
@@ -215,6 +223,12 @@ class Channel(ABC):
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         """Verify the signature of the raw body, then parse it. Raises BadSignature, BadPayload."""
         raise BadSignature(f"{self.name} takes no webhook calls")
+
+    def answer_webhook(
+        self, headers: Mapping[str, str], query: str, body: bytes, now: float
+    ) -> tuple[list[Receipt | Reply], str]:
+        """Return the events of a webhook call and the body of its response. Raises BadSignature, BadPayload."""
+        return self.read_webhook(headers, body, now), self.webhook_response[1]
 
     def close(self) -> None:  # noqa: B027  (most channels keep nothing open)
         """Close a connection that is kept between messages."""

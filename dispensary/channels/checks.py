@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dispensary.channels import AfterCrash, Channel, channel_named
 from dispensary.conf import conf
 
-_MEDIA = ("email", "sms")
+_MEDIA = ("email", "sms", "voice")
 
 
 def check_channels() -> list[CheckMessage]:
@@ -26,6 +26,12 @@ def check_channels() -> list[CheckMessage]:
         )
         for medium in channels
         if medium not in _MEDIA
+    ]
+    messages += [
+        Error(f"DISPENSARY['channels'] names {name!r} for {medium!r}; {gap}", id="dispensary.E004")
+        for medium, name in channels.items()
+        if medium in _MEDIA
+        for gap in _find_other_media(name, medium)
     ]
     for name in sorted({*channels.values(), *filter(None, [conf().letter_channel])}):
         try:
@@ -45,6 +51,16 @@ def check_channels() -> list[CheckMessage]:
         if name not in channels.values() or not isinstance(hours, int) or not 1 <= hours <= 47
     ]
     return messages
+
+
+def _find_other_media(name: str, medium: str) -> Iterator[str]:
+    """Yield what a channel carries instead of the medium that it is meant for."""
+    try:
+        channel = channel_named(name)
+    except ImproperlyConfigured:  # reported by E005
+        return
+    if isinstance(channel, Channel) and medium not in channel.media:
+        yield f"it carries {' and '.join(channel.media)}"
 
 
 def _find_gaps(channel: Channel, is_for_texts: bool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import requests
@@ -50,7 +50,10 @@ _HAS_SENT_STOP = 21610
 _REFUSED: Mapping[int, Refused] = {
     **dict.fromkeys((21211, 21214, 21217, 21614), Refused(Fault.BAD_ADDRESS, permanent=True)),
     _HAS_SENT_STOP: Refused(Fault.OPTED_OUT, permanent=True),
-    **dict.fromkeys((21212, 21408, 21603, 21606, 21608, 21659, 21703), Refused(Fault.MISCONFIGURED, permanent=False)),
+    **dict.fromkeys(
+        (21210, 21212, 21215, 21216, 21408, 21603, 21606, 21608, 21659, 21703),
+        Refused(Fault.MISCONFIGURED, permanent=False),
+    ),
     **dict.fromkeys((14107, 20429), Refused(Fault.LIMITED, permanent=False)),
 }
 _UNDELIVERED = frozenset({"undelivered", "failed"})
@@ -83,7 +86,8 @@ class Twilio(Channel):
     """
 
     name = "twilio"
-    needed_options = ("account_sid", "auth_token")
+    media: ClassVar[tuple[str, ...]] = ("sms",)
+    needed_options: ClassVar[tuple[str, ...]] = ("account_sid", "auth_token")
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
     webhook_response = ("text/xml", "<Response/>")
     can_fetch_receipt = True
@@ -100,12 +104,8 @@ class Twilio(Channel):
         self._client = Client(options["account_sid"], options["auth_token"], http_client=self._http_client)
 
     def send(self, message: Message) -> Answer:
-        sender = "messaging_service_sid" if "messaging_service_sid" in self.options else "from"
-        request_kwargs = {"from_" if sender == "from" else sender: self.options[sender]}
-        if self.options.get("webhook_url"):
-            request_kwargs["status_callback"] = self.options["webhook_url"]
         try:
-            twilio_message = self._client.messages.create(to=message.to, body=message.text, **request_kwargs)
+            resource = self._create(message)
         except TwilioRestException as error:
             answer = _REFUSED.get(error.code or 0) or answer_for_status(error.status)
             if isinstance(answer, Refused) and not answer.permanent:
@@ -115,7 +115,15 @@ class Twilio(Channel):
             return answer_for_connection_error(error)
         except (TwilioException, ValueError, KeyError):  # an unreadable answer
             return Unknown()
-        return Accepted(twilio_message.sid) if twilio_message.sid else Unknown()
+        return Accepted(resource.sid) if resource.sid else Unknown()
+
+    def _create(self, message: Message) -> Any:
+        """Ask Twilio to send a message; return its resource. Raises what Twilio's client raises."""
+        sender = "messaging_service_sid" if "messaging_service_sid" in self.options else "from"
+        request_kwargs = {"from_" if sender == "from" else sender: self.options[sender]}
+        if self.options.get("webhook_url"):
+            request_kwargs["status_callback"] = self.options["webhook_url"]
+        return self._client.messages.create(to=message.to, body=message.text, **request_kwargs)
 
     def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
         try:
@@ -126,8 +134,12 @@ class Twilio(Channel):
         return next((event for event in _parse_event(form) if isinstance(event, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        address = str(self.options.get("webhook_url", ""))
-        if not address:
+        return _parse_event(self._read_form(headers, body))
+
+    def _read_form(self, headers: Mapping[str, str], body: bytes, query: str = "") -> dict[str, str]:
+        """Return the fields of a call to our address with this query. Raises BadSignature."""
+        address = f"{self.options.get('webhook_url', '')}{query and f'?{query}'}"
+        if not self.options.get("webhook_url"):
             raise BadSignature("webhook_url is not set for this channel")
         try:
             form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
@@ -137,7 +149,7 @@ class Twilio(Channel):
             address, form, headers.get("X-Twilio-Signature", "")
         ):
             raise BadSignature("the signature does not fit")
-        return _parse_event(form)
+        return form
 
     def close(self) -> None:
         if self._http_client.session is not None:

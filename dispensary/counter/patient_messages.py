@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -49,18 +49,22 @@ class AddressForm(StyledForm):
 
     medium = forms.ChoiceField(
         label="What kind of address",
-        choices=Medium.choices,
         widget=forms.RadioSelect,
         error_messages={"required": "Say whether it is an e-mail address or a telephone number"},
     )
     address = forms.CharField(
-        label="E-mail address, or mobile number with its country",
+        label="E-mail address, or telephone number with its country",
         max_length=250,
         help_text="Such as name@example.org or +44 7700 900123",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": "Type the address"},
     )
     takes_texts = forms.BooleanField(label="It is a landline, and the patient says that texts reach it", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        medium = cast("forms.ChoiceField", self.fields["medium"])
+        medium.choices = [(medium.value, medium.label) for medium in reach.media_offered()]
 
 
 class CarerForm(AddressForm):
@@ -292,7 +296,7 @@ def _id_in(request: HttpRequest, field: str) -> uuid.UUID | None:
 
 
 def _describe_answers(patient: Patient) -> list[dict[str, Any]]:
-    answers = {answer.medium: answer for answer in patient.consents.all()}
+    answers, offered = {answer.medium: answer for answer in patient.consents.all()}, reach.media_offered()
     tones = {ConsentAnswer.YES: "ready", ConsentAnswer.NO: "done"}
     return [
         {
@@ -304,4 +308,5 @@ def _describe_answers(patient: Patient) -> list[dict[str, Any]]:
             "tone": tones[ConsentAnswer(answers[medium].answer)] if medium in answers else "unknown",
         }
         for medium in Medium
+        if medium in offered or medium in answers
     ]

@@ -19,6 +19,7 @@ class Medium(models.TextChoices):
 
     EMAIL = "email", _("E-mail")
     SMS = "sms", _("Text message")
+    VOICE = "voice", _("Telephone call")
 
 
 class DetailLevel(models.TextChoices):

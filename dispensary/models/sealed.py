@@ -56,6 +56,11 @@ def unseal(text: str) -> str:
     return _fernet(_secrets()).decrypt(text.encode()).decode()
 
 
+def unseal_young(text: str, seconds: int, now: float) -> str:
+    """Decrypt a text that was sealed at most so many seconds before `now`. Raises InvalidToken for an older one, too."""
+    return _fernet(_secrets()).decrypt_at_time(text.encode(), seconds, int(now)).decode()
+
+
 def reseal(sealed: str) -> str:
     """Return a sealed text, sealed with the newest secret; itself where that was done. Raises InvalidToken with a foreign key."""
     keys = _secrets()

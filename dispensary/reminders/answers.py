@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from dispensary.channels import Accepted, Channel, Message, channels_in_use
 from dispensary.channels.staff import notify_staff
@@ -20,6 +21,7 @@ from dispensary.models import (
     AnswerSource,
     ConsentSource,
     ContactPoint,
+    Delivery,
     InboundEvent,
     Medium,
     Patient,
@@ -87,7 +89,7 @@ def act_on_reply(event: InboundEvent, now: datetime) -> str:
     sender, text = _sender_of(event), unseal(event.facts["text"])
     ended_or_begun = None
     if numbered := read_answer(text):
-        return _apply_answer(sender, *numbered, text, now)
+        return _apply_answer(event, sender, *numbered, text, now)
     if is_stop(text):
         ended_or_begun = _apply_stop(event, sender, now)
     elif is_start(text):
@@ -117,14 +119,18 @@ def _sender_of(event: InboundEvent) -> Sender:
     address = unseal(event.facts["address"])
     if event.channel == MAIL:
         return Sender(Medium.EMAIL, address.strip())
-    return Sender(Medium.SMS, _normalise_number(address))
+    medium = Medium.VOICE if conf().channels.get(Medium.VOICE) == event.channel else Medium.SMS
+    return Sender(medium, _normalise_number(address, medium))
 
 
-def _apply_answer(sender: Sender, answer: Answer, letter: str, text: str, now: datetime) -> str:
+def _apply_answer(  # noqa: PLR0917  (the parts of one reply)
+    event: InboundEvent, sender: Sender, answer: Answer, letter: str, text: str, now: datetime
+) -> str:
     """Record a numbered answer of the one patient at an address who was asked; of nobody asked a person reads it."""
-    points = _points_in_use(sender)
-    questions = find_questions(points, answer, letter, now)
+    questions = find_questions(_points_asked(event, sender), answer, letter, now)
     if not questions:
+        return "work" if _open_reply_work(WorkKind.REPLY, sender, text, now) else "nobody"
+    if len(questions) > 1 and _answers_in_call(event):  # a keypad has no letters
         return "work" if _open_reply_work(WorkKind.REPLY, sender, text, now) else "nobody"
     if len(questions) > 1:
         return FOR_WHICH
@@ -133,7 +139,20 @@ def _apply_answer(sender: Sender, answer: Answer, letter: str, text: str, now: d
         opt_outs.lock_patient(question.patient_id)
         patient = Patient.objects.select_related("pharmacy").get(pk=question.patient_id)
         record_answer(patient=patient, answer=answer, reminder=question, source=AnswerSource.REPLY, now=now)
-    return {Answer.ORDER: REQUESTED, Answer.UNWELL: RED_FLAG}.get(answer, "answered")
+    if answer is Answer.ORDER and not _answers_in_call(event):
+        return REQUESTED
+    return RED_FLAG if answer is Answer.UNWELL else "answered"
+
+
+def _points_asked(event: InboundEvent, sender: Sender) -> list[ContactPoint]:
+    """Return the contact points in use at an address, of those alone whom the answered message was about where that is known."""
+    points, message_id = _points_in_use(sender), event.facts.get("message")
+    if not message_id:
+        return points
+    ours = Delivery.objects.filter(channel=event.channel, provider_message_id=message_id)
+    together = Delivery.objects.filter(Q(pk__in=ours) | Q(sent_with__in=ours))
+    asked = set(together.values_list("reminder__patient_id", flat=True))
+    return [point for point in points if point.patient_id in asked] or points
 
 
 def _points_in_use(sender: Sender) -> list[ContactPoint]:
@@ -142,15 +161,15 @@ def _points_in_use(sender: Sender) -> list[ContactPoint]:
     return list(points.select_related("patient__pharmacy"))
 
 
-def _normalise_number(address: str) -> str:
+def _normalise_number(address: str, medium: Medium) -> str:
     """Return a sender's number in E.164, given with its country code, with or without the plus."""
     spellings = []
     for spelling in (address, f"+{address.strip()}"):
         try:
-            spellings.append(opt_outs.clean_address(Medium.SMS, spelling))
+            spellings.append(opt_outs.clean_address(medium, spelling))
         except InvalidInput:
             continue
-    digests = {number: address_digest(Medium.SMS, number) for number in spellings}
+    digests = {number: address_digest(medium, number) for number in spellings}
     ours = set(
         ContactPoint.objects.filter(address_digest__in=digests.values()).values_list("address_digest", flat=True)
     )
@@ -190,7 +209,7 @@ def _open_reply_work(kind: WorkKind, sender: Sender, text: str, now: datetime, w
                 kind,
                 pharmacy_id=pharmacy.pk,
                 patient_id=None,
-                reason=f"{sender.address} wrote: “{' '.join(text.split())[:180]}” The {'number' if sender.medium is Medium.SMS else 'address'} is on no record here.",
+                reason=f"{sender.address} wrote: “{' '.join(text.split())[:180]}” The {'address' if sender.medium is Medium.EMAIL else 'number'} is on no record here.",
                 by=engine_actor(pharmacy.pk),
                 now=now,
                 within=within,
@@ -263,7 +282,7 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
         notify_staff(
             conf().staff_alerts, "Dispensary: a message cannot wait", f"A message from {place} sounds urgent. Look now."
         )
-    if channel is None or now - event.received_at > KEEP_TRYING:
+    if channel is None or channel.answers_in_call or now - event.received_at > KEEP_TRYING:
         return False
     if pharmacy is None and not (cannot_wait or is_free_text):
         return False
@@ -316,6 +335,12 @@ def _only_pharmacy() -> Pharmacy | None:
     """Return the pharmacy of a site that has one: whose number an unknown sender wrote to is not known elsewhere."""
     pharmacies = list(Pharmacy.objects.all()[:2])
     return pharmacies[0] if len(pharmacies) == 1 else None
+
+
+def _answers_in_call(event: InboundEvent) -> bool:
+    """Return whether whoever sent this has heard an answer already, in the call itself."""
+    channel = _channel_of(event)
+    return channel is not None and channel.answers_in_call
 
 
 def _channel_of(event: InboundEvent) -> Channel | None:

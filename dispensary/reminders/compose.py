@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from cryptography.fernet import InvalidToken
 
 from dispensary.channels import Channel, Message
-from dispensary.conf import Conf, conf
+from dispensary.conf import Conf, StopScope, conf
 from dispensary.emergency_numbers import emergency_number
 from dispensary.models.contacts import DetailLevel, Medium
 from dispensary.models.pharmacy import Pharmacy, QuietHours, SharedNames, UsualTimes
@@ -28,6 +28,7 @@ from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import (
     Text,
     WayOut,
+    key_answers,
     language_for,
     letter_of,
     medicine_in,
@@ -241,7 +242,9 @@ def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayO
     """Return how the reader can end the messages; by call where replies are not read and no link can be made."""
     if medium == Medium.EMAIL:
         return WayOut.LINK if stop_url else WayOut.CALL
-    return WayOut.REPLY if channel and channel.takes_replies else WayOut.CALL
+    if not channel or not channel.takes_replies:
+        return WayOut.CALL
+    return WayOut.KEYPAD if medium == Medium.VOICE else WayOut.REPLY
 
 
 def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = False) -> Text:
@@ -355,18 +358,26 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
 
 def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
     assert row.medium is not None and row.address is not None and row.page_code is not None
-    is_text = row.medium == Medium.SMS
-    page_url = links.page_url(row.page_code, habits.conf.link_url if is_text else habits.conf.public_url)
+    is_mail = row.medium == Medium.EMAIL
+    page_url = ""
+    if row.medium != Medium.VOICE:
+        page_url = links.page_url(row.page_code, habits.conf.public_url if is_mail else habits.conf.link_url)
+    keys = {}
+    if way_out(channel, Medium(row.medium)) is WayOut.KEYPAD:
+        everything = habits.conf.stop_scope == StopScope.ALL
+        kind = ReminderKind(row.kind)
+        keys = key_answers(kind, text.language, sender=row.sender, phone=row.phone, everything=everything)
     return Message(
         key=key_of(row.public_id, row.medium, row.round),
         to=habits.unseal(row.address),
         sender=row.sender,
         subject=text.subject,
-        body=" ".join(filter(None, (text.body, text.offer, page_url))) if is_text else text.body,
+        body=text.body if is_mail else " ".join(filter(None, (text.body, text.offer, page_url))),
         opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
-        page_url="" if is_text else page_url,
+        page_url=page_url if is_mail else "",
         page_words=page_words(text.language)["link"],
         language=text.language,
         reply_to=row.reply_to,
+        keys=keys,
     )

@@ -99,8 +99,9 @@ def write_together(parts: Sequence[Ready], settings: Conf) -> Message:
 
     Its key is that of these reminders together: another set of them is another message to the provider.
     """
-    lead, is_text = parts[0], parts[0].row.medium == Medium.SMS
-    site_url = settings.link_url if is_text else settings.public_url
+    lead, medium = parts[0], parts[0].row.medium
+    is_mail = medium == Medium.EMAIL
+    site_url = settings.public_url if is_mail else settings.link_url
     paragraphs = []
     for at, part in enumerate(parts):
         before = parts[at - 1] if at else None
@@ -112,11 +113,14 @@ def write_together(parts: Sequence[Ready], settings: Conf) -> Message:
             sender=_opening(part.row, before),
             brief=not is_last,
         )
-        needs_page = ends_patient and (is_text or part.row.contact_id != lead.row.contact_id)
-        page = links.page_url(part.row.page_code or "", site_url) if needs_page else ""
-        paragraphs.append(" ".join(filter(None, (text.body, text.offer if is_text else "", page))))
+        has_page = (
+            ends_patient and medium != Medium.VOICE and not (is_mail and part.row.contact_id == lead.row.contact_id)
+        )
+        page = links.page_url(part.row.page_code or "", site_url) if has_page else ""
+        paragraphs.append(" ".join(filter(None, (text.body, text.offer, page))))
     key = uuid5(lead.message.key, " ".join(sorted(str(part.row.public_id) for part in parts)))
-    return replace(lead.message, key=key, body=(" " if is_text else "\n\n").join(paragraphs))
+    keys = {number: words for part in reversed(parts) for number, words in part.message.keys.items()}
+    return replace(lead.message, key=key, body=("\n\n" if is_mail else " ").join(paragraphs), keys=keys)
 
 
 def _opening(row: Row, before: Ready | None) -> str | None:

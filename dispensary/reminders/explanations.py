@@ -26,7 +26,7 @@ from dispensary.reminders.compose import Reason, way_out, words_at
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.outcomes import WORDS
 from dispensary.reminders.planning import hours_of, leaves_at, manners_of
-from dispensary.reminders.reach import Address, usable
+from dispensary.reminders.reach import Address, media_offered, usable
 from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
 from dispensary.reminders.texts import LANGUAGES, language_for
@@ -65,8 +65,10 @@ def _about_the_patient(patient: Patient) -> list[str]:
 
 def _about_addresses(patient: Patient, addresses: list[Address]) -> list[str]:
     answers = {consent.medium: consent for consent in patient.consents.all()}
-    sentences = []
+    sentences, offered = [], media_offered()
     for medium in Medium:
+        if medium not in offered and medium not in answers:
+            continue
         consent, name = answers.get(medium), str(medium.label)
         if consent is None:
             sentences.append(f"{name}: the patient has not been asked, so nothing is sent.")

@@ -48,8 +48,8 @@ def clean_address(medium: str, address: str) -> str:
                 "This is no e-mail address.", Problem("address", "something else", "name@example.org")
             ) from error
         return text
-    if medium != Medium.SMS:
-        raise InvalidInput("There is no such medium.", Problem("medium", str(medium), "email or sms"))
+    if medium not in {Medium.SMS, Medium.VOICE}:
+        raise InvalidInput("There is no such medium.", Problem("medium", str(medium), ", ".join(Medium)))
     try:
         number = phonenumbers.parse(text, conf().phone_region)
     except phonenumbers.NumberParseException as error:
@@ -68,7 +68,7 @@ def is_landline(address: str) -> bool:
     kind = phonenumbers.number_type(phonenumbers.parse(address))
     if kind in _NO_PERSONS_NUMBER:
         problem = Problem("address", "a service number", "the patient's own number, such as +447700900123")
-        raise InvalidInput("This number takes no text messages.", problem)
+        raise InvalidInput("This is the number of a service, not of a person's telephone.", problem)
     return kind in _LANDLINE
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from dispensary.actors import Actor
+from dispensary.conf import conf
 from dispensary.models import (
     Consent,
     ConsentAnswer,
@@ -104,6 +105,11 @@ def addresses_of(patient: Patient) -> list[Address]:
 def usable(patient: Patient) -> list[ContactPoint]:
     """Return the addresses of the patient and of carers that are allowed and take messages; the first is tried first."""
     return [address.point for address in addresses_of(patient) if address.is_usable]
+
+
+def media_offered() -> list[Medium]:
+    """Return the media by which staff may record an address: e-mail and texts, and whatever else the site has a channel for."""
+    return [medium for medium in Medium if medium in {Medium.EMAIL, Medium.SMS, *conf().channels}]
 
 
 def media_to_ask(patient: Patient) -> list[Medium]:

@@ -66,7 +66,7 @@ def keep(*, channel: str, events: Iterable[Receipt | Reply], now: datetime) -> i
 def _facts(event: Receipt | Reply) -> dict[str, object]:
     """Without text and address in the clear; those of a reply are sealed until it has been read."""
     if isinstance(event, Reply):
-        return {"address": seal(event.address), "text": seal(event.text)}
+        return {"address": seal(event.address), "text": seal(event.text), "message": event.answers_message}
     return {
         "status": event.status.value,
         "key": event.key,

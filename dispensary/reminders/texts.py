@@ -26,6 +26,8 @@ from typing import Any
 from django.utils import dateformat, translation
 
 from baclofen_rules.text import format_amount
+from dispensary.emergency_numbers import emergency_number
+from dispensary.models.answers import Answer
 from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.segments import fold_for_texts
@@ -50,6 +52,8 @@ _ASKS_TO_CALL = frozenset(
 """Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
 _URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION, ReminderKind.PAPERS_CHANGED})
 """Kinds whose subject in an e-mail asks for a call."""
+STOP_KEY = "9"
+"""The key that ends the calls to a number."""
 _HALF = Decimal("0.5")
 _OPENING = re.compile(r"^\{sender\}\s?: (?P<first>.)")
 _LETTERS = "ABCDEFGH"
@@ -68,6 +72,7 @@ class WayOut(StrEnum):
     REPLY = "reply"
     LINK = "link"
     CALL = "call"
+    KEYPAD = "keypad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +187,37 @@ def write(
     return Text(
         subject=words["subject_urgent" if kind in _URGENT else "subject"].format(sender=variables["sender"]),
         body=_fill(body, language, variables),
-        offer=words["offers"].get(kind.value, "").format(letter=letter) if way_out is WayOut.REPLY else "",
+        offer=_write_offer(words, kind, way_out, letter),
         opt_out=words["opt_out"][way_out],
         language=language,
         version=version_of(language),
     )
+
+
+def _write_offer(words: Mapping[str, Any], kind: ReminderKind, way_out: WayOut, letter: str) -> str:
+    """Return which replies or keys are understood; a key names nobody of several patients."""
+    if way_out is WayOut.KEYPAD:
+        return str(words["keys"].get(kind.value, ""))
+    return str(words["offers"].get(kind.value, "")).format(letter=letter) if way_out is WayOut.REPLY else ""
+
+
+def key_answers(
+    kind: ReminderKind, language: str, *, sender: str, phone: str, everything: bool = True
+) -> dict[str, str]:
+    """Return the keys that a call of a kind takes, each with what is said when it is pressed; `everything` as at a STOP."""
+    words = words_in(language)
+    page, values = words["patient_page"], {"sender": sender}
+    answers = {
+        Answer.ORDER: _fill(words["asked"], language, values),
+        Answer.CALL: page["done_call"],
+        Answer.CHANGED: page["done_well"],
+        Answer.NOT_CHANGED: page["done_call"],
+        Answer.HOW: page["done_call"],
+        Answer.WELL: page["done_well"],
+        Answer.UNWELL: red_flag_answer(language, sender, phone, emergency_number(phone)),
+    }
+    keys = {str(number): answers[answer] for number, answer in enumerate(Answer, 1) if kind in answer.kinds}
+    return keys | {STOP_KEY: _fill(words["stopped" if everything else "stopped_calls"], language, values)}
 
 
 def is_urgent(kind: ReminderKind) -> bool:

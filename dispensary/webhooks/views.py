@@ -36,7 +36,9 @@ def receive_events(request: HttpRequest, channel: str) -> HttpResponse:
     if length and (len(length) > 12 or int(length) > LARGEST_CALL):
         return _problem(413, f"A call is at most {LARGEST_CALL} bytes long. Send the events in several calls.")
     try:  # by this server's clock: a forged call must not reach the database
-        events = provider.read_webhook(request.headers, request.body, timezone.now().timestamp())
+        events, expected_body = provider.answer_webhook(
+            request.headers, request.META.get("QUERY_STRING", ""), request.body, timezone.now().timestamp()
+        )
     except BadSignature as error:
         return _problem(error.status, "The signature does not fit.")
     except BadPayload as error:
@@ -44,9 +46,8 @@ def receive_events(request: HttpRequest, channel: str) -> HttpResponse:
     now = read_clock()
     new = reminders.keep(channel=provider.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
-    content_type, expected_body = provider.webhook_response
     body = expected_body or json.dumps({"received": len(events), "new": new})
-    return HttpResponse(body, status=provider.webhook_status, content_type=content_type)
+    return HttpResponse(body, status=provider.webhook_status, content_type=provider.webhook_response[0])
 
 
 def _problem(status: int, detail: str) -> HttpResponse:

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 import dispensary
 
 ROOT = Path(dispensary.__file__).parent
-FOLDERS = {"Messages and the patient's page": ROOT / "reminders/languages", "Papers": ROOT / "documents/languages"}
+FOLDERS = {
+    "Messages and the patient's page": ROOT / "reminders/languages",
+    "Telephone calls": ROOT / "channels/languages",
+    "Papers": ROOT / "documents/languages",
+}
 LIST = ROOT / "READING.md"
 LANGUAGES = ("en", "es", "fr", "ar")
 _NOT_READ = ("phrases", "polite_words", "format", "decimal_sign")

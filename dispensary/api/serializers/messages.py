@@ -30,7 +30,12 @@ class NewContact(Body):
     medium = Choice(Medium)
     address = Text(max_length=254)
     detail_level = Choice(DetailLevel, default=DetailLevel.PLAIN)
-    preference = Count(min_value=1, max_value=9, default=1)
+    preference = Count(
+        min_value=1,
+        max_value=9,
+        required=False,
+        help_text="The lowest is tried first. Without one: 1, and 5 for calls.",
+    )
     takes_texts = serializers.BooleanField(
         default=False, help_text="The patient says that this landline takes text messages."
     )

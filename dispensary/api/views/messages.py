@@ -33,14 +33,13 @@ from dispensary.models import (
     ConsentSource,
     ContactPoint,
     Dispense,
-    Medium,
     Patient,
     Reminder,
     ReminderState,
     WorklistItem,
     WorkState,
 )
-from dispensary.reminders.reach import addresses_of
+from dispensary.reminders.reach import addresses_of, media_offered
 
 MESSAGE: tuple[Policy, str, str] = (
     policies.may_send_reminders,
@@ -59,7 +58,7 @@ class MessagesView(BaseView):
     def get(self, request: Request, pk: UUID) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
         self.authorize(patient.pharmacy_id)
-        answers = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
+        answers = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in media_offered()}
         answers |= {consent_row.medium: consent_row.answer for consent_row in patient.consents.all()}
         addresses = addresses_of(patient)
         messages = {

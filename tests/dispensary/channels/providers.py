@@ -11,6 +11,7 @@ import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+from xml.etree import ElementTree
 
 import jwt
 from cryptography import x509
@@ -138,6 +139,8 @@ class Notify:
 class Twilio:
     """Takes texts of its one account; its errors are numbered as in Twilio's list."""
 
+    KIND = "Messages"
+
     SID, TOKEN = "AC" + "1" * 32, "2" * 32
     ERRORS = {
         "no-number": (400, 21211, "Invalid 'To' Phone Number"),
@@ -156,7 +159,7 @@ class Twilio:
         self.status = ("sent", None)
 
     def answer(self, command, where, headers, body):
-        account = f"/2010-04-01/Accounts/{self.SID}/Messages"
+        account = f"/2010-04-01/Accounts/{self.SID}/{self.KIND}"
         assert (command, where.path) == ("POST", f"{account}.json") or command == "GET"
         credentials = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
         assert credentials == f"{self.SID}:{self.TOKEN}"
@@ -169,9 +172,28 @@ class Twilio:
             number = where.path.removeprefix(f"{account}/").removesuffix(".json")
             return 200, {"sid": number, "status": self.status[0], "error_code": self.status[1]}, {}
         form = dict(parse_qsl(body.decode()))
-        number = f"SM{len(self.taken):032d}"
+        number = f"{self.KIND[:2].upper()}{len(self.taken):032d}"
         self.taken[number] = form
-        return 201, {"sid": number, "status": "queued", "to": form["To"], "body": form["Body"]}, {}
+        return 201, {"sid": number, "status": "queued", "to": form["To"]}, {}
+
+
+class TwilioCalls(Twilio):
+    """Takes calls of the account, with what is read when they are answered."""
+
+    KIND = "Calls"
+
+    def hear(self, number=None):
+        """Return what is read in a call that is answered, and the address of its keys."""
+        return read_twiml(self.taken[number or max(self.taken)]["Twiml"])
+
+
+def read_twiml(twiml):
+    """Return what TwiML reads out, each sentence once, and the address that a key calls, or None."""
+    root = ElementTree.fromstring(twiml)
+    spoken = [" ".join("".join(say.itertext()).split()) for say in root.iter("Say")]
+    addresses = {gather.get("action") for gather in root.iter("Gather")}
+    assert len(set(spoken)) <= 1 and len(addresses) <= 1 and len(spoken) == (2 if addresses else len(spoken))
+    return spoken[0] if spoken else "", addresses.pop() if addresses else None
 
 
 class Vonage:

@@ -41,6 +41,26 @@ def test_a_site_as_it_ships_is_right(site):
             "dispensary.E005",
         ),
         ({"fax": "email"}, {}, "'fax'", "dispensary.E004"),
+        ({"voice": "email"}, {}, "it carries email", "dispensary.E004"),
+        (
+            {"sms": "twilio_voice"},
+            {
+                "twilio_voice": {
+                    "account_sid": "a",
+                    "auth_token": "t",
+                    "from": "+441134960999",
+                    "webhook_url": "https://x",
+                }
+            },
+            "it carries voice",
+            "dispensary.E004",
+        ),
+        (
+            {"voice": "twilio_voice"},
+            {"twilio_voice": {"account_sid": "a", "auth_token": "t", "from": "+441134960999"}},
+            "lacks 'webhook_url'",
+            "dispensary.E005",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(site, channels, options, error_text, number):

@@ -1,4 +1,4 @@
-"""The contract of every channel for text messages and letters: one call a message, one of three answers, no personal data in a log line."""
+"""The contract of every channel but e-mail: one call a message, one of three answers, no personal data in a log line."""
 
 import logging
 import ssl
@@ -19,12 +19,14 @@ from tests.dispensary.channels import (
     test_govuk_notify_letters,
     test_nhs_notify,
     test_twilio,
+    test_twilio_voice,
     test_vonage,
 )
 from tests.dispensary.channels.providers import (
     NhsNotify,
     Notify,
     Twilio,
+    TwilioCalls,
     Vonage,
     message,
     running,
@@ -98,6 +100,11 @@ ROWS = {
         {"stopped": None, "wrong-key": "denied"},
     ),
     "twilio": Row(lambda key, tls: running(Twilio()), lambda url, key: test_twilio.channel_at(url)),
+    "twilio_voice": Row(
+        lambda key, tls: running(TwilioCalls()),
+        lambda url, key: test_twilio_voice.channel_at(url),
+        {"stopped": None, "too-long": None},
+    ),
     "vonage": Row(
         lambda key, tls: running(Vonage(key[0]), tls),
         test_vonage.channel_at,
@@ -182,12 +189,13 @@ def test_a_redirection_takes_neither_number_nor_words_elsewhere(line):
 
 def test_the_key_goes_out_with_the_message_and_again_with_its_repeat(line):
     """Except to Twilio, which has no place for one: there the kind of message decides about a repeat."""
+    is_twilio = line.channel.name.startswith("twilio")
     sent = message()
     line.channel.send(sent)
     line.channel.send(sent)
     carried = [str(sent.key) in f"{headers} {body.decode()}" for headers, body in line.calls()]
-    assert carried == [line.channel.name != "twilio"] * 2
-    if line.channel.name == "twilio":
+    assert carried == [not is_twilio] * 2
+    if is_twilio:
         assert line.channel.after_crash is AfterCrash.BY_KIND
 
 

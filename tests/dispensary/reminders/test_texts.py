@@ -13,7 +13,9 @@ from dispensary.reminders.texts import (
     DETAILED_VARIABLES,
     LANGUAGES,
     PLAIN_VARIABLES,
+    STOP_KEY,
     WayOut,
+    key_answers,
     language_for,
     request_answer,
     say_date,
@@ -165,10 +167,20 @@ def test_a_printers_sign_in_a_pharmacys_name_does_not_double_the_price(name):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_way_out_says_only_what_can_be_done(language):
-    reply, link, call = (text(ReminderKind.RUN_OUT, language, detailed=False, way_out=way).opt_out for way in WayOut)
+    reply, link, call, keypad = (
+        text(ReminderKind.RUN_OUT, language, detailed=False, way_out=way).opt_out for way in WayOut
+    )
     stop = {"ar": "توقف", "en": "STOP", "es": "BAJA", "fr": "ARRET"}[language]
     assert stop in reply and is_stop(stop) and link.endswith(":")
-    assert stop not in call and stop not in link
+    assert stop not in call and stop not in link and stop not in keypad and STOP_KEY in keypad
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_a_call_offers_exactly_the_keys_that_it_answers_and_names_no_medicine(language, kind):
+    offer = text(kind, language, detailed=False, way_out=WayOut.KEYPAD).offer
+    keys = key_answers(kind, language, sender="City Pharmacy", phone="020 7946 0999")
+    assert set(re.findall(r"\d", offer)) | {STOP_KEY} == set(keys)
+    assert not [word for word in TELLING if word in offer.casefold()] and all(keys.values())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
