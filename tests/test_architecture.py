@@ -111,6 +111,7 @@ IN_NO_TRANSACTION_OF_THEIR_OWN = {
     "documents.print_document": "the document is set before its entry is written",
     "handover_review.assess_handover": "reads",
     "idempotency.use_once": "runs in the transaction of the request's view",
+    "letters.post_letter": "a channel is asked between two transactions",
     "overrides.assess_under": "reads",
     "overrides.digest_to_sign": "reads",
     "signatures.find_begun": "reads",

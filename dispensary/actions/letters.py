@@ -11,18 +11,19 @@ from dispensary import audit
 from dispensary.actions.documents import not_printable
 from dispensary.actions.worklist import lock_item, resolve_work
 from dispensary.actors import Actor
-from dispensary.audit.log import reader
-from dispensary.channels import Accepted, AfterCrash, Answer, Message, Unknown, channel_named
+from dispensary.channels import Accepted, AfterCrash, Channel, Message, Unknown, channel_named
 from dispensary.conf import conf
 from dispensary.documents import DoesNotFit, Letter, PharmacyLines, letter_pdf, letter_words
 from dispensary.documents.words import RIGHT_TO_LEFT
 from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Resolution, WorklistItem
+from dispensary.models import Resolution, WorklistItem, WorkState
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import words_at
 from dispensary.reminders.texts import language_for, say_date
 
+ASKED_FOR = timedelta(minutes=1)
+"""The longest that a channel takes to answer, and more: until then nobody else asks it. [D]"""
 IN_THE_POST = timedelta(days=1)
 """[D] The least that a letter takes: words of a message that would be out of date by then are left out."""
 _MARKS = dict.fromkeys(map(ord, "\u2066\u2067\u2068\u2069"))
@@ -45,46 +46,62 @@ def print_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> by
     return content
 
 
-@transaction.atomic
 def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str:
     """Have the site's channel print and post a letter; return its answer: "accepted", "unknown", or its fault.
 
-    A letter that was accepted is posted, and the work done. There is one for a piece of work: the row is locked while the
-    channel is asked, and one whose answer was lost is looked up before another is handed over; while the channel cannot say,
-    none is. Raises what `print_letter` does, and Conflict without a channel or for a language that it does not print.
+    A letter that was accepted is posted, and the work done. There is one for a piece of work: that the channel is asked is
+    committed before it is, without a lock meanwhile, and one whose answer was lost is looked up before another is handed
+    over; while the channel cannot say, none is. Raises what `print_letter` does, and Conflict without a channel, for a
+    language that it does not print, and while it is being asked. Not to be called inside a transaction.
     """
-    item, letter = _write_letter(item_id, address, by, now)
-    name = conf().letter_channel
-    if not name:
-        raise Conflict("No channel posts letters here: print it, and post it yourself.")
-    if letter.language in RIGHT_TO_LEFT:
-        raise Conflict("The channel prints Latin letters only: print this letter, and post it yourself.")
+    name, key = conf().letter_channel, uuid5(item_id, "letter")
+    channel = channel_named(name) if name else None
+    letter, was_lost = _claim_letter(item_id, address, channel, by, now)
+    assert channel is not None  # its claim would have been refused
     heading, paragraphs = letter_words(letter)
     text = "\n\n".join(paragraphs).translate(_MARKS)
-    key, channel = uuid5(item.pk, "letter"), channel_named(name)
     try:
-        answer: Answer | None = None
-        if channel.after_crash is AfterCrash.LOOK_UP:
-            answer = channel.look_up(key)
-            if answer is None and _was_lost(item):
-                answer = Unknown()
+        answer = channel.look_up(key) if channel.after_crash is AfterCrash.LOOK_UP else None
+        if answer is None and was_lost:
+            answer = Unknown()
         if not isinstance(answer, Accepted | Unknown):
             answer = channel.send(Message(key, "\n".join(letter.address), letter.pharmacy.name, heading, text, ""))
     finally:
         channel.close()
     words = "accepted" if isinstance(answer, Accepted) else "unknown" if isinstance(answer, Unknown) else answer.fault
     body: dict[str, object] = {"document": "letter", "channel": name, "answer": words, "reference": str(key)}
-    if words == "accepted":
-        _record_print(item, body, by, now)
-        resolve_work(item_id=item.pk, resolution=Resolution.POSTED, by=by, now=now)
-    else:
-        _record(item, body, audit.Outcome.FAILURE, by, now)
+    _record_answer(item_id, body, by, now)
     return words
 
 
-def _was_lost(item: WorklistItem) -> bool:
-    """Say whether a letter was handed over and its answer lost, as the log has it."""
-    return reader.has_entry(item, audit.Event.DOCUMENT_PRINTED, {"answer": "unknown"}, pharmacy=item.pharmacy_id)
+@transaction.atomic
+def _claim_letter(
+    item_id: UUID, address: str, channel: Channel | None, by: Actor, now: datetime
+) -> tuple[Letter, bool]:
+    """Return the letter to hand over, and whether the answer to one before was lost. It is marked as asked about."""
+    item, letter = _write_letter(item_id, address, by, now)
+    if channel is None:
+        raise Conflict("No channel posts letters here: print it, and post it yourself.")
+    if letter.language in RIGHT_TO_LEFT:
+        raise Conflict("The channel prints Latin letters only: print this letter, and post it yourself.")
+    if item.letter_asked_at and now < item.letter_asked_at + ASKED_FOR:
+        raise Conflict("This letter is being handed over at this moment. Look again in a minute.")
+    WorklistItem.objects.filter(pk=item.pk).update(letter_asked_at=now)
+    return letter, item.letter_asked_at is not None
+
+
+@transaction.atomic
+def _record_answer(item_id: UUID, body: dict[str, object], by: Actor, now: datetime) -> None:
+    """Record what the channel answered, and close the work of a letter that it took."""
+    item = WorklistItem.objects.select_for_update().get(pk=item_id)
+    if body["answer"] != "unknown":
+        WorklistItem.objects.filter(pk=item_id).update(letter_asked_at=None)
+    if body["answer"] != "accepted":
+        _record(item, body, audit.Outcome.FAILURE, by, now)
+        return
+    _record_print(item, body, by, now)
+    if item.state != WorkState.RESOLVED:  # somebody may have done it meanwhile
+        resolve_work(item_id=item_id, resolution=Resolution.POSTED, by=by, now=now)
 
 
 def _record_print(item: WorklistItem, body: dict[str, object], by: Actor, now: datetime) -> None:

@@ -71,6 +71,9 @@ class WorklistItem(models.Model):
     reprinted_at = models.DateTimeField(
         null=True, blank=True, help_text=_("when papers that were no longer true were printed again")
     )
+    letter_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when a channel was asked to post one; empty once it has answered")
+    )
     letter_printed_at = models.DateTimeField(null=True, blank=True, help_text=_("when a letter about it was printed"))
     resolution = models.CharField(max_length=20, choices=Resolution, blank=True)
     note = models.CharField(max_length=500, blank=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 from uuid import uuid5
 
 import pytest
+from django.db import connection, transaction
 
 from dispensary import audit
 from dispensary.actions import letters, worklist
@@ -24,6 +26,7 @@ from tests.dispensary.documents.test_leaflet import letters_of
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
+AFTERWARDS = letters.ASKED_FOR
 ADDRESS = "12 Mill Lane\nOxford\nOX1 2AB"
 
 
@@ -35,10 +38,11 @@ def patient() -> Patient:
 
 @pytest.fixture
 def item(patient: Patient) -> WorklistItem:
-    open_work(
-        WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
-        by=engine_actor(patient.pharmacy_id), now=making.NOON,
-    )  # fmt: skip
+    with transaction.atomic():
+        open_work(
+            WorkKind.UNREACHABLE, pharmacy_id=patient.pharmacy_id, patient_id=patient.pk, reason="No address.",
+            by=engine_actor(patient.pharmacy_id), now=making.NOON,
+        )  # fmt: skip
     return WorklistItem.objects.get()
 
 
@@ -102,9 +106,9 @@ def notify(settings: Any) -> Iterator[Notify]:
         yield provider
 
 
-def have_posted(item: WorklistItem) -> str:
+def have_posted(item: WorklistItem, *, later: timedelta = timedelta(0)) -> str:
     by = making.pharmacist(item.pharmacy)
-    answer = letters.post_letter(item_id=item.pk, address=ADDRESS, by=by, now=making.NOON)
+    answer = letters.post_letter(item_id=item.pk, address=ADDRESS, by=by, now=making.NOON + later)
     item.refresh_from_db()
     return answer
 
@@ -124,7 +128,7 @@ def test_a_letter_whose_answer_was_lost_is_looked_up_and_not_posted_twice(notify
     assert have_posted(item) == "unknown" and item.state == "open"
     notify.mood = "kind"
     notify.taken["lost"] = {"reference": str(uuid5(item.pk, "letter"))}
-    assert have_posted(item) == "accepted" and item.state == "resolved"
+    assert have_posted(item, later=AFTERWARDS) == "accepted" and item.state == "resolved"
     assert list(notify.taken) == ["lost"]
 
 
@@ -136,9 +140,39 @@ def test_a_letter_whose_answer_was_lost_is_not_handed_over_again_while_the_chann
     notify.mood = "kind"
     with monkeypatch.context() as patched:
         patched.setattr(GovukNotify, "look_up", lambda self, key: None)
-        assert have_posted(item) == "unknown" and item.state == "open"
+        assert have_posted(item, later=AFTERWARDS) == "unknown" and item.state == "open"
     assert not notify.taken
-    assert have_posted(item) == "accepted" and len(notify.taken) == 1
+    assert have_posted(item, later=2 * AFTERWARDS) == "accepted" and len(notify.taken) == 1
+
+
+@pytest.mark.parametrize(("later", "is_refused"), [(AFTERWARDS - timedelta(seconds=1), True), (AFTERWARDS, False)])
+def test_while_one_asks_the_channel_nobody_else_does(
+    notify: Notify, item: WorklistItem, later: timedelta, is_refused: bool
+) -> None:
+    """As of a program that died while it asked: nothing of its answer is recorded."""
+    WorklistItem.objects.filter(pk=item.pk).update(letter_asked_at=making.NOON)
+    if is_refused:
+        with pytest.raises(Conflict, match="being handed over at this moment"):
+            have_posted(item, later=later)
+        assert not notify.calls
+    else:
+        assert have_posted(item, later=later) == "accepted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_row_is_locked_while_the_channel_is_asked(notify: Notify, item: WorklistItem) -> None:
+    """Work that somebody else closes meanwhile stays closed as they closed it; the letter stands in the log."""
+    take, by = notify.answer, making.pharmacist(item.pharmacy)
+
+    def close_first(command: str, *request: Any) -> Any:
+        if command == "POST":
+            with closing(connection):
+                worklist.resolve_work(item_id=item.pk, resolution=Resolution.CALLED, by=by, now=making.NOON)
+        return take(command, *request)
+
+    notify.answer = close_first
+    assert have_posted(item) == "accepted" and item.resolution == "called"
+    assert item.letter_printed_at == making.NOON and item.letter_asked_at is None
 
 
 def test_a_letter_that_was_refused_leaves_the_work_open_and_stands_in_the_log(
