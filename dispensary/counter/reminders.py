@@ -115,7 +115,8 @@ def reminder_action(
     @at_counter(policies.may_send_reminders)
     def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         reminder = action(public_id=pk, by=visit.by, now=visit.now)
-        messages.success(request, f"{reminder.patient}: {say(reminder, visit.now)}")
+        copy = f", copy to {reminder.reader.name}" if reminder.reader else ""
+        messages.success(request, f"{reminder.patient}{copy}: {say(reminder, visit.now)}")
         return redirect(f"{reverse('counter:reminders')}?show={_group(request.POST.get('show', ''))}")
 
     return view

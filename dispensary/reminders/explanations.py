@@ -130,7 +130,10 @@ def say_reason(reminder: Reminder) -> str:
 
 def outlook(reminder: Reminder, now: datetime) -> str:
     """Return what follows from sending a reminder by hand, as a sentence in lower case."""
-    if not usable(reminder.patient):
+    points = usable(reminder.patient)
+    if reminder.reader and not any(point.carer_id == reminder.reader_id for point in points):
+        return f"it will not leave, since {reminder.reader.name} has no address that may be used."
+    if not points:
         return "it will not leave, since there is no address that the patient has allowed: call the patient."
     zone, quiet = manners_of(reminder.patient)
     if quiet.covers(now.astimezone(zone).time()) and not reminder.despite_quiet:

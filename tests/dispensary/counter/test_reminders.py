@@ -18,6 +18,7 @@ from dispensary.counter.reminders import find_last_contacts
 from dispensary.counter.visit import Visit
 from dispensary.models import (
     AuditEntry,
+    Carer,
     Consent,
     ConsentAnswer,
     ConsentSource,
@@ -99,6 +100,22 @@ def test_the_list_says_of_whom_nothing_will_leave_and_why(counter: Client, pharm
     assert "Will not leave" not in page()
     ContactPoint.objects.filter(patient=patient).update(retired_at=now)
     assert "Will not leave: no address that the patient has allowed." in page()
+
+
+def test_a_copy_says_to_whom_alone_it_is_sent_again(counter: Client, pharmacist: StaffMember) -> None:
+    supplied(pharmacist)
+    reminder = Reminder.objects.order_by("due_at").first()
+    assert reminder is not None
+    carer = Carer.objects.create(
+        patient=reminder.patient, name="Rana Haddad", relation="parent", language="en", added_at=timezone.now(),
+        added_by="user:1",
+    )  # fmt: skip
+    Reminder.objects.filter(pk=reminder.pk).update(reader=carer)
+    page = counter.get(reverse("counter:reminders")).content.decode()
+    assert "Copy to Rana Haddad alone" in page and "to Rana Haddad about " in page
+    sent = counter.post(reverse("counter:send-reminder", args=[reminder.public_id]), follow=True).content.decode()
+    assert "copy to Rana Haddad: it will not leave, since Rana Haddad has no address that may be used" in sent
+    assert Reminder.objects.filter(due_at__gt=timezone.now()).exists(), "nothing else is sent with it"
 
 
 def test_a_reminder_is_withdrawn_and_moves_to_its_group(counter: Client, pharmacist: StaffMember) -> None:
