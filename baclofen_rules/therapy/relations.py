@@ -153,7 +153,7 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
     """Return the relation by what was decided, what is frozen, and the table, of the courses that it is about."""
     frozen = None if supply is None else supply.relation
     if frozen is not None and frozen.relation is not Relation.NEW:
-        rows = _frozen_rows(state, frozen, running)
+        rows = _frozen_rows(state, asked, frozen, running)
         if not rows and not decided:
             is_kept = frozen.relation in (Relation.UNKNOWN, Relation.BESIDE)  # also to courses that are no longer open
             return RelationToCourses(frozen.relation if is_kept else Relation.NEW, frozen.how)
@@ -166,7 +166,8 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
         rows = {course: outdated if is_outdated else _row(state, asked, course, running) for course in running}
     rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
     relation = _combined(state, rows)
-    if frozen is None and relation.relation is Relation.CONTINUES:
+    is_unanswered = frozen is None or frozen.relation is Relation.UNKNOWN
+    if is_unanswered and relation.relation is Relation.CONTINUES:
         relation = _before_a_start(state, asked, relation, running, decided)
     relation = relation._replace(ends={c: decided[c].starts_on if c in decided else None for c in relation.ends})
     # What goes on has no new dose: each that it takes the place of ends on a day of its own.
@@ -207,11 +208,11 @@ def _before_a_start(
     return relation._replace(relation=Relation.UNKNOWN, how=how, to=tuple(planned), beside=beside)
 
 
-def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
+def _frozen_rows(state: Courses, asked: Asked, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
     """Return the row of each course by what is frozen: what it does not name goes on beside.
 
     A course stopped on the day itself was continued before that. Where nobody knows how it stands to a planned course,
-    nobody knows how it stands to what that is to take the place of.
+    nobody knows how it stands to what that is to take the place of, unless the table has it run beside that.
     """
     rows = {course: _Row(4, Relation.BESIDE, frozen.how) for course in running}
     for name in frozen.to:
@@ -219,7 +220,9 @@ def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Cours
         for course in [c for c in fed if c.name == name] or fed[-1:]:
             rows[course] = row = _Row(4, frozen.relation, frozen.how)
             if frozen.relation is Relation.UNKNOWN and course.first_on > state.day:
-                rows |= {other: row for other in course.replaces if other in running}
+                replaced = [other for other in course.replaces if other in running]
+                not_beside = [c for c in replaced if _row(state, asked, c, running).relation is not Relation.BESIDE]
+                rows |= dict.fromkeys(not_beside, row)
     return rows
 
 

@@ -155,6 +155,61 @@ def state(choose: Choose) -> Facts:
     return Facts(TODAY, written, (*others, *ours), decided, habits(), died_on)
 
 
+def crowded_state(choose: Choose) -> Facts:
+    """The record of a patient with three or four orders of like doses, whose days meet: most begin late or replace another."""
+    names = ("A", "B", "C", "D")[: choose([3, 4])]
+    written = tuple(_alike(choose, name, names) for name in names)
+    ours = tuple(_of_late(choose, number, choose(names)) for number in range(choose([2, 3, 4, 5])))
+    decided = tuple(_pair(choose, number, names) for number in range(choose([0, 1, 2, 3])))
+    return Facts(TODAY, written, ours, decided, habits())
+
+
+def _alike(choose: Choose, name: str, names: Sequence[str]) -> Order:
+    phases = choose([[None], [None], [None], [5], [4, None]])
+    doses = [choose([(Decimal(10),) * 3, (Decimal(10),) * 3, (Decimal(15),) * 3, (Decimal(5),) * 3]) for _ in phases]
+    product = Product(
+        Decimal(choose([10, 10, 10, 25])),
+        tuple(Phase(dose, length) for dose, length in zip(doses, phases, strict=True)),
+        choose([None, Decimal(42)]),
+    )
+    return Order(
+        id=name,
+        plan=Plan((product,), as_needed=choose(range(8)) == 7, then_stop=choose([None, None, False, True])),
+        prescriber=choose(PRESCRIBERS),
+        written_on=choose([day(-40), day(-40), day(-3)]),
+        starts_on=choose_day(choose, -6, 12) if choose(YES_OR_NO) else None,
+        status=choose([OrderStatus.ACTIVE, OrderStatus.ACTIVE, OrderStatus.COMPLETED]),
+        replaces=choose([None, *(other for other in names if other != name)]),
+        group=choose([None, None, None, None, "g"]),
+    )
+
+
+def _of_late(choose: Choose, number: int, of: str) -> Supply:
+    on = choose_day(choose, -24, 0)
+    is_returned = choose(range(7)) == 6
+    return Supply(
+        id=f"s{number}",
+        on=on,
+        order=of,
+        tablets=(Decimal(choose([12, 42, 42, 84])),),
+        status=SupplyStatus.RETURNED if is_returned else SupplyStatus.GIVEN,
+        returned_on=min(TODAY, on + timedelta(choose(range(9)))) if is_returned else None,
+        number=number,
+    )
+
+
+def _pair(choose: Choose, number: int, names: Sequence[str]) -> Decision:
+    about = choose(names)
+    return Decision(
+        kind=choose([DecisionKind.REPLACES, DecisionKind.BESIDE, DecisionKind.CONTINUES]),
+        object=about,
+        on=choose_day(choose, -19, 0),
+        subject=choose([other for other in names if other != about]),
+        starts_on=choose_day(choose, -5, 9) if choose(range(4)) == 3 else None,
+        id=f"d{number}",
+    )
+
+
 def first_supply(choose: Choose, decided: Decision, supplies: tuple[Supply, ...]) -> str | None:
     """The first hand-over of its order that a decision is about; None for most."""
     own = [supply.id for supply in supplies if supply.order == decided.subject and supply.on <= decided.on]

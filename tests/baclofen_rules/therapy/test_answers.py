@@ -183,6 +183,17 @@ def test_what_a_planned_dose_that_is_asked_about_is_to_replace_stays_asked_about
         assert day_of(state(*orders, given("A", -24, 84), given("B", -3, 126), supply)) == (None, 30, 60, "A C")
 
 
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["counted", "frozen"])
+def test_a_late_answer_about_one_dose_leaves_the_planned_one_asked_about(is_frozen: bool) -> None:
+    orders = [order("A", 30), order("B", 45, starts=3, replaces="A"), order("C", 30, "dr-c")]
+    added = given("C", -3, 84)
+    if is_frozen:
+        added = replace(added, relation=FrozenRelation(Relation.UNKNOWN, How.UNKNOWN, ("B",)))
+    answer = said("continues", "A", -1, subject="C")
+    after = state(*orders, given("A", -10, 84), given("B", -5, 126), added, decisions=(answer,))
+    assert (day_of(after), day_of(after, 3)) == ((None, 30, 60, "A C"), (None, 30, 75, "B C"))
+
+
 def test_of_one_day_returns_come_before_hand_overs() -> None:
     orders = [order("A", 30), order("B", 45, replaces="A")]
     rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]

@@ -1,4 +1,4 @@
-"""The answers of a thousand random states, as the day-by-day reference counts them: the same states in every run."""
+"""The answers of many random states, as the day-by-day reference counts them: the same states in every run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,9 +25,16 @@ DIFFERED_ONCE = {
 
 @cache
 def prepare() -> list[tuple[Facts, dict[Any, Any]]]:
-    """Return a thousand states with what the reference answers; slow, so that it is done once."""
+    """Return many states with what the reference answers; slow, so that it is done once.
+
+    Which of several doses that take the place of one on the same day its thread goes on with is not said.
+    """
     drawn = [states.state(Random(number).choice) for number in range(1000)]
-    return [(facts, answers_of_the_reference(facts)) for facts in drawn]
+    crowded = [states.crowded_state(Random(number).choice) for number in range(500)]
+    answers = [(facts, answers_of_the_reference(facts)) for facts in (*drawn, *crowded)]
+    for _, expected in answers[len(drawn) :]:
+        del expected["threads"]
+    return answers
 
 
 def answers_of_the_reference(facts: Facts) -> dict[Any, Any]:
@@ -72,7 +79,7 @@ def answers_like(expected: Mapping[Any, Any], facts: Facts) -> dict[Any, Any]:
     return answers
 
 
-def test_a_thousand_states_are_answered_as_the_reference_answers() -> None:
+def test_many_states_are_answered_as_the_reference_answers() -> None:
     for facts, expected in prepare():
         assert answers_like(expected, facts) == expected
 
