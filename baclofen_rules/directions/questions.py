@@ -11,6 +11,9 @@ from .tokens import Kind, Token
 DOSES_OR_STEPS = "Are these one day's doses in order, or steps one after the other?"
 _NUMBER = r"(?:[0-9]+(?:[.,][0-9]+)?|half|one|two|three|four|five|six|seven|eight|nine|ten)"
 _UNIT = r"(?:\s?(?:mgs?|tab(?:let)?s?)\b)?"
+_TAGLICH = r"\s?(?:tgl|taglich|taeglich|(?:am|pro) tag)\b"
+_A_DAY = rf"\s?(?:daily|(?:a|per|each|every) day|par jour|al dia|al giorno)\b|(?:\s?[0-9.]+\s?\w+\.?)?{_TAGLICH}"
+"""Words behind "3x" that say that it is so many times a day; in German also with the dose before them."""
 
 
 class Hint(NamedTuple):
@@ -32,7 +35,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 HINTS = (
     Hint(rf"^\s*(?:take\s)?{_NUMBER}\s?times\b.*", "What dose each time?"),
     Hint(r"\b[0-9]\s?-\s?1/2\b\s?\w*", "One and a half, or from one to a half?"),
-    Hint(r"\b[0-9]+\s?x\s?[0-9.]+\s?mgs?\b", "That many tablets at one time, or that many doses a day?"),
+    Hint(
+        rf"\b[0-9]+\s?x\s?[0-9.]+\s?mgs?\b(?!{_TAGLICH})",
+        "That many tablets at one time, or that many doses a day?",
+    ),
     Hint(r"\b[0-9]+[oil]+\b|\b[oil]+[0-9]+\b", "A letter stands among the figures: which number is meant?"),
     Hint(
         r"\bwean\w*\b.*|\btaper\w*\s(?:over|off|slowly|gradually|down\b).*|\b(?:slowly|gradually)\b",
@@ -83,7 +89,7 @@ HINTS = (
     ),
     Hint(r"[0-9]+\s?/\s?[0-9]+(?:\s\w+)?", "Is this a part of a tablet, a number of days, or a choice?"),
     Hint(
-        r"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/))|\b[0-9]+\s?x\b(?!\s?/)",
+        rf"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/)|(?:\s?\w+\.?)?{_TAGLICH})|\b[0-9]+\s?x\b(?!\s?/|{_A_DAY})",
         "How many times a day, or for how many days?",
     ),
     Hint(r"\bstat\b|\bonce only\b|\bsingle dose\b|\bloading\b", "Is this one dose only, and what follows it?"),
