@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -109,20 +109,30 @@ def make_request(connection: Connection[Any], submission: Submission, old_size: 
     )
 
 
-def ask_witness(connection: Connection[Any], remote: RemoteWitness) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class WitnessAnswers:
+    """A sentence for each log that a witness cosigned, and for each that it refused to sign."""
+
+    cosigned: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def ask_witness(connection: Connection[Any], remote: RemoteWitness) -> WitnessAnswers:
     """Ask for a cosignature of each open log's newest checkpoint that has none of this witness; store the answers.
 
-    Return a sentence for each log that it refuses to sign. Raises WitnessSilent when it does not answer.
+    Raises WitnessSilent when it does not answer.
     """
-    refusals = []
+    answers, names = WitnessAnswers(), " and ".join(remote.names)
     for log_id, origin, size, note, old_size in connection.execute(_WAITING, [remote.names]).fetchall():
         submission = Submission(log_id, size, note)
         try:
             store_line(connection, submission, _submit(connection, remote, submission, old_size), remote.keys)
         except CosignRefused as refusal:
-            refusals.append(f"{' and '.join(remote.names)} does not sign for {origin}: {refusal}")
-            log.critical("audit log is not cosigned: %s", refusals[-1])
-    return refusals
+            answers.refused.append(f"{names} does not sign for {origin}: {refusal}")
+            log.critical("audit log is not cosigned: %s", answers.refused[-1])
+        else:
+            answers.cosigned.append(f"{names} vouches for the first {size} entries of {origin}.")
+    return answers
 
 
 def _submit(connection: Connection[Any], remote: RemoteWitness, submission: Submission, old_size: int) -> str:

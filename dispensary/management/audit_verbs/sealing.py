@@ -334,10 +334,14 @@ def _ask_witness(command: BaseCommand) -> int:
     remote = cosigning.remote_witness()
     if remote is None:
         raise CommandError("No witness is set: give audit_witness_url and audit_witness_vkeys.", returncode=2)
-    refusals = cosigning.ask_witness(raw_connection(sealer_alias()), remote)
-    for refusal in refusals:
+    answers = cosigning.ask_witness(raw_connection(sealer_alias()), remote)
+    for sentence in answers.cosigned:
+        command.stdout.write(sentence)
+    for refusal in answers.refused:
         command.stderr.write(refusal)
-    return int(bool(refusals))
+    if not answers.cosigned and not answers.refused:
+        command.stdout.write("Every open log's newest checkpoint is cosigned already: nothing was asked.")
+    return int(bool(answers.refused))
 
 
 def _newest_anchor(pharmacy: UUID) -> anchors.Anchor:

@@ -120,8 +120,14 @@ def test_a_log_is_cosigned_published_watched_and_its_second_history_refused_ever
     status, text = outside.watch(url)
     assert (status, "continues the 13" in text) == (verify.OK, True), text
 
-    # The key is stolen, the past rewritten and signed.
     row = all_logs(raw_connection("sealer"), sealed.pk)[0]
+    assert "nothing was asked" in run("cosign", "ask").stdout
+    with database.connect("superuser") as connection, unguarded(connection):
+        connection.execute("DELETE FROM audit.cosignature WHERE log_id = %s", [row.log_id])
+    asked = run("cosign", "ask")
+    assert (asked.returncode, f"vouches for the first 18 entries of {row.origin}" in asked.stdout) == (0, True), asked
+
+    # The key is stolen, the past rewritten and signed.
     with database.connect("superuser") as connection, unguarded(connection):
         attack = Attack(connection, row.log_id)
         attack.set_entry(3, "actor = 'user:66'")
