@@ -63,6 +63,8 @@ class Answer:
     """Digest of the page that the signer was shown: the case and its findings; "" over REST."""
     seconds: int | None = None
     """Seconds between the first showing of the page and the signature; None where it was not signed on a page."""
+    offered: tuple[str, ...] = ()
+    """Codes of the reasons that the page offered, in its order; none where it was not signed on a page."""
 
 
 @audit.retrying
@@ -345,7 +347,9 @@ def _signature_block(override: Override, question: Question, answer: Answer) -> 
 
 
 def _signed_block(answer: Answer) -> dict[str, object]:
-    block: dict[str, object] = {"signed": answer.digest, "nonce": answer.nonce, "shown": answer.shown}
+    block: dict[str, object] = {
+        "signed": answer.digest, "nonce": answer.nonce, "shown": answer.shown, "offered": list(answer.offered),
+    }  # fmt: skip
     return {name: value for name, value in block.items() if value or name == "signed"}
 
 

@@ -24,6 +24,8 @@ from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
+    CancelCause,
+    FindingSeverity,
     Patient,
     Pharmacy,
     Phase,
@@ -163,18 +165,23 @@ def receive(
 
 @transaction.atomic
 def cancel(
-    *, prescription: Prescription, reason: str, version: int | None = None, by: Actor, now: datetime
+    *, prescription: Prescription, reason: str, cause: str = "", version: int | None = None, by: Actor, now: datetime
 ) -> Prescription:
     """End an order of which nothing more is to be handed over: written in error, withdrawn by the prescriber.
 
-    Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first. What was
+    `cause` is a `CancelCause`, "" where it is not said: for a finding, the rules of the newest review are recorded. Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first. What was
     handed over is still taken, so its reminders stay.
     """
     policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    words = clean_line(reason, "reason", longest=250)
+    body: dict[str, Any] = {"reason": clean_line(reason, "reason", longest=250)}
     locked = lock_with_status(prescription, version, *OPEN_STATUSES)
-    end(locked, PrescriptionStatus.CANCELLED, words, now)
+    if cause:
+        newest = locked.reviews.first() if cause == CancelCause.FINDING else None
+        findings = newest.result["findings"] if newest else ()
+        rules = {finding["code"] for finding in findings if finding["severity"] != FindingSeverity.INFORMATION}
+        body["cause"] = {"kind": cause, "rules": sorted(rules)}
+    end(locked, PrescriptionStatus.CANCELLED, body["reason"], now)
     follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_CANCELLED,
@@ -183,7 +190,7 @@ def cancel(
         now=now,
         subject=locked,
         patient=locked.patient,
-        body={"reason": words},
+        body=body,
     )
     return locked
 

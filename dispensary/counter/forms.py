@@ -174,6 +174,7 @@ class AnswerForm(StyledForm):
             asked_at=data["asked_at"],
             agreed=data["agreed"],
             signature=method,
+            offered=tuple(code for code, _ in reasons_for(self.question.code)),
         )
 
 

@@ -5,8 +5,7 @@ Counts are read from tables made of the log each night. Small numbers stay count
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from baclofen_rules.rules import all_rules
 from dispensary import policies
 from dispensary.actions import log_review
+from dispensary.assessment import rules_of_two
 from dispensary.audit.checks.counts import Cell, Counted
 from dispensary.audit.checks.wording import Saying, Wording
 from dispensary.audit.log.search import choose_words
@@ -26,52 +26,18 @@ from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm
 from dispensary.counter.log_lines import reason_words, rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.shares import Rate, Share, count_interval, describe_median, findings_for_one_change
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
 
 PERIOD = timedelta(days=90)
-Z = 1.96
-"""The quantile of 95 % intervals."""
-FEWEST = 10
-"""Cases below which no share is given: its interval would be wider than half of everything."""
 FLAGGED_FROM = 50
 FLAGGED_ABOVE = 0.9
-"""A rule is a candidate for a changed limit where so many were shown and the interval of its share lies above this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of a whole, with the Wilson interval of its percentage."""
-
-    part: int
-    whole: int
-
-    @property
-    def is_stated(self) -> bool:
-        return FEWEST <= self.whole >= self.part
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval as fractions."""
-        n, p = self.whole, self.part / self.whole
-        centre, spread = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-        scale = 1 + Z * Z / n
-        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-    def __str__(self) -> str:
-        if not self.is_stated:
-            return f"{self.part} of {self.whole}"
-        low, high = (round(100 * edge) for edge in self.interval)
-        return f"{round(100 * self.part / self.whole)} % ({low} to {high}), {self.part} of {self.whole}"
-
-
-def count_interval(number: int) -> tuple[int, int]:
-    """Return the 95 % interval of a count (Poisson, Byar's approximation), rounded outward."""
-    low = 0.0 if number == 0 else number * (1 - 1 / (9 * number) - Z / (3 * math.sqrt(number))) ** 3
-    upper = number + 1
-    high = upper * (1 - 1 / (9 * upper) + Z / (3 * math.sqrt(upper))) ** 3
-    return math.floor(low), math.ceil(high)
+"""A rule is a candidate for a changed limit where so many findings ended and the interval of its share lies above this."""
+SAME_REASON_FROM = 30
+SAME_REASON_ABOVE = 0.8
+"""One reason is used for everything where so many answers had a choice and the interval of its share lies above this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +48,15 @@ class RuleRow:
     title: str
     severity: str
     cell: Cell
+    burden: list[Rate]
     answered: Share
+    changed: Share
+    effort: str
     commonest: str
+    is_one_reason: bool
+    median: str
     quick: Share
+    unread: Share
     is_candidate: bool
     weeks: list[tuple[int, int]]
     """Place and height of each week's bar, 0 to 20."""
@@ -135,8 +107,9 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
             names, mondays = read_staff_names(visit), list_mondays(since, until)
             context |= {
                 "counted": counted,
-                "rules": rule_rows(counted, mondays, since, until),
+                "rules": rule_rows(counted, mondays, since, until, rules_of_two(visit.pharmacy, visit.today)),
                 "mondays": mondays,
+                "missing_seconds": urlencode({"since": since, "until": until, "then": "used", "only": "unseconded"}),
                 "by_week": week_rows(counted, mondays),
                 "people": person_rows(counted, names, since, until),
                 "never": sorted(
@@ -150,11 +123,15 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render_page(request, visit, "audit_quality.html", context, errors=errors, status=422 if errors else 200)
 
 
-def rule_rows(counted: Counted, mondays: Sequence[date], since: date, until: date) -> list[RuleRow]:
-    """Return the rules, the most often shown first."""
-    rows = []
+def rule_rows(
+    counted: Counted, mondays: Sequence[date], since: date, until: date, of_two: Container[str]
+) -> list[RuleRow]:
+    """Return the rules, the most often shown first. `of_two` need a second signature, and are no candidates."""
+    rows, totals = [], counted.totals
     for (code, severity), cell in sorted(counted.rules.items(), key=lambda item: (-item[1].shown, item[0])):
-        share = Share(cell.answered, cell.shown)
+        concluded = cell.answered + cell.changed + cell.waited
+        share, changed = Share(cell.answered, concluded), Share(cell.changed, concluded)
+        commonest = Share(max(cell.chosen.values(), default=0), sum(cell.chosen.values()))
         by_week = [counted.weeks[code].get(monday, 0) for monday in mondays]
         highest = max(by_week, default=0) or 1
         rows.append(
@@ -163,13 +140,22 @@ def rule_rows(counted: Counted, mondays: Sequence[date], since: date, until: dat
                 title=rule_title(code),
                 severity=severity,
                 cell=cell,
+                burden=[
+                    Rate(cell.shown, totals.orders, "orders"),
+                    Rate(cell.shown, totals.handovers, "hand-overs"),
+                    Rate(cell.repeated, totals.repeats, "repeats"),
+                ],
                 answered=share,
+                changed=changed,
+                effort=findings_for_one_change(changed),
                 commonest=describe_commonest(cell.reasons),
+                is_one_reason=commonest.is_above(SAME_REASON_ABOVE, SAME_REASON_FROM),
+                median=describe_median(cell.dwell),
                 quick=Share(cell.quick, cell.timed),
+                unread=Share(cell.unread, cell.timed),
                 is_candidate=severity == "override"
-                and cell.shown >= FLAGGED_FROM
-                and share.is_stated
-                and share.interval[0] > FLAGGED_ABOVE,
+                and code not in of_two
+                and share.is_above(FLAGGED_ABOVE, FLAGGED_FROM),
                 weeks=[(7 * place, round(20 * number / highest)) for place, number in enumerate(by_week)],
                 query=urlencode({"since": since, "until": until, "rule": code, "severity": "both"}),
             )

@@ -33,7 +33,7 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Awaited
+from dispensary.models import Awaited, CancelCause
 
 
 class HoldForm(StyledForm):
@@ -50,6 +50,14 @@ class HoldForm(StyledForm):
         max_length=250,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class CancelForm(ReasonForm):
+    """The reason for a cancel, and the kind of its cause."""
+
+    cause = forms.ChoiceField(
+        label="It ends because of", required=False, choices=[("", "Not said"), *CancelCause.choices]
     )
 
 
@@ -95,7 +103,7 @@ def take_over(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 @at_counter(policies.may_end)
 def cancel(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Cancel an order of which nothing more is to be handed over."""
-    form = ReasonForm(posted_data(request))
+    form = CancelForm(posted_data(request))
     not_done = change_by_form(request, visit, pk, form, action=prescriptions.cancel, page="cancel_prescription.html")
     return not_done or redirect("counter:check", pk)
 

@@ -18,7 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from baclofen_rules.rules import all_rules
 from dispensary import audit, policies
 from dispensary.actions import log_review, logbook
+from dispensary.assessment import rules_of_two
 from dispensary.audit import Event, Line
+from dispensary.audit.checks.counts import QUICK
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
@@ -35,7 +37,7 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Mitigation, Override, Patient, StaffMember
+from dispensary.models import Mitigation, Override, OverrideState, Patient, StaffMember
 from dispensary.text import format_amounts
 
 PERIOD = timedelta(days=90)
@@ -66,8 +68,18 @@ class OverridesForm(PeriodForm):
     )
     actor = forms.ChoiceField(label="Signed by", required=False)
     reason = forms.ChoiceField(label="Reason", required=False, choices=[("", "Any"), *Mitigation.choices])
+    then = forms.ChoiceField(label="Then", required=False, choices=[("", "Any"), *OverrideState.choices])
     words = forms.CharField(
         label="Words in it", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    only = forms.ChoiceField(
+        label="Only",
+        required=False,
+        choices=[
+            ("", "Any"),
+            ("unseconded", "No second signature where one is needed"),
+            ("quick", f"Signed in under {QUICK} seconds"),
+        ],
     )
     patient = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
@@ -90,7 +102,14 @@ class OverridesForm(PeriodForm):
             rule=data["rule"],
             patient=str(data["patient"] or ""),
             text=data["words"],
+            states=(data["then"],) if data["then"] else (),
+            unseconded=self._rules_of_two() if data["only"] == "unseconded" else (),
+            under_seconds=QUICK if data["only"] == "quick" else 0,
         )
+
+    def _rules_of_two(self) -> tuple[str, ...]:
+        """Return the rules that need a second signature today; a name that no rule has where none does."""
+        return tuple(sorted(rules_of_two(self.visit.pharmacy, self.visit.today))) or ("",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ from dispensary.models.pharmacy import (
 from dispensary.models.preparation import OPEN_STAGES, Preparation, Stage
 from dispensary.models.prescription import (
     Awaited,
+    CancelCause,
     DoseUnit,
     OrderClaim,
     Phase,
@@ -101,6 +102,7 @@ __all__ = [
     "AuditLog",
     "Awaited",
     "BegunSignature",
+    "CancelCause",
     "CardFeedback",
     "CardOutcome",
     "Carer",

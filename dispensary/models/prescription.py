@@ -34,6 +34,17 @@ class Awaited(models.TextChoices):
     PATIENT = "patient", _("the patient")
 
 
+class CancelCause(models.TextChoices):
+    """The kinds of cause for which an order is cancelled."""
+
+    FINDING = "finding", _("a finding of the check")
+    PRESCRIBER = "prescriber", _("the prescriber changed it")
+    PATIENT = "patient", _("the patient does not want or need it")
+    ERROR = "error", _("it was written or typed in error")
+    STOCK = "stock", _("it cannot be supplied")
+    OTHER = "other", _("something else")
+
+
 OPEN_STATUSES = [PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD]
 """Of orders that have not ended."""
 

@@ -22,6 +22,7 @@ from dispensary.api.serializers.people import (
 from dispensary.assessment import Assessment
 from dispensary.models import (
     Awaited,
+    CancelCause,
     Dispense,
     Finding,
     Mitigation,
@@ -75,6 +76,16 @@ class Reason(Body):
     """The reason for ending or taking something back."""
 
     reason = Text(max_length=250)
+
+
+class Cancelling(Reason):
+    """The reason for a cancel, and the kind of its cause."""
+
+    cause = serializers.ChoiceField(
+        CancelCause.choices,
+        required=False,
+        help_text="`finding`: a finding of the check is why; the review desk counts it as one that changed something",
+    )
 
 
 class Hold(Body):

@@ -38,6 +38,24 @@ class RuleCounts(CellOut):
 
     rule = serializers.CharField()
     severity = serializers.CharField()
+    changed = serializers.IntegerField(help_text="findings that were gone at the hand-over or in the order's successor")
+    waited = serializers.IntegerField(help_text="findings that were gone because their day had come")
+    repeated = serializers.IntegerField(help_text="findings at hand-overs with the directions of the one before")
+    unread = serializers.IntegerField(help_text="answers signed in less time than the finding takes to read")
+    dwell = serializers.DictField(
+        child=serializers.IntegerField(), help_text="answers by the first second of their class of time on the page"
+    )
+    chosen = serializers.DictField(
+        child=serializers.IntegerField(), help_text="by code of mitigation, where five or more were offered"
+    )
+
+
+class TotalsOut(serializers.Serializer[Any]):
+    """Orders and hand-overs of a period, of which rates are taken."""
+
+    orders = serializers.IntegerField(help_text="orders taken in")
+    handovers = serializers.IntegerField()
+    repeats = serializers.IntegerField(help_text="hand-overs with the directions of the patient's one before")
 
 
 class PersonCounts(CellOut):
@@ -52,6 +70,7 @@ class QualityOut(serializers.Serializer[Any]):
     days = serializers.IntegerField(help_text="days of the period that are counted")
     first = serializers.IntegerField(allow_null=True, help_text="number of the first entry that was counted")
     last = serializers.IntegerField(allow_null=True)
+    totals = TotalsOut()
     rules = RuleCounts(many=True)
     people = PersonCounts(many=True)
 

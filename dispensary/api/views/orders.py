@@ -209,11 +209,11 @@ class CancelView(BaseView):
     may: ClassVar = {"POST": END}
 
     @extend_schema(
-        request=shapes.Reason, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        request=shapes.Cancelling, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
         summary="Cancel a prescription that was written in error or withdrawn",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        return change_order(self, pk, prescriptions.cancel, shapes.Reason)
+        return change_order(self, pk, prescriptions.cancel, shapes.Cancelling)
 
 
 class HoldView(BaseView):

@@ -83,6 +83,7 @@ class QualityView(ReviewView):
             "days": counted.days,
             "first": counted.first,
             "last": counted.last,
+            "totals": counted.totals,
             "rules": [asdict(cell) | {"rule": rule, "severity": severity} for (rule, severity), cell in rules],
             "people": [asdict(cell) | {"actor": actor} for actor, cell in people],
         }

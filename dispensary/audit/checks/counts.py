@@ -1,7 +1,7 @@
 """Counts of findings and answers by day, for the review desk: made from the log, reproducible, without patients or words.
 
-A finding is counted on the day on which it is first shown on an order; an answer on the day of the hand-over that used it.
-Days are those of the pharmacy, by the time of recording; a day is counted when it is over, and counted again at will.
+A finding is counted on the day on which it is first shown on an order; an answer on the day of the hand-over that used it; and
+one that is gone on the day of the hand-over or of the change of the order without it. Days are those of the pharmacy, by the time of recording; a day is counted when it is over, and counted again at will.
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ import datetime as dt
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
+from dispensary.audit.checks.conclusions import conclude, load_json, read_events
 from dispensary.audit.checks.reconcile import Kind, Orphan
 from dispensary.audit.log.reader import reading
 from dispensary.models import AuditLog, Pharmacy
 
 QUICK = 3
 """Seconds below which an answer in words was not written on the page."""
+WORDS_A_SECOND = 8
+"""Words that nobody reads in less than a second: twice the 4 of a usual reader (Brysbaert, J Mem Lang 2019)."""
+DWELL_EDGES = (3, 5, 8, 12, 20, 30, 60, 120, 300, 900)
+"""Seconds on the page at which classes of time end; beyond the last one the page was left open."""
+FEWEST_OFFERED = 5
+"""Reasons that a page offers at least, where the share of the commonest one is of interest."""
 SETTLED = dt.timedelta(minutes=10)
 """A day is counted when it is over by so much: what was begun in it has committed."""
 FARTHEST = 400
@@ -52,7 +59,9 @@ _SHOWN = """
     GROUP BY 1, 2"""
 _ANSWERED = """
     SELECT a.actor, a.rule_codes[1], CASE a.action WHEN 'override.signed' THEN 'override' ELSE 'acknowledge' END,
-           coalesce(a.reason_code, ''), coalesce(x.body ->> 'asked', '') <> '', (x.body ->> 'seconds')::integer
+           coalesce(a.reason_code, ''), coalesce(x.body ->> 'asked', '') <> '', (x.body ->> 'seconds')::integer,
+           cardinality(string_to_array(concat_ws(' ', x.body -> 'finding' ->> 'summary', x.body -> 'finding' ->> 'detail'), ' ')),
+           coalesce(jsonb_array_length(x.body -> 'offered'), 0)
     FROM audit.entry d
     JOIN audit.readable_body b ON b.entry_id = d.entry_id AND b.recorded_at = d.recorded_at
     CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(b.body::jsonb -> 'overrides', '[]')) AS used(id)
@@ -63,30 +72,98 @@ _ANSWERED = """
         WHERE r.entry_id = a.entry_id AND r.recorded_at = a.recorded_at OFFSET 0) AS x ON true
     WHERE d.log_id = %(log)s AND d.action = 'dispense.completed' AND d.recorded_at >= %(since)s AND d.recorded_at < %(until)s
       AND b.recorded_at >= %(since)s AND b.recorded_at < %(until)s"""
+_ORDERS = """
+    SELECT count(*) FROM audit.entry e
+    WHERE e.log_id = %(log)s AND e.action = 'prescription.received' AND e.recorded_at >= %(since)s AND e.recorded_at < %(until)s"""
 _LEAVES = """
     SELECT l.seq, l.leaf FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
     WHERE e.log_id = %(log)s AND e.recorded_at >= %(since)s AND e.recorded_at < %(until)s ORDER BY l.seq"""
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An answer that a hand-over used: whether somebody was asked, seconds on the page, words of its finding, reasons offered."""
+
+    reason: str
+    is_asked: bool
+    seconds: int | None
+    words: int
+    offered: int
+
+
 @dataclass
 class Cell:
-    """Counts of a rule or person; `timed` answers were signed on a page, `quick` ones within `QUICK` seconds; reasons by code."""
+    """Counts of a rule or person; the columns of the tables by name."""
 
     shown: int = 0
     answered: int = 0
     asked: int = 0
     timed: int = 0
+    """Answers that were signed on a page."""
     quick: int = 0
+    """Of those, within `QUICK` seconds."""
     reasons: Counter[str] = field(default_factory=Counter)
+    """Answers by code of reason."""
+    repeated: int = 0
+    """Repeats at which the finding stood."""
+    changed: int = 0
+    waited: int = 0
+    unread: int = 0
+    """Answers signed in less time than reading the finding takes."""
+    dwell: Counter[str] = field(default_factory=Counter)
+    """Answers by the first second of their class of time."""
+    chosen: Counter[str] = field(default_factory=Counter)
+    """Answers by code of reason where at least `FEWEST_OFFERED` were offered."""
 
-    def add_answer(self, reason: str, is_asked: bool, seconds: int | None) -> None:
+    def add_answer(self, answer: Signed) -> None:
         """Count an answer that a hand-over used."""
         self.answered += 1
-        self.asked += is_asked
-        self.timed += seconds is not None
-        self.quick += seconds is not None and seconds < QUICK
-        if reason:
-            self.reasons[reason] += 1
+        self.asked += answer.is_asked
+        if answer.seconds is not None:
+            self.timed += 1
+            self.quick += answer.seconds < QUICK
+            self.unread += answer.seconds * WORDS_A_SECOND < answer.words
+            self.dwell[str(max(edge for edge in (0, *DWELL_EDGES) if edge <= answer.seconds))] += 1
+        if answer.reason:
+            self.reasons[answer.reason] += 1
+            self.chosen[answer.reason] += answer.offered >= FEWEST_OFFERED
+
+    def add(self, column: str, value: Any) -> None:
+        """Add what a table holds."""
+        if isinstance(getattr(self, column), Counter):
+            getattr(self, column).update(load_json(value))
+        else:
+            setattr(self, column, getattr(self, column) + value)
+
+
+_RULE_COLUMNS = tuple(column.name for column in fields(Cell))
+_PERSON_COLUMNS = ("answered", "timed", "quick", "reasons")
+_TABLES: Mapping[str, tuple[tuple[str, str], tuple[str, ...]]] = {
+    "rule_day": (("rule", "severity"), _RULE_COLUMNS),
+    "person_day": (("actor", "rule"), _PERSON_COLUMNS),
+}
+"""Table of the desk -> the columns that name a cell beside log and day, and its counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Orders taken in, hand-overs, and of these repeats with the directions of the one before."""
+
+    orders: int = 0
+    handovers: int = 0
+    repeats: int = 0
+
+
+_Cells = dict[tuple[str, str], Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What the log gives of a day: its cells by table, its totals, number and leaf of its entries."""
+
+    cells: Mapping[str, _Cells]
+    totals: Totals
+    leaves: list[tuple[int, bytes]]
 
 
 def count_day(
@@ -94,44 +171,44 @@ def count_day(
 ) -> int:
     """Count a day of a log into the tables of the desk, in place of what stood there; return its entries."""
     with reading(pharmacy, using=using), connections[using].cursor() as cursor:
-        rules, people, leaves = _read_day(cursor, log.log_id, *pharmacy.span_of(day, day))
-        _replace(cursor, log.log_id, day, rules, people)
+        counted = _read_day(cursor, log.log_id, *pharmacy.span_of(day, day))
+        for table, (names, columns) in _TABLES.items():
+            _replace(cursor, table, (*names, *columns), log.log_id, day, counted.cells[table])
         cursor.execute("DELETE FROM desk.made WHERE log_id = %s AND day = %s", [log.log_id, day])
-        digest = hashlib.sha256(b"".join(bytes(leaf) for _, leaf in leaves)).digest()
-        first, last = (leaves[0][0], leaves[-1][0]) if leaves else (None, None)
+        digest = hashlib.sha256(b"".join(bytes(leaf) for _, leaf in counted.leaves)).digest()
+        first, last = (counted.leaves[0][0], counted.leaves[-1][0]) if counted.leaves else (None, None)
         cursor.execute(
-            "INSERT INTO desk.made VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [log.log_id, day, first, last, len(leaves), digest, now],
+            "INSERT INTO desk.made VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [log.log_id, day, first, last, len(counted.leaves), digest, now, *astuple(counted.totals)],
         )
-    return len(leaves)
+    return len(counted.leaves)
 
 
-_Cells = dict[tuple[str, str], Cell]
-
-
-def _read_day(
-    cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime
-) -> tuple[_Cells, _Cells, list[tuple[int, bytes]]]:
-    """Return the cells of a day by rule and severity, by person and rule, and number and leaf of its entries."""
-    values: dict[str, Any] = {"log": log_id, "since": since, "until": until, "back": since - LOOK_BACK}
+def _read_day(cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime) -> _Day:
+    back = since - LOOK_BACK
+    values: dict[str, Any] = {"log": log_id, "since": since, "until": until, "back": back}
     rules: _Cells = defaultdict(Cell)
     people: _Cells = defaultdict(Cell)
     cursor.execute(_SHOWN, values)
     for rule, severity, number in cursor.fetchall():
         rules[rule, severity].shown += number
     cursor.execute(_ANSWERED, values)
-    for actor, rule, severity, reason, is_asked, seconds in cursor.fetchall():
-        rules[rule, severity].add_answer(reason, is_asked, seconds)
+    for actor, rule, severity, *answer in cursor.fetchall():
+        signed = Signed(*answer)
+        rules[rule, severity].add_answer(signed)
         if severity == "override":
-            people[actor, rule].add_answer(reason, is_asked, seconds)
+            people[actor, rule].add_answer(signed)
+    conclusions = conclude(read_events(cursor, log_id, since, until, back))
+    for column in ("changed", "waited", "repeated"):
+        for cell, number in getattr(conclusions, column).items():
+            rules[cell].add(column, number)
+    cursor.execute(_ORDERS, values)
+    (orders,) = cursor.fetchone()
     cursor.execute(_LEAVES, values)
-    return rules, people, cursor.fetchall()
+    totals = Totals(orders, conclusions.handovers, conclusions.repeats)
+    return _Day({"rule_day": rules, "person_day": people}, totals, cursor.fetchall())
 
 
-_STORED = """
-    SELECT rule, severity, shown, answered, asked, timed, quick, reasons FROM desk.rule_day WHERE log_id = %(log)s AND day = %(day)s"""
-_STORED_PEOPLE = """
-    SELECT actor, rule, 0, answered, 0, timed, quick, reasons FROM desk.person_day WHERE log_id = %(log)s AND day = %(day)s"""
 _ERASED = "SELECT EXISTS (SELECT FROM audit.erasure e JOIN audit.link l USING (entry_id) WHERE l.log_id = %s AND e.recorded_at >= %s AND e.recorded_at < %s)"
 
 
@@ -152,48 +229,39 @@ def compare_counts(today: dt.date, *, using: str = DEFAULT_DB_ALIAS) -> Iterator
                 since, until = pharmacies[log.pharmacy].span_of(day, day)
                 cursor.execute(_ERASED, [log.log_id, since - LOOK_BACK, until])
                 (is_erased,) = cursor.fetchone()
-                rules, people, leaves = _read_day(cursor, log.log_id, since, until)
-                if not is_erased and leaves and not _is_stored(cursor, log.log_id, day, rules, people):
+                counted = _read_day(cursor, log.log_id, since, until)
+                if not is_erased and counted.leaves and not _is_stored(cursor, log.log_id, day, counted):
                     detail = "the desk shows other numbers than the log gives"
                     yield Orphan(Kind.CHANGED, "counts of a day", f"{log.pharmacy} {day}", detail=detail)
 
 
-def _is_stored(cursor: Any, log_id: UUID, day: dt.date, rules: _Cells, people: _Cells) -> bool:
-    for question, cells in (
-        (_STORED, rules),
-        (_STORED_PEOPLE, {key: replace(cell, asked=0) for key, cell in people.items()}),
-    ):
-        cursor.execute(question, {"log": log_id, "day": day})
-        stored: _Cells = defaultdict(Cell)
-        for first, second, shown, *answer in cursor.fetchall():
-            stored[first, second].shown = shown
-            _add(stored[first, second], *answer)
-        if stored != cells:
+def _is_stored(cursor: Any, log_id: UUID, day: dt.date, counted: _Day) -> bool:
+    for table, (names, columns) in _TABLES.items():
+        cursor.execute(
+            f"SELECT {', '.join((*names, *columns))} FROM desk.{table} WHERE log_id = %s AND day = %s",  # noqa: S608  (names of our own tables)
+            [log_id, day],
+        )
+        stored = {(first, second): tuple(map(load_json, values)) for first, second, *values in cursor.fetchall()}
+        if stored != {key: _values(cell, columns) for key, cell in counted.cells[table].items()}:
             return False
-    return True
+    cursor.execute("SELECT orders, handovers, repeats FROM desk.made WHERE log_id = %s AND day = %s", [log_id, day])
+    return Totals(*cursor.fetchone()) == counted.totals
 
 
-def _replace(
-    cursor: Any,
-    log_id: UUID,
-    day: dt.date,
-    rules: Mapping[tuple[str, str], Cell],
-    people: Mapping[tuple[str, str], Cell],
+def _values(cell: Cell, columns: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(getattr(cell, column) for column in columns)
+
+
+def _replace(  # noqa: PLR0917  (the parts of one statement)
+    cursor: Any, table: str, columns: Sequence[str], log_id: UUID, day: dt.date, cells: _Cells
 ) -> None:
-    for table in ("rule_day", "person_day"):
-        cursor.execute(f"DELETE FROM desk.{table} WHERE log_id = %s AND day = %s", [log_id, day])  # noqa: S608  (names of our own tables)
+    cursor.execute(f"DELETE FROM desk.{table} WHERE log_id = %s AND day = %s", [log_id, day])  # noqa: S608  (names of our own tables)
+    places = ", ".join(["%s"] * (2 + len(columns)))
     cursor.executemany(
-        "INSERT INTO desk.rule_day VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        f"INSERT INTO desk.{table} (log_id, day, {', '.join(columns)}) VALUES ({places})",  # noqa: S608  (names of our own tables)
         [
-            [log_id, day, rule, severity, c.shown, c.answered, c.asked, c.timed, c.quick, json.dumps(c.reasons)]
-            for (rule, severity), c in rules.items()
-        ],
-    )
-    cursor.executemany(
-        "INSERT INTO desk.person_day VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            [log_id, day, actor, rule, c.answered, c.timed, c.quick, json.dumps(c.reasons)]
-            for (actor, rule), c in people.items()
+            [log_id, day, *names, *(json.dumps(v) if isinstance(v, Counter) else v for v in _values(cell, columns[2:]))]
+            for names, cell in cells.items()
         ],
     )
 
@@ -227,6 +295,7 @@ class Counted:
     people: dict[str, Cell]
     weeks: dict[str, dict[dt.date, int]]
     """Rule -> Monday -> orders on which it was shown."""
+    totals: Totals
     days: int
     first: int | None
     last: int | None
@@ -240,28 +309,26 @@ def read_counts(pharmacy: UUID, since: dt.date, until: dt.date, *, using: str = 
     values: dict[str, Any] = {"pharmacy": pharmacy, "since": since, "until": until}
     with connections[using].cursor() as cursor:
         cursor.execute(
-            f"SELECT rule, severity, day, shown, answered, asked, timed, quick, reasons FROM desk.rule_day {_SCOPE}",  # noqa: S608  (names of our own tables)
+            f"SELECT rule, severity, day, {', '.join(_RULE_COLUMNS)} FROM desk.rule_day {_SCOPE}",  # noqa: S608  (names of our own tables)
             values,
         )
-        for rule, severity, day, times_shown, *answer in cursor.fetchall():
-            rules[rule, severity].shown += times_shown
-            _add(rules[rule, severity], *answer)
-            weeks[rule][day - dt.timedelta(days=day.weekday())] += times_shown
-        cursor.execute(f"SELECT actor, answered, 0, timed, quick, reasons FROM desk.person_day {_SCOPE}", values)  # noqa: S608  (names of our own tables)
-        for actor, *answer in cursor.fetchall():
-            _add(people[actor], *answer)
-        cursor.execute(f"SELECT count(*), min(first_seq), max(last_seq) FROM desk.made {_SCOPE}", values)  # noqa: S608  (names of our own tables)
-        days, first, last = cursor.fetchone()
-    return Counted(dict(rules), dict(people), weeks, days, first, last)
+        for rule, severity, day, *numbers in cursor.fetchall():
+            cell = rules[rule, severity]
+            for column, value in zip(_RULE_COLUMNS, numbers, strict=True):
+                cell.add(column, value)
+            weeks[rule][day - dt.timedelta(days=day.weekday())] += numbers[0]
+        cursor.execute(f"SELECT actor, {', '.join(_PERSON_COLUMNS)} FROM desk.person_day {_SCOPE}", values)  # noqa: S608  (names of our own tables)
+        for actor, *numbers in cursor.fetchall():
+            for column, value in zip(_PERSON_COLUMNS, numbers, strict=True):
+                people[actor].add(column, value)
+        cursor.execute(
+            f"SELECT coalesce(sum(orders), 0)::int, coalesce(sum(handovers), 0)::int, coalesce(sum(repeats), 0)::int, "  # noqa: S608  (names of our own tables)
+            f"count(*), min(first_seq), max(last_seq) FROM desk.made {_SCOPE}",
+            values,
+        )
+        *totals, days, first, last = cursor.fetchone()
+    return Counted(dict(rules), dict(people), weeks, Totals(*totals), days, first, last)
 
 
 _SCOPE = """WHERE log_id = ANY (ARRAY(SELECT log_id FROM audit.log WHERE pharmacy = %(pharmacy)s))
     AND day BETWEEN %(since)s AND %(until)s"""
-
-
-def _add(cell: Cell, answered: int, asked: int, timed: int, quick: int, reasons: str | dict[str, int]) -> None:  # noqa: PLR0917  (a row)
-    cell.answered += answered
-    cell.asked += asked
-    cell.timed += timed
-    cell.quick += quick
-    cell.reasons.update(json.loads(reasons) if isinstance(reasons, str) else reasons)

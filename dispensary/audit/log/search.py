@@ -14,6 +14,7 @@ Counts with a cap.
 | `request_id` | written in this request | `entry_request` |
 | `text` | words in the body; needs `since` and `until` at most 92 days apart | by header, then bodies by key |
 | `outcome`, `reason` | narrow the others | |
+| `states`, `unseconded`, `under_seconds` | narrow answers: the state of their rows; of these rules without a second person's signature; signed on a page in less time | by header, then rows and bodies by key |
 
 Everything searchable is a column of the header, hence hashed; only `text` looks into bodies, and only those of the
 pharmacies that the caller may read.
@@ -45,6 +46,7 @@ STATEMENT_SECONDS = 5
 RECENT = dt.timedelta(days=62)
 MAX_WORDS, MIN_WORD, MAX_TEXT = 5, 3, 200
 
+_ANSWER_KEY = "CASE e.subject_type WHEN 'override' THEN e.subject_id::uuid END"
 _COLUMNS = """e.entry_id, e.log_id, e.recorded_at, e.occurred_at, e.txid, e.db_role, e.actor, e.actor_role, e.second_actor,
     e.station, e.request_id, e.action, e.outcome, e.reason_code, e.subject_type, e.subject_id, e.patient_ref, e.drug_code,
     e.rule_codes, e.ruleset, e.engine, e.corrects_seq, e.body_commit, e.body_kind, e.v"""
@@ -67,6 +69,9 @@ class Filters:
     rule: str = ""
     request_id: str = ""
     text: str = ""
+    states: tuple[str, ...] = ()
+    unseconded: tuple[str, ...] = ()
+    under_seconds: int = 0
 
     def checked(self) -> Self:
         """Return these filters if they can be answered.
@@ -257,6 +262,20 @@ def _where(filters: Filters, place: Place | None, log: str) -> tuple[list[str], 
         "rule": (
             f"e.rule_codes IS NOT NULL AND array_append(e.rule_codes, e.log_id::text) @> ARRAY[%(rule)s, {log}::text]",
             filters.rule,
+        ),
+        "states": (
+            f"EXISTS (SELECT FROM dispensary_override o WHERE o.id = {_ANSWER_KEY} AND o.state = ANY (%(states)s) OFFSET 0)",
+            list(filters.states),
+        ),
+        "unseconded": (
+            "e.rule_codes && %(unseconded)s AND NOT EXISTS (SELECT FROM dispensary_secondsignature s"
+            f" WHERE s.override_id = {_ANSWER_KEY} AND NOT s.is_alone OFFSET 0)",
+            list(filters.unseconded),
+        ),
+        "under_seconds": (
+            """EXISTS (SELECT FROM audit.readable_body b WHERE b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+                AND (b.body::jsonb ->> 'seconds')::integer < %(under_seconds)s OFFSET 0)""",
+            filters.under_seconds,
         ),
         "request_id": ("e.request_id = %(request_id)s", filters.request_id),
     }

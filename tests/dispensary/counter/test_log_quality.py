@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,10 +12,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from dispensary.actions import prescriptions
 from dispensary.audit.checks import counts
+from dispensary.audit.checks.counts import Cell, Counted, Signed, Totals
 from dispensary.audit.checks.wording import Saying, Wording, read_wording
-from dispensary.counter.log_quality import Share, count_interval, list_mondays, saying_rows
-from dispensary.models import AuditLog, Override, StaffRole
+from dispensary.counter.log_quality import list_mondays, rule_rows, saying_rows
+from dispensary.counter.shares import Rate, Share, count_interval, describe_median, findings_for_one_change
+from dispensary.models import AuditLog, Override, Prescription, StaffRole
 from tests.dispensary import make
 from tests.dispensary.counter.test_review_desk import Shop
 
@@ -55,6 +59,93 @@ def test_a_finding_counts_once_for_an_order_and_an_answer_where_it_was_used(shop
     assert counted.first == 1
 
 
+def make_order(shop: Shop, identifier: str, **fields: Any) -> Prescription:
+    """An order of 105 mg a day for a new patient."""
+    patient = fields.pop("patient", None) or make.patient(shop.pharmacy, identifier=identifier)
+    return make.prescription(
+        patient,
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days",
+        quantity=294,
+        **fields,
+    )
+
+
+@pytest.mark.parametrize(("cause", "changed"), [("finding", 1), ("prescriber", 0), ("", 0)])
+def test_a_finding_because_of_which_an_order_is_cancelled_changed_something(
+    shop: Shop, cause: str, changed: int
+) -> None:
+    order = make_order(shop, "R-200")
+    prescriptions.cancel(
+        prescription=order, reason="Too much", cause=cause, by=shop.pharmacist.actor(), now=make.moment()
+    )
+    counted = count(shop)
+    cell = counted.rules["daily-maximum", "override"]
+    assert (cell.shown, cell.answered, cell.changed, cell.waited) == (2, 1, changed, 0)
+    assert (counted.totals.orders, counted.totals.handovers, counted.totals.repeats) == (2, 1, 0)
+
+
+def test_a_page_keeps_the_time_of_reading_and_the_reasons_that_it_offered() -> None:
+    cell = Cell()
+    for answer in (
+        Signed("5", True, 2, 40, 6), Signed("5", False, 5, 40, 4), Signed("9", False, 899, 40, 5), Signed("9", False, 900, 0, 5),
+        Signed("", False, None, 40, 0),
+    ):  # fmt: skip
+        cell.add_answer(answer)
+    assert (cell.answered, cell.timed, cell.quick, cell.unread) == (5, 4, 1, 1)
+    assert cell.dwell == {"0": 1, "5": 1, "300": 1, "900": 1}
+    assert (cell.reasons, cell.chosen) == ({"5": 2, "9": 2}, {"5": 1, "9": 2})
+
+
+@pytest.mark.parametrize(
+    ("dwell", "words"),
+    [
+        ({"0": 9}, ""),
+        ({"0": 5, "8": 5}, "median 0 to 3 s"),
+        ({"0": 4, "8": 6}, "median 8 to 12 s"),
+        ({"300": 10, "900": 90}, "median 300 to 900 s"),
+        ({"0": 9, "900": 90}, ""),
+    ],
+)
+def test_the_median_is_a_class_of_time_without_the_pages_left_open(dwell: dict[str, int], words: str) -> None:
+    assert describe_median(dwell) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (Share(1, 9), ""),
+        (Share(5, 20), "one change in 2 to 9 findings"),
+        (Share(0, 38), "one change in at least 10 findings"),
+    ],
+)
+def test_findings_for_one_change_have_the_inverted_interval(share: Share, words: str) -> None:
+    assert findings_for_one_change(share) == words
+
+
+@pytest.mark.parametrize(
+    ("cell", "of_two", "is_candidate", "is_one_reason"),
+    [
+        (Cell(shown=50, answered=50), (), True, False),
+        (Cell(shown=49, answered=49), (), False, False),
+        (Cell(shown=60, answered=50, changed=10), (), False, False),
+        (Cell(shown=50, answered=50), ("renal",), False, False),
+        (Cell(shown=30, answered=30, chosen=Counter({"5": 30})), (), False, True),
+        (Cell(shown=30, answered=30, chosen=Counter({"5": 29})), (), False, False),
+        (Cell(shown=40, answered=40, chosen=Counter({"5": 33, "9": 7})), (), False, False),
+        (Cell(shown=40, answered=40, reasons=Counter({"5": 40})), (), False, False),
+    ],
+)
+def test_a_rule_is_flagged_from_enough_cases_and_never_one_of_two_signatures(
+    cell: Cell, of_two: tuple[str, ...], is_candidate: bool, is_one_reason: bool
+) -> None:
+    day = date(2026, 11, 23)
+    counted = Counted({("renal", "override"): cell}, {}, {"renal": {}}, Totals(100, 90, 80), 1, 1, 9)
+    (row,) = rule_rows(counted, [day], day, day, of_two)
+    assert (row.is_candidate, row.is_one_reason) == (is_candidate, is_one_reason)
+    assert str(row.burden[0]) == f"{cell.shown}.0 for 100 orders"
+
+
 def test_counting_again_gives_the_same(shop: Shop) -> None:
     count(shop)
     before = rows()
@@ -72,6 +163,9 @@ def test_counting_again_gives_the_same(shop: Shop) -> None:
         "INSERT INTO desk.rule_day SELECT log_id, day, 'renal', 'override', 5, 5, 0, 0, 0, '{}' FROM desk.made",
         "UPDATE desk.person_day SET actor = 'user:66'",
         "UPDATE desk.person_day SET quick = quick + 1",
+        "UPDATE desk.rule_day SET changed = changed + 1",
+        "UPDATE desk.rule_day SET dwell = '{\"0\": 9}'",
+        "UPDATE desk.made SET handovers = handovers + 1",
     ],
 )
 def test_counts_that_the_log_does_not_give_are_named(shop: Shop, change: str) -> None:
@@ -188,5 +282,7 @@ def test_who_may_not_read_the_log_sees_no_counts(client: Client, shop: Shop) -> 
 def test_intervals_are_those_of_the_books() -> None:
     assert str(Share(21, 34)) == "62 % (45 to 76), 21 of 34"
     assert str(Share(9, 9)) == "9 of 9"
+    assert str(Rate(3, 9, "orders")) == "3 on 9 orders"
+    assert str(Rate(3, 10, "orders")) == "30.0 for 100 orders"
     assert count_interval(0) == (0, 4)
     assert count_interval(10) == (4, 19)

@@ -11,20 +11,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from dispensary import audit
-from dispensary.actions import documents, hook_cards, overrides
+from dispensary.actions import documents, hook_cards, overrides, pharmacies
 from dispensary.actions.documents import Document
 from dispensary.actions.hook_cards import Feedback, SentCard
 from dispensary.actions.overrides import Answer
+from dispensary.actors import Actor
+from dispensary.audit import Event
 from dispensary.audit.evidence import answers
 from dispensary.models import (
     AuditEntry,
     CardOutcome,
     LogCheck,
     Override,
+    SecondSignature,
     SignatureMethod,
     StaffRole,
 )
@@ -93,6 +97,51 @@ def test_an_override_stands_with_who_whom_what_why_and_what_came_of_it(desk: Cli
     assert (row.severity, row.override) == ("override", shop.answer())
     assert "105" in row.observed
     assert "100" in row.limit
+
+
+@pytest.mark.parametrize(
+    ("filters", "is_listed"),
+    [
+        ({"then": "used"}, True),
+        ({"then": "withdrawn"}, False),
+        ({"only": "quick"}, False),
+        ({"only": "unseconded"}, False),
+        ({"then": "used", "severity": "both"}, True),
+    ],
+)
+def test_answers_are_narrowed_to_what_came_of_them(
+    desk: Client, shop: Shop, filters: dict[str, str], is_listed: bool
+) -> None:
+    assert bool(rows(desk, **filters)) is is_listed
+
+
+@pytest.mark.parametrize(("seconds", "is_listed"), [(2, True), (3, False)])
+def test_answers_that_were_signed_at_once_are_listed(desk: Client, shop: Shop, seconds: int, is_listed: bool) -> None:
+    with transaction.atomic():
+        audit.record(
+            Event.OVERRIDE_SIGNED, pharmacy=shop.pharmacy, by=shop.pharmacist.actor(), now=make.moment(), subject=shop.answer(),
+            rule_codes=["renal"], body={"summary": "Kidneys", "seconds": seconds},
+        )  # fmt: skip
+    assert bool(rows(desk, only="quick")) is is_listed
+
+
+@pytest.mark.parametrize(
+    ("is_needed", "is_alone", "is_listed"),
+    [(False, None, False), (True, None, True), (True, True, True), (True, False, False)],
+)
+def test_a_missing_second_signature_is_listed(
+    desk: Client, shop: Shop, is_needed: bool, is_alone: bool | None, is_listed: bool
+) -> None:
+    if is_needed:
+        make.staff(shop.pharmacy)
+        setup = Actor.system("setup", shop.pharmacy.pk)
+        pharmacies.change_settings(pharmacy=shop.pharmacy, changes={"second_signer": True}, by=setup, now=make.moment())
+    if is_alone is not None:
+        SecondSignature.objects.create(
+            override=shop.answer(), signed_by="user:9", signer_name="Rosa Two", signer_role="pharmacist",
+            signature=SignatureMethod.PASSWORD, signed_at=make.moment(), is_alone=is_alone, because="Nobody else" if is_alone else "",
+        )  # fmt: skip
+    assert bool(rows(desk, only="unseconded", then="used", rule="daily-maximum")) is is_listed
 
 
 def test_what_another_system_reported_stands_apart_and_says_that_it_released_nothing(desk: Client, shop: Shop) -> None:

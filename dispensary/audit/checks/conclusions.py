@@ -1,0 +1,170 @@
+"""Conclusions of findings: which of those shown on an order were gone when it was handed over, replaced or cancelled.
+
+A finding that is there at the hand-over was answered; one that is gone was changed, or it waited for its day. A repeat is a
+hand-over with the directions of the patient's hand-over before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from baclofen_rules.rules import all_rules
+from dispensary.audit.log.events import Event
+
+SEVERITIES = ("acknowledge", "override", "stop")
+"""The severities that ask for something, mildest first."""
+WAITING_RULES = frozenset(rule.code for rule in all_rules() if rule.clears_on is not None)
+"""Rules whose findings go away because a day comes."""
+
+Severities = Mapping[str, str]
+"""Code of a rule -> severity of its finding."""
+
+_EVENTS = """
+    WITH patient AS (
+        SELECT DISTINCT patient_ref FROM audit.entry WHERE log_id = %(log)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
+          AND action IN ('dispense.completed', 'prescription.replaced', 'prescription.cancelled'))
+    SELECT e.action, e.patient_ref, e.recorded_at >= %(since)s,
+           CASE WHEN e.action IN ('review.recorded', 'dispense.completed') THEN x.body ->> 'prescription' ELSE e.subject_id END,
+           CASE e.action WHEN 'review.recorded' THEN e.subject_id WHEN 'dispense.completed' THEN x.body ->> 'review' END,
+           x.body ->> 'replaced_by', x.body -> 'row' ->> 'directions', x.body -> 'cause' -> 'rules',
+           CASE WHEN e.action = 'review.recorded' AND x.body ->> 'reason' <> 'stop' THEN (
+               SELECT coalesce(jsonb_agg(jsonb_build_array(f.value ->> 'code', f.value ->> 'severity')), '[]')
+               FROM jsonb_array_elements((x.body ->> 'review')::jsonb -> 'findings') AS f(value)
+               WHERE f.value ->> 'severity' <> 'information') END
+    FROM patient JOIN audit.entry e ON e.patient_ref = patient.patient_ref AND e.log_id = %(log)s
+        AND e.action IN ('prescription.received', 'review.recorded', 'dispense.completed', 'prescription.replaced', 'prescription.cancelled')
+        AND e.recorded_at >= %(back)s AND e.recorded_at < %(until)s
+    CROSS JOIN LATERAL (
+        SELECT b.body::jsonb AS body FROM audit.readable_body b
+        WHERE b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at OFFSET 0) AS x
+    ORDER BY e.recorded_at, e.entry_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """An entry about an order, its review or its hand-over, as far as conclusions depend on it."""
+
+    action: str
+    patient: str
+    is_counted: bool
+    """Whether it lies in the time that is counted; what came before only says what was open."""
+    order: str | None
+    review: str | None = None
+    replaced_by: str | None = None
+    directions: str | None = None
+    cause: tuple[str, ...] = ()
+    """Rules because of which an order was cancelled."""
+    rules: Severities | None = None
+    """Findings of a review; None for what is no review of a supply."""
+
+
+@dataclass(slots=True)
+class Conclusions:
+    """How findings ended in the time that is counted, by rule and severity, and the hand-overs."""
+
+    changed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    waited: Counter[tuple[str, str]] = field(default_factory=Counter)
+    repeated: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Findings of repeats."""
+    handovers: int = 0
+    repeats: int = 0
+
+
+def read_events(
+    cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime, back: dt.datetime
+) -> list[OrderEvent]:
+    """Return the entries since `back` about patients of whom an order was handed over, replaced or cancelled in the time."""
+    cursor.execute(_EVENTS, {"log": log_id, "since": since, "until": until, "back": back})
+    return [
+        OrderEvent(
+            action=action,
+            patient=patient,
+            is_counted=is_counted,
+            order=order,
+            review=review,
+            replaced_by=replaced_by,
+            directions=directions,
+            cause=tuple(load_json(cause) or ()),
+            rules=None if findings is None else _highest(load_json(findings)),
+        )
+        for action, patient, is_counted, order, review, replaced_by, directions, cause, findings in cursor.fetchall()
+    ]
+
+
+def load_json(document: Any) -> Any:
+    """Return a column of JSON as values, whether the connection reads it or gives its text."""
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def _highest(findings: Iterable[tuple[str, str]], before: Severities = MappingProxyType({})) -> dict[str, str]:
+    """Return the highest severity of each rule among findings and those before them."""
+    highest = dict(before)
+    for rule, severity in findings:
+        highest[rule] = max(highest.get(rule, severity), severity, key=SEVERITIES.index)
+    return highest
+
+
+def conclude(events: Iterable[OrderEvent]) -> Conclusions:
+    """Return how findings ended; the events come in the order of their recording.
+
+    A finding ends once: what is shown again on the same order after a hand-over is no new one.
+    """
+    conclusions = Conclusions()
+    shown: dict[str, dict[str, str]] = defaultdict(dict)
+    """Order -> findings that have not ended, each at its highest severity."""
+    ended: dict[str, set[str]] = defaultdict(set)
+    first_review: dict[str, Severities] = {}
+    reviews: dict[str, Severities] = {}
+    replaced: dict[str, tuple[str, bool]] = {}
+    """Order -> the order that it replaces and that waits for its first review."""
+    directions: dict[str, str] = {}
+    supplied: dict[str, str] = {}
+    """Patient -> directions of the hand-over before."""
+
+    def end(order: str, remaining: Severities, is_counted: bool) -> None:
+        for rule, severity in shown.pop(order, {}).items():
+            ended[order].add(rule)
+            if is_counted and rule not in remaining:
+                (conclusions.waited if rule in WAITING_RULES else conclusions.changed)[rule, severity] += 1
+
+    for event in events:
+        order = event.order
+        if order is None:
+            continue  # about a supply from elsewhere, or erased
+        if event.action == Event.PRESCRIPTION_RECEIVED:
+            directions[order] = " ".join((event.directions or "").casefold().split())
+        elif event.action == Event.REVIEW_RECORDED and event.rules is not None:
+            new = ((rule, severity) for rule, severity in event.rules.items() if rule not in ended[order])
+            shown[order] = _highest(new, shown[order])
+            reviews[event.review or ""] = event.rules
+            if first_review.setdefault(order, event.rules) is event.rules and order in replaced:
+                end(replaced[order][0], event.rules, replaced[order][1])
+        elif event.action == Event.PRESCRIPTION_REPLACED and event.replaced_by:
+            if event.replaced_by in first_review:
+                end(order, first_review[event.replaced_by], event.is_counted)
+            else:
+                replaced[event.replaced_by] = (order, event.is_counted)
+        elif event.action == Event.PRESCRIPTION_CANCELLED and event.cause:
+            end(
+                order,
+                {rule: severity for rule, severity in shown[order].items() if rule not in event.cause},
+                event.is_counted,
+            )
+        elif event.action == Event.DISPENSED:
+            remaining = reviews.get(event.review or "")
+            words = directions.get(order, "")
+            if event.is_counted:
+                conclusions.handovers += 1
+                if words and supplied.get(event.patient) == words:
+                    conclusions.repeats += 1
+                    conclusions.repeated.update((remaining or {}).items())
+            supplied[event.patient] = words
+            end(order, shown[order] if remaining is None else remaining, event.is_counted)
+    return conclusions
