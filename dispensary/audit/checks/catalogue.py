@@ -72,6 +72,12 @@ _RIGHTS = f"""
     CROSS JOIN LATERAL aclexplode(o.acl) a WHERE a.grantee <> o.owner
     UNION ALL SELECT pg_get_userbyid(a.grantee), s.relname, a.privilege_type, false FROM signed s CROSS JOIN LATERAL aclexplode(s.relacl) a
         WHERE a.grantee <> s.relowner AND a.privilege_type = 'TRIGGER'
+    UNION ALL SELECT pg_get_userbyid(a.grantee), s.relname || '.' || t.attname, a.privilege_type, false
+        FROM signed s JOIN pg_attribute t ON t.attrelid = s.oid AND t.attacl IS NOT NULL CROSS JOIN LATERAL aclexplode(t.attacl) a
+        WHERE a.grantee <> s.relowner AND a.privilege_type IN ('INSERT', 'UPDATE')
+    UNION ALL SELECT pg_get_userbyid(a.grantee), 'every new table of the schema audit', a.privilege_type, false
+        FROM pg_default_acl d CROSS JOIN own CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+        WHERE d.defaclobjtype = 'r' AND d.defaclrole = own.nspowner AND d.defaclnamespace IN (0, 'audit'::regnamespace) AND a.grantee <> d.defaclrole
     UNION ALL SELECT pg_get_userbyid(o.owner), o.name, 'OWNERSHIP', false FROM own, (
         SELECT relname, relowner FROM signed
         UNION ALL SELECT 'audit.' || relname, relowner FROM pg_class WHERE relnamespace = 'audit'::regnamespace

@@ -321,6 +321,9 @@ CHANGES = {
     "trigger mine on dispensary_override is not part",
     "CREATE TABLE more () INHERITS (dispensary_override)": "table public.more below dispensary_override is not part",
     "GRANT TRIGGER ON dispensary_override TO {app}": "{app} has TRIGGER on dispensary_override",
+    "GRANT UPDATE (words) ON dispensary_override TO {app}": "{app} has UPDATE on dispensary_override.words",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA audit GRANT INSERT ON TABLES TO {app}": "{app} has INSERT on every new table of the schema audit",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {app}": "{app} has SELECT on every new table of the schema audit",
 }  # fmt: skip
 
 
@@ -365,6 +368,34 @@ def test_what_a_superuser_changes_around_the_log_is_named(database: Database, db
             admin.execute("CREATE FUNCTION public.mine() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
         admin.execute(change.format_map({kind: f'"{name}"' for kind, name in names.items()}))
         assert list(catalogue.compare_catalogue(admin)) == [POWERS[change].format_map(names)]
+        admin.rollback()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("CREATE ROLE stranger LOGIN IN ROLE {owner}", id="a new login in the owner's role"),
+        pytest.param("ALTER TABLE dispensary_override ALTER words SET DEFAULT 'x'", id="a default of a signed column"),
+        pytest.param("GRANT CREATE ON SCHEMA public TO PUBLIC", id="everybody makes objects in the schema public"),
+    ],
+)
+def test_what_may_be_so_on_an_honest_site_is_not_named(database: Database, db: None, change: str) -> None:
+    """PROMISES.md says what each is worth to an attacker, and what shows its use."""
+    with database.connect("superuser", autocommit=False) as admin:
+        admin.execute(change.format(owner=f'"{database.roles.owner.name}"'))
+        assert list(catalogue.compare_catalogue(admin)) == []
+        admin.rollback()
+
+
+def test_no_month_of_the_log_is_a_table_of_another_server(database: Database, db: None) -> None:
+    with database.connect("superuser", autocommit=False) as admin:
+        admin.execute("CREATE FOREIGN DATA WRAPPER elsewhere")
+        admin.execute("CREATE SERVER elsewhere FOREIGN DATA WRAPPER elsewhere")
+        with pytest.raises(psycopg.errors.WrongObjectType, match="unique"):
+            admin.execute(
+                "CREATE FOREIGN TABLE audit.entry_2090_01 PARTITION OF audit.entry FOR VALUES FROM ('2090-01-01') TO ('2090-02-01')"
+                " SERVER elsewhere"
+            )
         admin.rollback()
 
 
