@@ -75,6 +75,9 @@ class Conf:
     staff_alerts: tuple[
         str, ...
     ] = ()  # apprise addresses: told at once of a message that cannot wait, once a day of old work
+    complaint_words: tuple[str, ...] = (  # in an answer's words: its signer says that the finding is not right
+        "already stopped", "does not apply", "error", "incorrect", "not applicable", "not true", "wrong",
+    )  # fmt: skip
     letter_channel: str = ""  # the channel that prints and posts letters; empty: staff print and post them
     receipt_hours: Mapping[str, int] = field(
         default_factory=dict
@@ -115,6 +118,10 @@ def _build(overrides: dict[str, Any]) -> Conf:
     made = Conf(**overrides)
     if not 12 <= made.consent_age <= 21:
         raise ImproperlyConfigured(f"DISPENSARY['consent_age'] is {made.consent_age}; expected 12 to 21 years")
+    if isinstance(made.complaint_words, str) or not all(any(map(str.isalpha, words)) for words in made.complaint_words):
+        raise ImproperlyConfigured(
+            f"DISPENSARY['complaint_words'] is {made.complaint_words!r}; expected words, such as ('wrong', 'does not apply')"
+        )
     if made.text_url and not made.text_url.startswith(("https://", "http://")):
         raise ImproperlyConfigured(
             f"DISPENSARY['text_url'] is {made.text_url!r}; expected an address such as https://rx.example, without a final slash"

@@ -7,6 +7,7 @@ the log can compute it again.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -37,6 +38,14 @@ class Judgement(StrEnum):
 
     AGREED = "agreed"
     DISCUSS = "discuss"
+
+
+class Verdict(StrEnum):
+    """The answer of a reviewer to one question about an override."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +153,20 @@ def open_sample(*, pharmacy: Pharmacy, sample: str, by: Actor, now: datetime) ->
 
 @transaction.atomic
 def judge_override(
-    *, pharmacy: Pharmacy, sample: str, entry: UUID, judgement: Judgement, words: str, by: Actor, now: datetime
+    *,
+    pharmacy: Pharmacy,
+    sample: str,
+    entry: UUID,
+    judgement: Judgement,
+    words: str,
+    finding_right: Verdict | None = None,
+    answer_fitting: Verdict | None = None,
+    by: Actor,
+    now: datetime,
 ) -> UUID:
     """Record a judgement on an override of a sample. A second reviewer may judge it too; nobody judges twice.
 
-    Words are needed for one to discuss. Raises InvalidInput, NotFound, and Conflict for an own or a judged one.
+    `finding_right`: whether the finding was right for this patient; None where it is not said. Words are needed for one to discuss. Raises InvalidInput, NotFound, and Conflict for an own or a judged one.
     """
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
@@ -165,11 +183,41 @@ def judge_override(
     text = clean_words(words, "words", longest=2000, required=False)
     if judgement is Judgement.DISCUSS and not text:
         raise InvalidInput("Say in words what is to be discussed.", Problem("words", "nothing", "a sentence"))
+    verdicts = {"finding_right": finding_right, "answer_fitting": answer_fitting}
     return audit.record(
         Event.REVIEW_JUDGED, pharmacy=pharmacy, by=by, now=now, subject=Subject(_SAMPLE, opened.id),
         patient=UUID(signed.patient_ref) if signed.patient_ref else None, rule_codes=tuple(signed.rule_codes or ()),
-        body={"override": entry, "judgement": judgement.value, "words": text or None},
+        body={"override": entry, "judgement": judgement.value, "words": text or None}
+        | {name: verdict.value for name, verdict in verdicts.items() if verdict},
     )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Verdicts on the overrides of one rule: how many reviewers said yes and no to each question; who could not tell is in neither."""
+
+    finding_right: Counter[Verdict] = field(default_factory=Counter)
+    answer_fitting: Counter[Verdict] = field(default_factory=Counter)
+
+
+def count_verdicts(*, pharmacy: Pharmacy, since: date, until: date, by: Actor) -> dict[str, Verdicts]:
+    """Return the verdicts given in a period, both days included, by rule; none that do not fit their hash."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    begin, end = pharmacy.span_of(since, until)
+    entries = AuditEntry.objects.filter(
+        pharmacy=pharmacy.pk, action=Event.REVIEW_JUDGED.value, recorded_at__gte=begin, recorded_at__lt=end
+    )
+    verdicts: dict[str, Verdicts] = defaultdict(Verdicts)
+    for line in reader.recheck(audit.lines(entries, pharmacy)):
+        for rule in line.entry.rule_codes or ():
+            for name, counter in (
+                ("finding_right", verdicts[rule].finding_right),
+                ("answer_fitting", verdicts[rule].answer_fitting),
+            ):
+                if not line.doubt and (line.body or {}).get(name):
+                    counter[Verdict((line.body or {})[name])] += 1
+    return dict(verdicts)
 
 
 def _find_own(entries: Sequence[AuditEntry], by: Actor) -> set[UUID]:

@@ -178,6 +178,8 @@ def _message(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _judgement(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Judgement", str(body.get("judgement", "")).capitalize()
+    yield "Finding right for this patient", str(body.get("finding_right", "")).capitalize()
+    yield "Answer fitting", str(body.get("answer_fitting", "")).capitalize()
     yield "In words", body.get("words") or ""
 
 

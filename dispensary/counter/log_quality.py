@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 
 from baclofen_rules.rules import all_rules
 from dispensary import policies
-from dispensary.actions import log_review
+from dispensary.actions import log_review, peer_review
+from dispensary.actions.peer_review import Verdict
 from dispensary.assessment import rules_of_two
 from dispensary.audit.checks.counts import Cell, Counted
 from dispensary.audit.checks.wording import Saying, Wording
@@ -115,6 +116,7 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
                 "never": sorted(
                     {rule_title(rule.code) for rule in all_rules()} - {rule_title(code) for code, _ in counted.rules}
                 ),
+                "judged": judged_rows(visit, since, until),
                 "wording": wording,
                 "listed": Share(wording.listed, wording.number),
                 "sayings": saying_rows(wording, names, since, until),
@@ -179,6 +181,19 @@ def week_rows(counted: Counted, mondays: Sequence[date]) -> list[tuple[str, list
 def read_staff_names(visit: Visit) -> dict[str, str]:
     """Return the names of the pharmacy's staff by the name under which the log knows them."""
     return {member.actor().name: member.display_name for member in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
+
+
+def judged_rows(visit: Visit, since: date, until: date) -> list[tuple[str, Share, Share]]:
+    """Return each rule with the shares of its judged overrides whose finding was right, and whose answer was fitting."""
+
+    def share(counter: Mapping[Verdict, int]) -> Share:
+        return Share(counter.get(Verdict.YES, 0), counter.get(Verdict.YES, 0) + counter.get(Verdict.NO, 0))
+
+    verdicts = peer_review.count_verdicts(pharmacy=visit.pharmacy, since=since, until=until, by=visit.by)
+    return [
+        (rule_title(rule), share(verdicts[rule].finding_right), share(verdicts[rule].answer_fitting))
+        for rule in sorted(verdicts)
+    ]
 
 
 def person_rows(counted: Counted, names: Mapping[str, str], since: date, until: date) -> list[PersonRow]:

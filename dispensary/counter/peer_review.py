@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
 from dispensary.actions import peer_review
-from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sample, Sampled
+from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sample, Sampled, Verdict
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import ClosedPeriodForm
 from dispensary.counter.log_standing import read_standing
@@ -27,6 +28,11 @@ from dispensary.errors import Conflict, DispensaryError
 USUAL = 20
 """Overrides of a sample where no number is chosen."""
 PERIOD = timedelta(days=30)
+QUESTIONS = {
+    "finding_right": "Was the finding right for this patient?",
+    "answer_fitting": "Was the answer fitting?",
+}
+VERDICTS = [("yes", "Yes"), ("no", "No"), ("unknown", "Cannot tell")]
 
 
 class SampleForm(ClosedPeriodForm):
@@ -87,6 +93,8 @@ class JudgedRow:
     number: int
     sampled: Sampled
     answer: AnswerRow
+    questions: list[tuple[str, str, list[tuple[str, str, bool]]]]
+    """Name and words of each question, with its verdicts: value, words, and whether it was chosen."""
     chosen: str = ""
     words: str = ""
 
@@ -110,18 +118,19 @@ def sample(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
                 peer_review.judge_override(
                     pharmacy=visit.pharmacy, sample=str(pk), entry=uuid.UUID(entry),
                     judgement=Judgement(request.POST["judgement"]), words=request.POST.get("words", ""),
+                    **{name: Verdict(request.POST[name]) for name in QUESTIONS if request.POST.get(name)},
                     by=visit.by, now=visit.now,
                 )  # fmt: skip
             except DispensaryError as error:
                 errors = error_lines(error, {"words": f"words-{entry}"})
                 status = 409 if isinstance(error, Conflict) else 422
             except ValueError:
-                errors, status = [ErrorLine("This is no override of the sample")], 422
+                errors, status = [ErrorLine("This is no override of the sample, or no answer that is offered")], 422
             else:
                 messages.success(request, "The judgement stands in the log.")
                 return redirect("counter:audit-sample", pk)
     opened = peer_review.open_sample(pharmacy=visit.pharmacy, sample=str(pk), by=visit.by, now=visit.now)
-    rows = _rows(opened, entry, request.POST.get("judgement", ""), request.POST.get("words", ""))
+    rows = _rows(opened, entry, request.POST)
     context = {
         "sample": opened,
         "body": opened.drawn.body or {},
@@ -133,16 +142,15 @@ def sample(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return render_page(request, visit, "audit_sample.html", context, errors=errors, status=status)
 
 
-def _rows(opened: Sample, entry: str, chosen: str, words: str) -> list[JudgedRow]:
+def _rows(opened: Sample, entry: str, typed: Mapping[str, str]) -> list[JudgedRow]:
     """Return the rows in the order of the draw; what was typed stands in the row of `entry`."""
+    rows = []
     answers = answer_rows([sampled.line for sampled in opened.overrides])
-    return [
-        JudgedRow(
-            number=number,
-            sampled=sampled,
-            answer=answer,
-            chosen=chosen if str(sampled.line.entry.entry_id) == entry else "",
-            words=words if str(sampled.line.entry.entry_id) == entry else "",
-        )
-        for number, (sampled, answer) in enumerate(zip(opened.overrides, answers, strict=True), start=1)
-    ]
+    for number, (sampled, answer) in enumerate(zip(opened.overrides, answers, strict=True), start=1):
+        of_row = typed if str(sampled.line.entry.entry_id) == entry else {}
+        questions = [
+            (name, question, [(value, words, of_row.get(name) == value) for value, words in VERDICTS])
+            for name, question in QUESTIONS.items()
+        ]
+        rows.append(JudgedRow(number, sampled, answer, questions, of_row.get("judgement", ""), of_row.get("words", "")))
+    return rows

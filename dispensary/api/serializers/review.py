@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sampled
+from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sampled, Verdict
 from dispensary.api.fields import Body, Count, Day, Text
 from dispensary.api.serializers.audit import EntryOut, Query
 from dispensary.audit import Line
@@ -133,6 +133,14 @@ class JudgementIn(Body):
     entry = serializers.UUIDField(help_text="the entry of the override")
     judgement = serializers.ChoiceField([judgement.value for judgement in Judgement])
     words = Text(max_length=2000, default="", allow_blank=True, help_text="needed for one to discuss")
+    finding_right = serializers.ChoiceField(
+        [verdict.value for verdict in Verdict],
+        required=False,
+        help_text="whether the finding was right for this patient",
+    )
+    answer_fitting = serializers.ChoiceField(
+        [verdict.value for verdict in Verdict], required=False, help_text="whether the answer was fitting"
+    )
 
 
 class JudgedOut(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from dispensary import policies
 from dispensary.actions import log_review, peer_review
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.peer_review import Judgement
+from dispensary.actions.peer_review import Judgement, Verdict
 from dispensary.api.fields import EARLIEST, LATEST
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import review as shapes
@@ -176,10 +176,11 @@ class JudgementsView(ReviewView):
     def post(self, request: Request, pk: UUID) -> Response:
         by, body = self.authorize(), self.parse_body(shapes.JudgementIn)
         judgement = Judgement(body.pop("judgement"))
+        verdicts = {name: Verdict(body.pop(name)) for name in ("finding_right", "answer_fitting") if name in body}
 
         def do() -> Reply:
             peer_review.judge_override(
-                pharmacy=self.pharmacy, sample=str(pk), judgement=judgement, by=by, now=self.now, **body
+                pharmacy=self.pharmacy, sample=str(pk), judgement=judgement, by=by, now=self.now, **verdicts, **body
             )
             sample = peer_review.open_sample(pharmacy=self.pharmacy, sample=str(pk), by=by, now=self.now)
             return reply(201, shapes.SampleOut(sample).data)

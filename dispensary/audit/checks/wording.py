@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from dispensary.conf import conf
 from dispensary.models import Mitigation, Override
 
 MOST_PATIENTS = 2
@@ -25,8 +26,6 @@ FILLERS = frozenset({
     "agreed", "as above", "as before", "checked", "done", "fine", "no concerns", "noted", "ok", "okay", "see above", "see notes", "yes",
 })  # fmt: skip
 """Words that say nothing of a patient, normalised."""
-COMPLAINTS = ("already stopped", "does not apply", "error", "incorrect", "not applicable", "not true", "wrong")
-"""Words by which a signer says that the finding is not right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,7 @@ def is_empty(words: str, reason: str) -> bool:
 
 def sort_words(answers: Iterable[Answer]) -> Wording:
     """Return what is to be read of the words of answers, the most often used first."""
+    complaining = [f" {normalise(words)} " for words in conf().complaint_words]
     sayings: dict[tuple[str, str], Saying] = {}
     complaints: Counter[str] = Counter()
     number = 0
@@ -101,7 +101,7 @@ def sort_words(answers: Iterable[Answer]) -> Wording:
         saying.number += 1
         saying.rules.add(answer.rule)
         saying.patients.add(answer.patient)
-        complaints[answer.rule] += any(f" {complaint} " in f" {text} " for complaint in COMPLAINTS)
+        complaints[answer.rule] += any(words in f" {text} " for words in complaining)
     listed = [saying for saying in sayings.values() if saying.is_empty or saying.is_repeated]
     return Wording(
         number,

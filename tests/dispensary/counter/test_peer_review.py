@@ -151,6 +151,31 @@ def test_one_to_discuss_needs_words_and_what_was_typed_stays(desk: Client, shop:
     assert entries("review.judged", shop) == []
 
 
+def test_the_verdicts_of_a_sample_are_shares_by_rule(desk: Client, shop: Pharmacy) -> None:
+    seal(shop)
+    address = draw(desk, shop, 2)["Location"]
+    for row, right in zip(desk.get(address).context["rows"], ("yes", "no"), strict=True):
+        entry = row.sampled.line.entry.entry_id
+        verdicts = {"finding_right": right, "answer_fitting": "unknown"}
+        answer = desk.post(address, {"entry": str(entry), "judgement": "agreed", **verdicts})
+        assert answer.status_code == 302
+    today = local_day(shop, 0)
+    page = desk.get(reverse("counter:audit-quality"), {"since": today, "until": today})
+    shares = [(str(right), str(fitting)) for _, right, fitting in page.context["judged"]]
+    assert sum(share.part for _, share, _ in page.context["judged"]) == 1
+    assert {fitting for _, fitting in shares} == {"0 of 0"}
+    assert "Judged in peer review" in page.content.decode()
+
+
+def test_a_verdict_that_is_not_offered_is_refused(desk: Client, shop: Pharmacy) -> None:
+    seal(shop)
+    address = draw(desk, shop, 1)["Location"]
+    (row,) = desk.get(address).context["rows"]
+    words = {"entry": str(row.sampled.line.entry.entry_id), "judgement": "agreed", "finding_right": "perhaps"}
+    assert desk.post(address, words).status_code == 422
+    assert entries("review.judged", shop) == []
+
+
 def test_nobody_judges_twice_and_a_second_reviewer_may_differ(desk: Client, shop: Pharmacy) -> None:
     seal(shop)
     address = draw(desk, shop, 1)["Location"]

@@ -1,10 +1,15 @@
 """Words of answers that are to be read: empty, repeated, complaining."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
 
 from dispensary.audit.checks.wording import Answer, is_empty, normalise, sort_words
+from dispensary.conf import conf
 from dispensary.models import Mitigation
 
 
@@ -62,3 +67,15 @@ def test_complaints_are_counted_by_rule() -> None:
         answer("Error of the book", 3, rule="early-refill"),
     ]
     assert sort_words(answers).complaints == {"early-refill": 1, "renal": 1}
+    with override_settings(DISPENSARY=settings.DISPENSARY | {"complaint_words": ("Stimmt nicht!",)}):
+        assert sort_words(answers).complaints == {}
+        assert sort_words([replace(answers[0], words="Das stimmt  nicht.")]).complaints == {answers[0].rule: 1}
+
+
+@pytest.mark.parametrize("words", ["wrong", ("wrong", "?!"), ("",)])
+def test_a_list_of_complaints_without_words_is_refused(words: object) -> None:
+    with (
+        override_settings(DISPENSARY={"complaint_words": words}),
+        pytest.raises(ImproperlyConfigured, match="complaint_words"),
+    ):
+        conf()
