@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -84,8 +83,8 @@ class QualityView(ReviewView):
             "first": counted.first,
             "last": counted.last,
             "totals": counted.totals,
-            "rules": [asdict(cell) | {"rule": rule, "severity": severity} for (rule, severity), cell in rules],
-            "people": [asdict(cell) | {"actor": actor} for actor, cell in people],
+            "rules": [vars(cell) | {"rule": rule, "severity": severity} for (rule, severity), cell in rules],
+            "people": [vars(cell) | {"actor": actor} for actor, cell in people],
         }
         return Response(shapes.QualityOut(answer).data)
 

@@ -67,6 +67,8 @@ def test_a_sample_is_judged_without_the_name_of_who_signed(shop: Pharmacy, audit
     address, entry = f"audit/samples/{sample['id']}/", sample["overrides"][0]["entry"]
     assert fields(auditor.post(f"{address}judgements/", {"entry": entry, "judgement": "discuss"})) == {"words"}
     assert fields(auditor.post(f"{address}judgements/", {"entry": entry, "judgement": "fine"})) == {"judgement"}
+    odd = {"entry": entry, "judgement": "agreed", "finding_right": "perhaps"}
+    assert fields(auditor.post(f"{address}judgements/", odd)) == {"finding_right"}
     judged = auditor.post(f"{address}judgements/", {"entry": entry, "judgement": "agreed"}).json()["overrides"]
     assert judged[0]["signed_by"].startswith("Pharmacist") and judged[0]["judged"][0]["judgement"] == "agreed"
     assert judged[1]["signed_by"] is None
@@ -98,6 +100,8 @@ def test_findings_and_answers_of_a_period_are_counted(shop: Pharmacy, auditor: C
     counted = auditor.get(f"audit/quality/?since={today}&until={today}").json()
     by_rule = {row["rule"]: row for row in counted["rules"]}
     assert (by_rule["daily-maximum"]["shown"], by_rule["daily-maximum"]["answered"]) == (2, 2)
+    assert by_rule["daily-maximum"]["reasons"] == {"5": 2}
+    assert counted["totals"] == {"orders": 2, "handovers": 2, "repeats": 0}
     assert counted["days"] == 1 and sum(row["answered"] for row in counted["people"]) == 4
     assert fields(auditor.get(f"audit/quality/?since={today}&until={today - timedelta(days=1)}")) == {"since"}
     assert fields(auditor.get("audit/quality/?since=yesterday")) == {"since", "until"}
