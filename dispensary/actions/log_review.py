@@ -14,6 +14,7 @@ from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
 from dispensary.audit.checks.counts import Counted, read_counts
+from dispensary.audit.checks.looks import Look, read_looks
 from dispensary.audit.checks.review import Day, review_day
 from dispensary.audit.checks.wording import Wording, read_wording
 from dispensary.audit.log import reader
@@ -129,6 +130,18 @@ def read_words(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: 
     subject = Subject("log", str(pharmacy.pk))
     audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
     return wording
+
+
+@transaction.atomic
+def list_looks(*, pharmacy: Pharmacy, day: date, by: Actor, now: datetime) -> list[Look]:
+    """Return who looked at whose record on a day, with the work that explains it."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    looks = read_looks(pharmacy.pk, *pharmacy.span_of(day, day))
+    body = {"filters": {"looks": "by day", "since": day, "until": day}, "shown": len(looks)}
+    subject = Subject("log", str(pharmacy.pk))
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    return looks
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,7 @@ def sign_day(request: HttpRequest, visit: Visit) -> HttpResponse:
     looked_at = [int(number) for number in request.POST.getlist("seen") if number.isdecimal() and len(number) < 19]
     try:
         log_review.sign_day(
-            pharmacy=visit.pharmacy, day=_parse_day(text, visit), looked_at=looked_at, words=request.POST.get("words", ""),
+            pharmacy=visit.pharmacy, day=parse_day(text, visit), looked_at=looked_at, words=request.POST.get("words", ""),
             by=visit.by, now=visit.now,
         )  # fmt: skip
     except DispensaryError as error:
@@ -269,7 +269,7 @@ def sign_day(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _render_day(request: HttpRequest, visit: Visit, text: str, errors: Iterable[ErrorLine] = ()) -> HttpResponse:
-    chosen = _parse_day(text, visit)
+    chosen = parse_day(text, visit)
     file = log_review.open_day(pharmacy=visit.pharmacy, day=chosen, by=visit.by, now=visit.now)
     names = {m.actor().name: m.display_name for m in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
     context = {
@@ -286,7 +286,7 @@ def _render_day(request: HttpRequest, visit: Visit, text: str, errors: Iterable[
     return render_page(request, visit, "audit_day.html", context, errors=errors, status=422 if errors else 200)
 
 
-def _parse_day(text: str, visit: Visit) -> date:
+def parse_day(text: str, visit: Visit) -> date:
     """Return the day of an address; yesterday where it is none of a log."""
     try:
         day = date.fromisoformat(text)
