@@ -13,6 +13,7 @@ from django.db.models import Model
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
+from dispensary.audit.checks.conclusions import Edit, read_edits
 from dispensary.audit.checks.counts import Counted, read_counts
 from dispensary.audit.checks.looks import Look, read_looks
 from dispensary.audit.checks.review import Day, review_day
@@ -23,7 +24,7 @@ from dispensary.audit.log.database import raw_connection, writing_roles
 from dispensary.audit.log.events import READINGS
 from dispensary.audit.log.search import Filters
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import LogCheck, Patient, Pharmacy, Prescription, SecondSignature
+from dispensary.models import AuditEntry, LogCheck, Patient, Pharmacy, Prescription, SecondSignature
 from dispensary.search import find_patients
 from dispensary.text import clean_words
 
@@ -109,10 +110,7 @@ def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now
     """Return the counts of findings and answers of a period, both days included. Raises InvalidInput for one that ends before it begins."""
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
-    if since > until:
-        raise InvalidInput(
-            "This period ends before it begins.", Problem("since", str(since), "a day up to the last one")
-        )
+    _require_period(since, until)
     counted = read_counts(pharmacy.pk, since, until)
     body = {"filters": {"counts": "rules", "since": since, "until": until}, "shown": len(counted.rules)}
     subject = Subject("log", str(pharmacy.pk))
@@ -142,6 +140,41 @@ def list_looks(*, pharmacy: Pharmacy, day: date, by: Actor, now: datetime) -> li
     subject = Subject("log", str(pharmacy.pk))
     audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
     return looks
+
+
+def _require_period(since: date, until: date) -> None:
+    if since > until:
+        raise InvalidInput(
+            "This period ends before it begins.", Problem("since", str(since), "a day up to the last one")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EditFile:
+    """A finding that a change of facts silenced, with the entries of the change and of the hand-over."""
+
+    edit: Edit
+    change: audit.Line
+    handover: audit.Line
+
+
+@transaction.atomic
+def list_edits(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: datetime) -> list[EditFile]:
+    """Return the findings that changes of facts of a period, both days included, silenced before a hand-over, newest first.
+
+    Raises InvalidInput for one that ends before it begins.
+    """
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    _require_period(since, until)
+    edits = read_edits(pharmacy.pk, *pharmacy.span_of(since, until))
+    entries = AuditEntry.objects.filter(entry_id__in={key for edit in edits for key in (edit.change, edit.handover)})
+    lines = {line.entry.entry_id: line for line in reader.recheck(audit.lines(entries, pharmacy))}
+    body = {"filters": {"edits": "silencing", "since": since, "until": until}, "shown": len(edits)}
+    subject = Subject("log", str(pharmacy.pk))
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    edits.sort(key=lambda edit: edit.handed_over_at, reverse=True)
+    return [EditFile(edit, lines[edit.change], lines[edit.handover]) for edit in edits]
 
 
 @dataclass(frozen=True, slots=True)

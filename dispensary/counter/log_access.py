@@ -1,7 +1,8 @@
-"""Access at the review desk: who looked at whose record on a day, and the work that explains it."""
+"""Access and edits at the review desk: who looked at whose record, and which changes of facts silenced a finding."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,15 +11,22 @@ from django.views.decorators.http import require_safe
 
 from dispensary import policies
 from dispensary.actions import log_review
+from dispensary.actions.log_review import EditFile
 from dispensary.audit import Event
 from dispensary.audit.checks.looks import Look
 from dispensary.counter.access import at_counter
+from dispensary.counter.audit_desk import ClosedPeriodForm
+from dispensary.counter.log_lines import ShownLine, rule_title, show_line
 from dispensary.counter.log_quality import read_staff_names
 from dispensary.counter.log_standing import read_standing
-from dispensary.counter.pages import render_page
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import parse_day
 from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
 from dispensary.models import Patient
+
+PERIOD = timedelta(days=90)
+"""The period of the edits where none is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,43 @@ def access(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 def make_row(look: Look, name: str, patient: Patient | None) -> LookRow:
     """Return a look as a row; a family name is compared with every part of the name of who looked."""
-    work = Event(look.work).label if look.work else ""
+    work = Event(look.work).label if look.work else ""  # type: ignore[call-arg]  # looks a member up, its sentence is known
     is_same = patient is not None and patient.family_name.casefold() in name.casefold().split()
     return LookRow(
         look, name, patient, work or ("The patient had an open order" if look.has_open_order else ""), is_same
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EditRow:
+    """A silenced finding as a row: its rule in words, and the change of facts with what it changed."""
+
+    file: EditFile
+    rule: str
+    change: ShownLine
+    patient: Patient | None
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def edits(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """List the findings that a change of facts silenced within a day before a hand-over."""
+    query = {"since": (visit.today - PERIOD).isoformat(), "until": visit.today.isoformat()} | {
+        name: value for name, value in request.GET.items() if value
+    }
+    form = ClosedPeriodForm(query, visit=visit)
+    errors: list[ErrorLine] = form_error_lines(form) if not form.is_valid() else []
+    files: list[EditFile] = []
+    rows: list[EditRow] = []
+    if not errors:
+        try:
+            files = log_review.list_edits(pharmacy=visit.pharmacy, **form.cleaned_data, by=visit.by, now=visit.now)
+        except DispensaryError as error:
+            errors = error_lines(error, {"since": "id_since"})
+    patients = Patient.objects.filter(pharmacy=visit.pharmacy).in_bulk({uuid.UUID(file.edit.patient) for file in files})
+    for file in files:
+        patient = patients.get(uuid.UUID(file.edit.patient))
+        rows.append(EditRow(file, rule_title(file.edit.rule), show_line(file.change, patient), patient))
+    standing = read_standing(visit, [line for file in files for line in (file.change, file.handover)])
+    context = {"form": form, "rows": rows, "standing": standing}
+    return render_page(request, visit, "audit_edits.html", context, errors=errors, status=422 if errors else 200)

@@ -110,6 +110,7 @@ def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
                 "counted": counted,
                 "rules": rule_rows(counted, mondays, since, until, rules_of_two(visit.pharmacy, visit.today)),
                 "mondays": mondays,
+                "period": urlencode({"since": since, "until": until}),
                 "missing_seconds": urlencode({"since": since, "until": until, "then": "used", "only": "unseconded"}),
                 "by_week": week_rows(counted, mondays),
                 "people": person_rows(counted, names, since, until),

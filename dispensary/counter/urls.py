@@ -109,6 +109,7 @@ urlpatterns = [
     path("audit/find", review_desk.find_patient, name="audit-patients"),
     path("audit/patients/<uuid:pk>/", review_desk.patient_file, name="audit-patient"),
     path("audit/orders/<uuid:pk>/", review_desk.order_file, name="audit-order"),
+    path("audit/edits", log_access.edits, name="audit-edits"),
     path("audit/access", log_access.access, name="audit-access"),
     path("audit/day", review_desk.day, name="audit-day"),
     path("audit/day/sign", review_desk.sign_day, name="audit-day-sign"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -175,7 +175,9 @@ class JudgementsView(ReviewView):
     def post(self, request: Request, pk: UUID) -> Response:
         by, body = self.authorize(), self.parse_body(shapes.JudgementIn)
         judgement = Judgement(body.pop("judgement"))
-        verdicts = {name: Verdict(body.pop(name)) for name in ("finding_right", "answer_fitting") if name in body}
+        verdicts: dict[str, Any] = {
+            name: Verdict(body.pop(name)) for name in ("finding_right", "answer_fitting") if name in body
+        }
 
         def do() -> Reply:
             peer_review.judge_override(

@@ -1,7 +1,8 @@
 """Conclusions of findings: which of those shown on an order were gone when it was handed over, replaced or cancelled.
 
 A finding that is there at the hand-over was answered; one that is gone was changed, or it waited for its day. A repeat is a
-hand-over with the directions of the patient's hand-over before.
+hand-over with the directions of the patient's hand-over before. An edit is a change of the patient's facts after which a finding
+that asked for a signature was gone at the hand-over.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS, connections
+
 from baclofen_rules.rules import all_rules
 from dispensary.audit.log.events import Event
+from dispensary.audit.log.reader import reading
+from dispensary.audit.log.search import logs_of
 
 SEVERITIES = ("acknowledge", "override", "stop")
 """The severities that ask for something, mildest first."""
@@ -29,8 +34,8 @@ Severities = Mapping[str, str]
 _EVENTS = """
     WITH patient AS (
         SELECT DISTINCT patient_ref FROM audit.entry WHERE log_id = %(log)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
-          AND action IN ('dispense.completed', 'prescription.replaced', 'prescription.cancelled'))
-    SELECT e.action, e.patient_ref, e.recorded_at >= %(since)s,
+          AND action = ANY (%(about)s))
+    SELECT e.entry_id, e.recorded_at, e.action, e.patient_ref, e.recorded_at >= %(since)s AND e.recorded_at < %(until)s,
            CASE WHEN e.action IN ('review.recorded', 'dispense.completed') THEN x.body ->> 'prescription' ELSE e.subject_id END,
            CASE e.action WHEN 'review.recorded' THEN e.subject_id WHEN 'dispense.completed' THEN x.body ->> 'review' END,
            x.body ->> 'replaced_by', x.body -> 'row' ->> 'directions', x.body -> 'cause' -> 'rules',
@@ -39,8 +44,7 @@ _EVENTS = """
                FROM jsonb_array_elements((x.body ->> 'review')::jsonb -> 'findings') AS f(value)
                WHERE f.value ->> 'severity' <> 'information') END
     FROM patient JOIN audit.entry e ON e.patient_ref = patient.patient_ref AND e.log_id = %(log)s
-        AND e.action IN ('prescription.received', 'review.recorded', 'dispense.completed', 'prescription.replaced', 'prescription.cancelled')
-        AND e.recorded_at >= %(back)s AND e.recorded_at < %(until)s
+        AND e.action = ANY (%(actions)s) AND e.recorded_at >= %(back)s AND e.recorded_at < %(end)s
     CROSS JOIN LATERAL (
         SELECT b.body::jsonb AS body FROM audit.readable_body b
         WHERE b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at OFFSET 0) AS x
@@ -49,8 +53,10 @@ _EVENTS = """
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """An entry about an order, its review or its hand-over, as far as conclusions depend on it."""
+    """An entry about an order, its review or its hand-over, or a change of facts, as far as conclusions depend on it."""
 
+    entry: UUID
+    at: dt.datetime
     action: str
     patient: str
     is_counted: bool
@@ -77,13 +83,34 @@ class Conclusions:
     repeats: int = 0
 
 
+ENDINGS = (Event.DISPENSED, Event.PRESCRIPTION_REPLACED, Event.PRESCRIPTION_CANCELLED)
+"""Events at which findings of an order end."""
+
+
 def read_events(
-    cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime, back: dt.datetime
+    cursor: Any,
+    log_id: UUID,
+    since: dt.datetime,
+    until: dt.datetime,
+    *,
+    about: Sequence[Event] = ENDINGS,
+    before: dt.timedelta,
+    after: dt.timedelta = dt.timedelta(0),
 ) -> list[OrderEvent]:
-    """Return the entries since `back` about patients of whom an order was handed over, replaced or cancelled in the time."""
-    cursor.execute(_EVENTS, {"log": log_id, "since": since, "until": until, "back": back})
+    """Return what is recorded of the patients to whom one of the events `about` happened from `since` until before `until`.
+
+    From `before` that time to `after` it, in the order of recording.
+    """
+    actions = (Event.PRESCRIPTION_RECEIVED, Event.REVIEW_RECORDED, Event.PATIENT_CHANGED, *ENDINGS)
+    values = {
+        "log": log_id, "since": since, "until": until, "back": since - before, "end": until + after,
+        "about": [event.value for event in about], "actions": [event.value for event in actions],
+    }  # fmt: skip
+    cursor.execute(_EVENTS, values)
     return [
         OrderEvent(
+            entry=entry,
+            at=at,
             action=action,
             patient=patient,
             is_counted=is_counted,
@@ -94,7 +121,7 @@ def read_events(
             cause=tuple(load_json(cause) or ()),
             rules=None if findings is None else _highest(load_json(findings)),
         )
-        for action, patient, is_counted, order, review, replaced_by, directions, cause, findings in cursor.fetchall()
+        for entry, at, action, patient, is_counted, order, review, replaced_by, directions, cause, findings in cursor.fetchall()
     ]
 
 
@@ -168,3 +195,61 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
             supplied[event.patient] = words
             end(order, shown[order] if remaining is None else remaining, event.is_counted)
     return conclusions
+
+
+EDIT_MATTERS = dt.timedelta(hours=24)
+"""A hand-over so long after a change of facts is looked at for what the change silenced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a patient's facts, the finding that it silenced, and the hand-over without it."""
+
+    rule: str
+    severity: str
+    patient: str
+    order: str
+    change: UUID
+    handover: UUID
+    handed_over_at: dt.datetime
+
+
+def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
+    """Return the findings that asked for a signature, were shown before a change of facts and gone at a hand-over within a day."""
+    shown: dict[str, tuple[str, Severities]] = {}
+    """Order -> patient, and findings of its newest review."""
+    reviews: dict[str, Severities] = {}
+    changes: dict[str, list[tuple[OrderEvent, dict[str, Severities]]]] = defaultdict(list)
+    """Patient -> changes of facts, each with the findings of the orders at that time."""
+    edits = []
+    for event in events:
+        if event.action == Event.PATIENT_CHANGED and event.is_counted:
+            of_patient = {order: rules for order, (patient, rules) in shown.items() if patient == event.patient}
+            changes[event.patient].append((event, of_patient))
+        elif event.order is not None and event.action == Event.REVIEW_RECORDED and event.rules is not None:
+            shown[event.order] = (event.patient, event.rules)
+            reviews[event.review or ""] = event.rules
+        elif event.order is not None and event.action == Event.DISPENSED and event.review in reviews:
+            remaining = reviews[event.review]
+            edits += [
+                Edit(rule, severity, event.patient, event.order, change.entry, event.entry, event.at)
+                for change, of_patient in changes[event.patient]
+                if event.at - change.at <= EDIT_MATTERS
+                for rule, severity in of_patient.get(event.order, {}).items()
+                if severity != SEVERITIES[0] and rule not in remaining and rule not in WAITING_RULES
+            ]
+    return edits
+
+
+def read_edits(pharmacy: UUID, since: dt.datetime, until: dt.datetime, *, using: str = DEFAULT_DB_ALIAS) -> list[Edit]:
+    """Return the edits of a pharmacy whose change of facts was recorded from `since` until before `until`."""
+    edits: list[Edit] = []
+    with reading(pharmacy, using=using), connections[using].cursor() as cursor:
+        for log_id in logs_of([pharmacy], using=using):
+            span = (log_id, since, until)
+            edits += find_edits(
+                read_events(
+                    cursor, *span, about=[Event.PATIENT_CHANGED], before=dt.timedelta(days=31), after=EDIT_MATTERS
+                )
+            )
+    return edits

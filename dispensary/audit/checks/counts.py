@@ -185,8 +185,7 @@ def count_day(
 
 
 def _read_day(cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime) -> _Day:
-    back = since - LOOK_BACK
-    values: dict[str, Any] = {"log": log_id, "since": since, "until": until, "back": back}
+    values: dict[str, Any] = {"log": log_id, "since": since, "until": until, "back": since - LOOK_BACK}
     rules: _Cells = defaultdict(Cell)
     people: _Cells = defaultdict(Cell)
     cursor.execute(_SHOWN, values)
@@ -198,7 +197,7 @@ def _read_day(cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime)
         rules[rule, severity].add_answer(signed)
         if severity == "override":
             people[actor, rule].add_answer(signed)
-    conclusions = conclude(read_events(cursor, log_id, since, until, back))
+    conclusions = conclude(read_events(cursor, log_id, since, until, before=LOOK_BACK))
     for column in ("changed", "waited", "repeated"):
         for cell, number in getattr(conclusions, column).items():
             rules[cell].add(column, number)

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from dispensary.actions import patients, prescriptions
 from dispensary.audit.checks import looks
-from dispensary.models import StaffMember, StaffRole
+from dispensary.models import Prescription, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.audit.linking import flush_links
 from tests.dispensary.counter.test_review_desk import Shop
 
 pytestmark = pytest.mark.django_db
@@ -65,11 +66,12 @@ def test_an_order_that_is_open_explains_a_look_of_somebody_else(
     client: Client, shop: Shop, is_open: bool, is_explained: bool
 ) -> None:
     other = make.staff(shop.pharmacy, StaffRole.TECHNICIAN)
+    patient = make.patient(shop.pharmacy, identifier="R-500", now=make.moment() - timedelta(days=4))
+    order = make.prescription(patient, now=make.moment() - timedelta(days=3))
     if not is_open:
-        prescriptions.cancel(
-            prescription=shop.order, reason="Ended", by=shop.pharmacist.actor(), now=make.moment() - timedelta(days=2)
-        )
-    patients.record_opening(patient=shop.patient, by=other.actor(), now=make.moment())
+        ended_at = make.moment() - timedelta(days=2)
+        prescriptions.cancel(prescription=order, reason="Ended", by=shop.pharmacist.actor(), now=ended_at)
+    patients.record_opening(patient=patient, by=other.actor(), now=make.moment())
     since, until = shop.pharmacy.span_of(*[shop.pharmacy.local_day(make.moment())] * 2)
     (look,) = looks.read_looks(shop.pharmacy.pk, since, until)
     assert (look.is_explained, look.work) == (is_explained, None)
@@ -80,6 +82,22 @@ def test_one_family_name_is_pointed_out(client: Client, shop: Shop) -> None:
     open_record(shop, person, family_name=person.display_name.split()[-1].upper())
     ((row,), _) = show(client, shop)
     assert row.has_one_family_name
+
+
+def test_a_finding_that_a_change_of_facts_silenced_is_listed_with_both_entries(client: Client, shop: Shop) -> None:
+    patient = make.patient(shop.pharmacy, identifier="R-400", egfr=25)
+    order = make.prescription(patient)
+    shown = order.reviews.first().result["findings"]
+    assert "renal" in {finding["code"] for finding in shown if finding["severity"] == "override"}
+    patients.update_facts(patient=patient, changes={"egfr": 95}, by=shop.pharmacist.actor(), now=make.moment())
+    make.hand_over(Prescription.objects.get(pk=order.pk), shop.pharmacist.actor())
+    flush_links()
+    client.force_login(shop.auditor.user)
+    page = client.get(reverse("counter:audit-edits"))
+    (row,) = [row for row in page.context["rows"] if row.file.edit.rule == "renal"]
+    assert row.patient == patient
+    assert shop.pharmacist.display_name in page.content.decode()
+    assert client.get(reverse("counter:audit-edits"), {"since": "2026-11-02", "until": "2026-11-01"}).status_code == 422
 
 
 def test_reading_the_list_stands_in_the_log_and_nobody_else_reads_it(client: Client, shop: Shop) -> None:

@@ -55,7 +55,7 @@ OF_A_PATIENT = (
 )
 OF_NOBODY = (
     "intake", "queue", "day", "packs", "downtime", "downtime-form", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "month", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-exports", "audit-access", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
+    "audit-export", "audit-exports", "audit-access", "audit-edits", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
 )  # fmt: skip
 
 

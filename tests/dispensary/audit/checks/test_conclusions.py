@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from dispensary.audit import Event
-from dispensary.audit.checks.conclusions import OrderEvent, conclude
+from dispensary.audit.checks.conclusions import OrderEvent, conclude, find_edits
 
 DAILY = ("daily-maximum", "override")
 EARLY = ("early-refill", "acknowledge")
 
 
+def event(action: Event, order: str, *, hours: float = 0, **fields: Any) -> OrderEvent:
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC) + timedelta(hours=hours)
+    return OrderEvent(uuid4(), at, action, "p", True, order, **fields)
+
+
 def received(order: str, directions: str = "10 mg three times a day") -> OrderEvent:
-    return OrderEvent(Event.PRESCRIPTION_RECEIVED, "p", True, order, directions=directions)
+    return event(Event.PRESCRIPTION_RECEIVED, order, directions=directions)
 
 
 def reviewed(order: str, review: str, *findings: tuple[str, str], reason: str = "received") -> OrderEvent:
-    rules = None if reason == "stop" else dict(findings)
-    return OrderEvent(Event.REVIEW_RECORDED, "p", True, order, review, rules=rules)
+    return event(Event.REVIEW_RECORDED, order, review=review, rules=None if reason == "stop" else dict(findings))
 
 
-def handed_over(order: str, review: str) -> OrderEvent:
-    return OrderEvent(Event.DISPENSED, "p", True, order, review)
+def handed_over(order: str, review: str, hours: float = 0) -> OrderEvent:
+    return event(Event.DISPENSED, order, review=review, hours=hours)
 
 
 def replaced(order: str, by: str) -> OrderEvent:
-    return OrderEvent(Event.PRESCRIPTION_REPLACED, "p", True, order, replaced_by=by)
+    return event(Event.PRESCRIPTION_REPLACED, order, replaced_by=by)
 
 
 def cancelled(order: str, *rules: str) -> OrderEvent:
-    return OrderEvent(Event.PRESCRIPTION_CANCELLED, "p", True, order, cause=rules)
+    return event(Event.PRESCRIPTION_CANCELLED, order, cause=rules)
+
+
+def edited() -> OrderEvent:
+    return event(Event.PATIENT_CHANGED, "p")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +90,8 @@ def test_a_finding_ends_once_and_as_what_became_of_it(
 
 def test_an_end_before_the_time_is_not_counted_and_is_remembered() -> None:
     before = [
-        replace(event, is_counted=False)
-        for event in (reviewed("A", "1", DAILY), reviewed("A", "2"), handed_over("A", "2"))
+        replace(earlier, is_counted=False)
+        for earlier in (reviewed("A", "1", DAILY), reviewed("A", "2"), handed_over("A", "2"))
     ]
     conclusions = conclude([*before, reviewed("A", "3", DAILY), reviewed("A", "4"), handed_over("A", "4")])
     assert (conclusions.changed, conclusions.handovers) == (Counter(), 1)
@@ -97,3 +108,33 @@ def test_a_repeat_has_the_directions_of_the_hand_over_before(second: str, repeat
     conclusions = conclude(events)
     assert (conclusions.handovers, conclusions.repeats) == (2, repeats)
     assert conclusions.repeated == Counter([EARLY] * repeats)
+
+
+RENAL = ("renal", "override")
+
+
+@pytest.mark.parametrize(
+    ("events", "rules"),
+    [
+        pytest.param(
+            [reviewed("A", "1", RENAL), edited(), reviewed("A", "2"), handed_over("A", "2", hours=24)], ["renal"], id="silenced"
+        ),
+        pytest.param(
+            [reviewed("A", "1", RENAL), edited(), reviewed("A", "2"), handed_over("A", "2", hours=24.1)], [], id="a day later"
+        ),
+        pytest.param([reviewed("A", "1", RENAL), edited(), reviewed("A", "2", RENAL), handed_over("A", "2")], [], id="still there"),
+        pytest.param([edited(), reviewed("A", "1", RENAL), reviewed("A", "2"), handed_over("A", "2")], [], id="shown after it"),
+        pytest.param(
+            [reviewed("A", "1", ("alcohol", "acknowledge")), edited(), reviewed("A", "2"), handed_over("A", "2")],
+            [], id="asked for no signature",
+        ),
+        pytest.param([reviewed("A", "1", RENAL), edited(), reviewed("B", "2"), handed_over("B", "2")], [], id="of another order"),
+        pytest.param([reviewed("A", "1", RENAL), edited(), reviewed("A", "2")], [], id="not handed over"),
+    ],
+)  # fmt: skip
+def test_a_finding_that_a_change_of_facts_silenced_before_a_hand_over_is_listed(
+    events: list[OrderEvent], rules: list[str]
+) -> None:
+    edits = find_edits(events)
+    assert [edit.rule for edit in edits] == rules
+    assert all(edit.order == "A" for edit in edits)

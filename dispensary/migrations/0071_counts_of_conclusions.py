@@ -4,16 +4,16 @@ from django.db import migrations
 
 SQL = """
 ALTER TABLE desk.rule_day
-    ADD COLUMN repeated integer NOT NULL DEFAULT 0,
-    ADD COLUMN changed integer NOT NULL DEFAULT 0,
-    ADD COLUMN waited integer NOT NULL DEFAULT 0,
-    ADD COLUMN unread integer NOT NULL DEFAULT 0,
-    ADD COLUMN dwell jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN chosen jsonb NOT NULL DEFAULT '{}';
+    ADD COLUMN repeated integer DEFAULT 0 NOT NULL,
+    ADD COLUMN changed integer DEFAULT 0 NOT NULL,
+    ADD COLUMN waited integer DEFAULT 0 NOT NULL,
+    ADD COLUMN unread integer DEFAULT 0 NOT NULL,
+    ADD COLUMN dwell jsonb DEFAULT '{}' NOT NULL,
+    ADD COLUMN chosen jsonb DEFAULT '{}' NOT NULL;
 ALTER TABLE desk.made
-    ADD COLUMN orders integer NOT NULL DEFAULT 0,
-    ADD COLUMN handovers integer NOT NULL DEFAULT 0,
-    ADD COLUMN repeats integer NOT NULL DEFAULT 0;
+    ADD COLUMN orders integer DEFAULT 0 NOT NULL,
+    ADD COLUMN handovers integer DEFAULT 0 NOT NULL,
+    ADD COLUMN repeats integer DEFAULT 0 NOT NULL;
 DELETE FROM desk.rule_day;
 DELETE FROM desk.person_day;
 DELETE FROM desk.made;
@@ -26,6 +26,6 @@ ALTER TABLE desk.made DROP COLUMN orders, DROP COLUMN handovers, DROP COLUMN rep
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispensary", "0067_changes_by_time")]
+    dependencies = [("dispensary", "0070_letters_asked")]
 
     operations = [migrations.RunSQL(SQL, REVERSE)]
