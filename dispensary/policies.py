@@ -51,6 +51,11 @@ def may_override(actor: Actor) -> bool:
     return _allows(actor, _PHARMACISTS, Scope.DISPENSE)
 
 
+def may_read_own_answers(actor: Actor) -> bool:
+    """One's own overrides as counts beside those of the whole pharmacy: whoever signs them."""
+    return _allows(actor, _PHARMACISTS, Scope.READ)
+
+
 def may_end(actor: Actor) -> bool:
     """Cancel or stop a prescription, cancel or take back a dispense."""
     return _allows(actor, _PHARMACISTS, Scope.DISPENSE)

@@ -14,7 +14,7 @@ from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
 from dispensary.audit.checks.conclusions import Edit, read_edits
-from dispensary.audit.checks.counts import Counted, read_counts
+from dispensary.audit.checks.counts import Cell, Counted, read_counts
 from dispensary.audit.checks.looks import Look, read_looks
 from dispensary.audit.checks.review import Day, review_day
 from dispensary.audit.checks.wording import Wording, read_wording
@@ -116,6 +116,31 @@ def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now
     subject = Subject("log", str(pharmacy.pk))
     audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
     return counted
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCounts:
+    """Counts of the overrides of the reader, and of everybody at the pharmacy together."""
+
+    own: Cell
+    everybody: Cell
+    days: int
+
+
+@transaction.atomic
+def read_own_counts(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: datetime) -> OwnCounts:
+    """Return the reader's counts of a period, both days included. Raises InvalidInput for one that ends before it begins."""
+    policies.require(policies.may_read_own_answers(by), by, "read their own answers as counts", "a pharmacist")
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    _require_period(since, until)
+    counted = read_counts(pharmacy.pk, since, until)
+    everybody = Cell()
+    for cell in counted.people.values():
+        everybody.add_cell(cell)
+    body = {"filters": {"counts": "own", "since": since, "until": until}, "shown": 1}
+    subject = Subject("log", str(pharmacy.pk))
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    return OwnCounts(counted.people.get(by.name, Cell()), everybody, counted.days)
 
 
 @transaction.atomic

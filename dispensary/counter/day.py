@@ -68,6 +68,7 @@ def day(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Show the day of the pharmacy."""
     context = {
         "tiles": [*count_orders(visit), *count_bags(visit), *count_work(visit)],
+        "may_read_own": policies.may_read_own_answers(visit.by),
         "charts": [
             chart for chart in (chart_hours(visit), chart_waits(visit), chart_findings(visit)) if chart is not None
         ],

@@ -26,6 +26,7 @@ from dispensary.counter import (
     new_order,
     order_states,
     override,
+    own_answers,
     packs,
     patient_messages,
     patients,
@@ -48,6 +49,7 @@ app_name = "counter"
 urlpatterns = [
     path("", queue.queue, name="queue"),
     path("day", day.day, name="day"),
+    path("mine", own_answers.own_answers, name="own-answers"),
     path("queue/news", queue.news, name="queue-news"),
     path("queue/next", queue.next_, name="next"),
     path("prescriptions/<uuid:pk>/", check.check, name="check"),

@@ -128,6 +128,11 @@ class Cell:
             self.reasons[answer.reason] += 1
             self.chosen[answer.reason] += answer.offered >= FEWEST_OFFERED
 
+    def add_cell(self, other: Cell) -> None:
+        """Add the counts of another cell."""
+        for column in fields(self):
+            self.add(column.name, getattr(other, column.name))
+
     def add(self, column: str, value: Any) -> None:
         """Add what a table holds."""
         if isinstance(getattr(self, column), Counter):

@@ -274,6 +274,23 @@ def test_the_weeks_stand_in_a_table_beside_their_chart(client: Client, shop: Sho
     assert "By week as a table" in page.content.decode()
 
 
+def test_a_pharmacist_sees_the_own_row_and_everybody_together_and_no_other_name(client: Client, shop: Shop) -> None:
+    count(shop)
+    today = shop.pharmacy.local_day(make.moment()).isoformat()
+    other = make.staff(shop.pharmacy)
+    numbers = []
+    for person in (shop.pharmacist, other):
+        client.force_login(person.user)
+        page = client.get(reverse("counter:own-answers"), {"since": today, "until": today})
+        assert (shop.pharmacist.display_name in page.content.decode()) is (person == shop.pharmacist)
+        numbers.append([row[1] for row in page.context["rows"]])
+    everybody = numbers[0][1]
+    assert everybody > 0
+    assert numbers == [[everybody, everybody], [0, everybody]]
+    client.force_login(make.staff(shop.pharmacy, StaffRole.TECHNICIAN).user)
+    assert client.get(reverse("counter:own-answers")).status_code == 403
+
+
 def test_who_may_not_read_the_log_sees_no_counts(client: Client, shop: Shop) -> None:
     client.force_login(make.staff(shop.pharmacy, StaffRole.TECHNICIAN).user)
     assert client.get(reverse("counter:audit-quality")).status_code == 403

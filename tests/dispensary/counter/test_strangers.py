@@ -54,7 +54,7 @@ OF_A_PATIENT = (
     "audit-patient",
 )
 OF_NOBODY = (
-    "intake", "queue", "day", "packs", "downtime", "downtime-form", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "month", "audit", "audit-overrides", "audit-patients", "audit-day",
+    "intake", "queue", "day", "own-answers", "packs", "downtime", "downtime-form", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "month", "audit", "audit-overrides", "audit-patients", "audit-day",
     "audit-export", "audit-exports", "audit-access", "audit-edits", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
 )  # fmt: skip
 
