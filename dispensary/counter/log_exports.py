@@ -24,6 +24,7 @@ from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import OverridesForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.models import OverrideState
 
 RECORD_WORDS = {
     RecordKind.ORDERS: "Prescriptions",
@@ -50,6 +51,10 @@ _KINDS = {
 }
 
 
+_NARROWING = ("severity", "rule", "actor", "reason", "then", "words", "only")
+"""Filters that come from the list of overrides; they are named on the page, and not chosen there."""
+
+
 class ExportForm(OverridesForm):
     """The content of an export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
 
@@ -69,7 +74,7 @@ class ExportForm(OverridesForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("severity", "rule", "actor", "reason", "words"):
+        for name in _NARROWING:
             self.fields[name].widget = forms.HiddenInput()
         if not policies.may_export_records(self.visit.by):
             self.fields["shape"].choices = [shape for shape in SHAPES if shape[0] not in RECORD_WORDS]  # type: ignore[attr-defined]  # a choice field
@@ -100,7 +105,7 @@ def export_log(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     context = {
         "form": form,
         "patient": patient,
-        "narrowed": [form[name].value() for name in ("rule", "actor", "reason", "words") if form[name].value()],
+        "narrowed": [form[name].value() for name in _NARROWING[1:] if form[name].value()],
     }
     return render_page(request, visit, "audit_export.html", context, errors=errors, status=422 if errors else 200)
 
@@ -187,6 +192,9 @@ def _describe(filters: Filters, visit: Visit) -> str:
         "signed by": filters.actor and members.get(filters.actor, filters.actor),
         "patient No.": patient and patient.identifier,
         "with the words": filters.text and f"\u201c{filters.text}\u201d",
+        "now": ", ".join(OverrideState(state).label.lower() for state in filters.states),
+        "without a second signature, of the rules": ", ".join(map(rule_title, filters.unseconded)),
+        "signed in under": filters.under_seconds and f"{filters.under_seconds} seconds",
     }
     words = "".join(f", {name} {value}" for name, value in narrowed.items() if value)
     return f"{kinds} at {visit.pharmacy.name}, {period}{words}."

@@ -296,6 +296,13 @@ def test_the_inspectors_table_carries_words_names_and_findings_with_a_dictionary
     assert package["resources"][0]["hash"] == f"sha256:{line.body['sha256']}"
 
 
+def test_an_export_is_narrowed_as_the_list_and_says_so(desk: Client) -> None:
+    answer = export(desk, shape="answers", then="withdrawn", only="quick", since="2000-01-01")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert list(csv.DictReader(io.StringIO(archive.read("answers.csv").decode()))) == []
+    assert "now withdrawn, signed in under 3 seconds" in archive.read("README.txt").decode()
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_guarded(shop: Shop) -> None:
     row = dict.fromkeys((column.name for column in answers.TABLE.columns), "=1+1")
     content, _ = answers.write_zip([row], sentence="All.", now=make.NOW)
