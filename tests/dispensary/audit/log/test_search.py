@@ -92,6 +92,20 @@ def test_no_documented_filter_reads_a_table_from_end_to_end(many, some, name):
         assert read_rows(plan) < FIXTURE_ENTRIES // 20, plan
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "narrowing",
+    [{"states": ("withdrawn",)}, {"unseconded": ("daily-maximum",)}, {"under_seconds": 3}],
+    ids=lambda n: next(iter(n)),
+)
+def test_what_narrows_answers_reads_their_rows_and_bodies_by_key(many, some, narrowing):
+    filters = replace(asked(some)["words"], text="", **narrowing)
+    plan = searching.explain([many.pharmacy], filters)
+    scanned = set(re.findall(r"Seq Scan on (\w+)", executed(plan)))
+    assert not scanned & written_tables(many), plan
+    assert read_rows(plan) < FIXTURE_ENTRIES // 10, plan
+
+
 def written_tables(many: Many) -> set[str]:
     """The tables of entries that `many` filled. Other tests leave a few pages in later months, and a line a pharmacy in `log`."""
     with connection.cursor() as cursor:
