@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dispensary.actions.order_states import CLAIM_LASTS
-from dispensary.api.fields import Amount, Body, Count, Flag, Moment, Text, represent
+from dispensary.api.fields import Amount, Body, Count, Moment, Text, represent
 from dispensary.api.serializers.documents import CaseField, FrozenField, FrozenListField
 from dispensary.api.serializers.people import (
     PatientIdentity,
@@ -26,7 +24,6 @@ from dispensary.models import (
     Dispense,
     Finding,
     Mitigation,
-    OrderClaim,
     Outcome,
     Override,
     Phase,
@@ -93,32 +90,6 @@ class Hold(Body):
 
     awaiting = serializers.ChoiceField(Awaited.choices)
     reason = Text(max_length=250, required=False, allow_blank=True)
-
-
-class ClaimIn(Body):
-    """Work on an order."""
-
-    take_over = Flag(default=False, help_text="also where another person works on it")
-
-
-class ClaimOut(serializers.ModelSerializer[Any]):
-    """The person who works on an order."""
-
-    by = serializers.CharField(source="display", help_text="name of the person")
-    is_yours = serializers.SerializerMethodField()
-    until = serializers.SerializerMethodField()
-
-    class Meta:
-        model = OrderClaim
-        fields = ["prescription", "by", "is_yours", "claimed_at", "until"]
-
-    def get_is_yours(self, claim: OrderClaim) -> bool:
-        """Say whether the caller works on it."""
-        return bool(claim.actor == self.context["by"].name)
-
-    def get_until(self, claim: OrderClaim) -> datetime:
-        """Return when the notice lapses."""
-        return claim.claimed_at + CLAIM_LASTS
 
 
 class AnswerIn(Body):

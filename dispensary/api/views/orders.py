@@ -25,6 +25,7 @@ from dispensary.api.fields import represent
 from dispensary.api.query import ChoiceParameter, UUIDParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
+from dispensary.api.serializers.claims import ClaimIn, ClaimOut
 from dispensary.api.serializers.messages import Nothing
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import (
@@ -248,8 +249,8 @@ class ClaimView(BaseView):
     may: ClassVar = {"POST": DISPENSE}
 
     @extend_schema(
-        request=shapes.ClaimIn,
-        responses=shapes.ClaimOut,
+        request=ClaimIn,
+        responses=ClaimOut,
         summary="Work on a prescription, so that nobody else begins the same work",
         description=(
             "A notice that lapses: the answer says who works on it. Another person keeps it until then, or until it is taken over "
@@ -258,9 +259,9 @@ class ClaimView(BaseView):
     )
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.select_related("pharmacy", "patient"), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.ClaimIn)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(ClaimIn)
         claim = order_states.claim(prescription=prescription, by=by, now=self.now, **body)
-        return Response(shapes.ClaimOut(claim, context={"by": by}).data)
+        return Response(ClaimOut(claim, context={"by": by}).data)
 
 
 class ReinstateView(BaseView):
