@@ -274,7 +274,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
     if asked:
         how = min(asked.values(), key=lambda row: row.number).how
-        beside = {c: row.relation is not Relation.BESIDE for c, row in rows.items() if c not in ends}
+        beside = {c: c in asked or row.relation is not Relation.BESIDE for c, row in rows.items() if c not in ends}
         beside |= {
             c: True
             for c in state.open_courses()

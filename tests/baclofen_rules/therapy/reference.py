@@ -672,6 +672,7 @@ class Reference:
             if not waiting:
                 return first[1], first[2], named + [row[3] for row in takeovers if row[3] not in named]
             self.replaced_by_decision = named if first[0] == 3 else []
+            self.unsettled |= {c.name for c in waiting}
             return Relation.UNKNOWN, How.UNKNOWN, waiting
         return first[1], first[2], [row[3] for row in unknown] or named
 

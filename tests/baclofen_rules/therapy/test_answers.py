@@ -194,6 +194,18 @@ def test_a_late_answer_about_one_dose_leaves_the_planned_one_asked_about(is_froz
     assert (day_of(after), day_of(after, 3)) == ((None, 30, 60, "A C"), (None, 30, 75, "B C"))
 
 
+def test_a_planned_dose_that_is_asked_about_is_not_beside_for_certain() -> None:
+    as_needed = plan(([15] * 3, None), as_needed=True)
+    orders = [order("A", 15, "dr-b"), order("C", 45, starts=5, replaces="A"), order("B", as_needed)]
+    before = state(*orders, given("A", -5, 84), given("C", -1, 84))
+    answer = said("replaces", "A", subject="B", start=1)
+    after = before.with_hand_over("B", amounts([42]), (answer,))
+    relation = after.relate_supply(HAND_OVER)
+    assert relation is not None
+    assert (relation.relation, relation.to) == (Relation.UNKNOWN, ("C",))
+    assert day_of(after, 6) == (None, 0, 90, "C B")
+
+
 def test_of_one_day_returns_come_before_hand_overs() -> None:
     orders = [order("A", 30), order("B", 45, replaces="A")]
     rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]
