@@ -1,7 +1,8 @@
 """The dose of this order was replaced or stopped since.
 
-Finds: an override when the course that this order fed was replaced or stopped, and the order would begin it again; also when
-another dose is planned to take its place before these tablets would be begun.
+Finds: an override when the course that this order fed was replaced or stopped, and the order would begin it again; when what
+was taken was stopped on the day of an order that was never handed over, or since, and nothing runs; also when another dose is
+planned to take its place before these tablets would be begun.
 Errs: on the side of asking: an older order may be a repeat that nobody cancelled.
 Source: design.
 """
@@ -33,8 +34,8 @@ def _describe(t: Terms) -> Words:
     now = format_amount(t.first_mg)
     if not courses:
         return Words(
-            f"This order says {now} mg a day; its course was stopped since, and nothing runs",
-            f"{describe_prescriber(t)} orders {now} mg a day. A person stopped that course; nothing else runs.",
+            f"This order says {now} mg a day; what was taken was stopped since, and nothing runs",
+            f"{describe_prescriber(t)} orders {now} mg a day. A person stopped what was taken; nothing else runs.",
             observed={"mg_per_day": now},
             limit={"mg_per_day": "0"},
             dur=Dur.INGREDIENT_DUPLICATION,

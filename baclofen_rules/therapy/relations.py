@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from baclofen_rules.therapy.asked import Asked, RelationToCourses
-from baclofen_rules.therapy.course import Course
+from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.fills import is_refill_due, owes
 from baclofen_rules.therapy.model import (
     ZERO,
@@ -159,9 +159,9 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
             return RelationToCourses(frozen.relation if is_kept else Relation.NEW, frozen.how)
     else:
         frozen = None
-        is_outdated = own is not None and own.is_outdated
         if not running and not decided:
-            return _with_nothing_running(state, asked, own if is_outdated else None)
+            return _with_nothing_running(state, asked, own)
+        is_outdated = own is not None and own.is_outdated
         outdated = _Row(5, Relation.UNKNOWN, How.OUTDATED)
         rows = {course: outdated if is_outdated else _row(state, asked, course, running) for course in running}
     rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
@@ -226,10 +226,19 @@ def _frozen_rows(state: Courses, asked: Asked, frozen: FrozenRelation, running: 
     return rows
 
 
-def _with_nothing_running(state: Courses, asked: Asked, outdated: Course | None) -> RelationToCourses:
-    """Return the relation where nothing runs: to the open course of equal dose, or the one that ran last."""
+def _with_nothing_running(state: Courses, asked: Asked, own: Course | None) -> RelationToCourses:
+    """Return the relation where nothing runs: to the open course of equal dose, or the one that ran last.
+
+    An order never handed over is outdated like one whose own course was stopped when what ended last was stopped since
+    it was written; on one day, and without the day on which it was written, nobody knows which came first.
+    """
     paused = state.open_courses()
-    if outdated is not None and (paused or state.day - (outdated.ended_on or 0) <= state.facts.habits.new_after):
+    outdated = [own] if own is not None and own.is_outdated else []
+    if own is None and not paused and asked.order is not None:
+        last_on = max([course.ended_on or 0 for course in state.courses], default=0)
+        if asked.written_on is None or asked.written_on.toordinal() <= last_on:
+            outdated = [c for c in state.courses if c.ended_on == last_on and c.ended_why is Ending.STOPPED]
+    if outdated and (paused or state.day - (outdated[0].ended_on or 0) <= state.facts.habits.new_after):
         return RelationToCourses(Relation.UNKNOWN, How.OUTDATED)
     if not paused:
         return RelationToCourses(Relation.NEW, None)

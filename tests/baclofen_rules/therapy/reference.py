@@ -640,7 +640,7 @@ class Reference:
         about = [c for c in self.open() if c in self.live() or c.name in kinds]
         self.unsettled, self.replaced_by_decision = set(), []
         if not about:
-            return self.relate_to_nothing(source, own[-1] if is_outdated else None)
+            return self.relate_to_nothing(source, own)
         rows: list[tuple[int, Relation, How, Course]] = []
         for course in about:
             if course.name in kinds:
@@ -704,11 +704,16 @@ class Reference:
         is_unknown = row[1] is Relation.UNKNOWN and course.name not in decided
         return Relation.UNKNOWN, row[2] if is_unknown else How.UNKNOWN, planned
 
-    def relate_to_nothing(self, source: str, outdated: Course | None) -> tuple[Relation, How | None, list[Course]]:
+    def relate_to_nothing(self, source: str, own: list[Course]) -> tuple[Relation, How | None, list[Course]]:
         paused = self.open()
-        if outdated is not None and outdated.ended_on is not None:  # noqa: SIM102 - the conditions are two rows of the table
-            if paused or (self.day - outdated.ended_on).days <= self.facts.habits.new_after:
-                return Relation.UNKNOWN, How.OUTDATED, []
+        outdated = own[-1].ended_on if own and own[-1].ended_why in {"replaced", "stopped"} else None
+        order = self.orders.get(source)
+        if not own and not paused and order is not None:
+            ends = sorted((c.ended_on, c.ended_why == "stopped") for c in self.courses if c.ended_on is not None)
+            if ends and ends[-1][1] and ends[-1][0] >= (order.written_on or date.min):
+                outdated = ends[-1][0]
+        if outdated is not None and (paused or (self.day - outdated).days <= self.facts.habits.new_after):
+            return Relation.UNKNOWN, How.OUTDATED, []
         if not paused:
             return Relation.NEW, None, []
         equal = [course for course in paused if self.is_equal(source, course)]

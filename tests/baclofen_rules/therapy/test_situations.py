@@ -1223,6 +1223,38 @@ SITUATIONS = [
         [Supply(id="r1", on=day(-3), order=None, plan=TITRATION, days=16)],
         expected={"mg 3": 15, "mg 4": 30, "mg 10": 30, "mg 11": 45, "mg 12": 45, "mg 13": 0, "out r1": 13},
     ),
+    Situation(
+        "S103 what was taken is stopped after an order was written that was never handed over",
+        [order("B", 15, written=-3)],
+        [elsewhere("r1", -20, 28, 15)],
+        [said("stopped", "r1", -3)],
+        asked="B",
+        expected={"relation B": "unknown outdated", "ended": {"r1": ("stopped", -3)}},
+    ),
+    Situation(
+        "S104 an order that was written after the stop",
+        [order("B", 15, written=-2)],
+        [elsewhere("r1", -20, 28, 15)],
+        [said("stopped", "r1", -3)],
+        asked="B",
+        expected={"relation B": "new -"},
+    ),
+    Situation(
+        "S105 a stop that is longer ago than a treatment that ended counts",
+        [order("B", 15, written=-95)],
+        [elsewhere("r1", -120, 180, 15)],
+        [said("stopped", "r1", -91)],
+        asked="B",
+        expected={"relation B": "new -"},
+    ),
+    Situation(
+        "S106 a treatment that went on after the stop, and ended by its plan",
+        [order("A", plan(([5, 5, 5], 7), then_stop=True)), order("B", 15, written=-35)],
+        [elsewhere("r1", -60, 60, 15), given("A", -20, 12)],
+        [said("stopped", "r1", -30)],
+        asked="B",
+        expected={"relation B": "new -"},
+    ),
 ]
 
 

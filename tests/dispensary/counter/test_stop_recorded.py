@@ -19,6 +19,7 @@ from dispensary.models import (
     AuditEntry,
     BegunSignature,
     Decision,
+    OrderSummary,
     Override,
     Patient,
     PriorSupply,
@@ -82,6 +83,17 @@ def test_the_patients_page_leads_to_the_stop_and_the_taper_stands_there(counter:
     assert "Stopping 60 mg a day at once risks withdrawal" in text
     assert "then stop." in asked.context["proposal"]
     assert "Not known here" in text
+
+
+def test_a_prescription_that_waited_through_the_stop_is_asked_about(counter: Client, supply: PriorSupply) -> None:
+    phases = [{"dose": 20, "unit": "mg", "times_per_day": 3}]
+    waiting = make.prescription(
+        supply.patient, timezone.now(), phases=phases, quantity=168, directions="20 mg three times a day"
+    )
+    answered(counter, supply)
+    page = counter.get(reverse("counter:check", args=[waiting.pk])).content.decode().replace("\u00a0", " ")
+    assert "This order says 60 mg a day; what was taken was stopped since, and nothing runs" in page
+    assert OrderSummary.objects.get(prescription=waiting).outcome == "override"
 
 
 def test_a_signed_stop_ends_it_and_is_watched(counter: Client, supply: PriorSupply) -> None:
