@@ -117,7 +117,12 @@ def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     back = PutBackForm(data if pressed == "put-back" else None)
     collect = CollectForm(data if pressed == "collect" else None, initial={"key": uuid.uuid4().hex})
     errors: list[ErrorLine] = []
-    if pressed:
+    status = 422
+    if pressed and request.POST.get("state", "") != name_state(row):
+        status = 409
+        errors = [ErrorLine(f"This bag is now {describe_state(row)}. Nothing was recorded. Look at the page again.")]
+        shelf, back, collect = ShelfForm(), PutBackForm(), CollectForm(initial={"key": uuid.uuid4().hex})
+    elif pressed:
         form = {"shelve": shelf, "put-back": back, "collect": collect}.get(pressed)
         errors = form_error_lines(form) if form is not None else []
         if not errors:
@@ -131,6 +136,7 @@ def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     products = Product.objects.in_bulk({pack.gtin for item in items for pack in item.packs})
     context = {
         "bag": row,
+        "state": name_state(row),
         "patient": row.prescription.patient,
         "number": order_number(row.prescription),
         "items": [(item, products.get(item.pack.gtin)) for item in items],
@@ -143,7 +149,7 @@ def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "back": back,
         "collect": collect,
     }
-    return render_page(request, visit, "bag.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(request, visit, "bag.html", context, errors=errors, status=status if errors else 200)
 
 
 STEPS = ("shelve", "put-back", "uncheck", "collect")
@@ -205,10 +211,8 @@ def may_check(row: Preparation, visit: Visit) -> bool:
 
 
 def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Preparation) -> None:
-    """Put the packs of a bag into the fields of the check page, where nothing is scanned or typed yet."""
+    """Put the packs of a bag into the fields of the check page."""
     draft = drafts.load(request, items[0].pk)
-    if any(draft.pack(item.pk).gtin for item in items):
-        return
     for item in unpack_bag(row, {order.pk: order for order in items}):
         pack_draft, box = draft.pack(item.prescription.pk), drafts.box_of(item.pack)
         pack_draft.gtin, pack_draft.lot, pack_draft.serial = box["gtin"], box["lot"], box["serial"]
@@ -244,3 +248,36 @@ def step_of(row: Preparation | None, visit: Visit) -> Step:
     if row is None:
         return Step.PREPARE if visit.pharmacy.separate_steps else Step.HAND_OVER
     return Step.CHECK if may_check(row, visit) else Step.OPEN_BAG
+
+
+def name_step(row: Preparation | None, visit: Visit) -> str:
+    """Return the step that a check page is made for, and the bag it is about, as its form carries them."""
+    return f"{step_of(row, visit)} {row.pk}" if row else str(step_of(row, visit))
+
+
+def step_trouble(named: str, row: Preparation | None, visit: Visit) -> str:
+    """Say what became of the order since a check page was made for the step it names; empty where that step is the next one.
+
+    A form that names no step is one for a hand-over in one step.
+    """
+    if (named or Step.HAND_OVER) == name_step(row, visit):
+        return ""
+    state = f"now {describe_state(row)}" if row else "without a bag now"
+    return f"This order is {state}. Nothing was recorded. Look at the page again, it is renewed."
+
+
+def describe_state(row: Preparation) -> str:
+    """Return the state of a bag and who brought it there, such as `prepared by Tess Prep`."""
+    match row.stage:
+        case Stage.PREPARED:
+            return f"prepared by {row.preparer_name}"
+        case Stage.CHECKED:
+            return f"checked by {row.checker_name}"
+        case Stage.SHELVED:
+            return f"on shelf {row.shelf}"
+    return row.get_stage_display().lower()
+
+
+def name_state(row: Preparation) -> str:
+    """Return the state that a bag's page is made for, as its forms carry it; another check or shelf is another state."""
+    return f"{row.stage} {row.checked_at or ''} {row.shelf}"

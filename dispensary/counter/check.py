@@ -22,12 +22,12 @@ from dispensary.actions.bags import find_open_bag
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
-from dispensary.counter.bags import fill_draft, step_of, take_step
+from dispensary.counter.bags import fill_draft, name_step, step_of, step_trouble, take_step
 from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines
+from dispensary.counter.check_rights import rights_on_check
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.forms import DispenseForm, PackForm
@@ -76,6 +76,13 @@ def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     items = items_of(prescription)
     if request.method == "POST" and policies.may_dispense(visit.by):
         save_draft(request, items)
+        bag = find_open_bag(items[0])
+        trouble = step_trouble(request.POST.get("step", ""), bag, visit)
+        if trouble:
+            drafts.drop_ticks(request, items[0].pk)
+            if bag is not None:
+                fill_draft(request, items, bag)
+            return render_check(request, visit, items, errors=[ErrorLine(trouble)], status=409)
         return act_of(request)(request, visit, items)
     if items[0] != prescription:
         return redirect("counter:check", items[0].pk)
@@ -361,20 +368,9 @@ def render_check(
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
         "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
         "bag": bag,
+        "step": name_step(bag, visit),
         "ticks": ticks(view, visit.by),
-        "may": {
-            "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
-            "answer_namesake": policies.may_receive(visit.by),
-            "add_product": policies.may_add_product(visit.by),
-            "override": policies.may_override(visit.by),
-            "end": policies.may_end(visit.by) and prescription.status in OPEN_STATUSES,
-            "hold": policies.may_receive(visit.by) and prescription.status == "active",
-            "plan": policies.may_receive(visit.by) and prescription.patient.died_on is None,
-            "resume": policies.may_receive(visit.by) and bool(prescription.awaiting),
-            "correct": policies.may_receive(visit.by) and order_states.correction_problem(prescription) is None,
-            "reinstate": policies.may_end(visit.by) and order_states.may_be_reinstated(prescription, visit.now),
-            "stop": policies.may_end(visit.by) and feeds_a_course(reviewed.asked),
-        },
+        "may": rights_on_check(prescription, reviewed.asked, visit),
         "errors_title": title,
     }
     return render_page(request, visit, "check.html", context, errors=errors or [], status=status)
@@ -392,9 +388,3 @@ def ticks(view: CheckView, by: Actor) -> set[str]:
     """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
     questions = [finding.question for finding in view.unanswered("acknowledge")]
     return {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
-
-
-def feeds_a_course(asked: Assessment) -> bool:
-    """Say whether something of the order in question is taken, or planned."""
-    courses = [asked.therapy.course(thread.last_course) for thread in asked.therapy.threads]
-    return asked.ask.order in {course.source for course in courses}

@@ -106,6 +106,13 @@ def drop_answers(request: HttpRequest) -> None:
     }
 
 
+def drop_ticks(request: HttpRequest, prescription: UUID) -> None:
+    """Drop what was ticked on a page that was made for another step."""
+    draft = load(request, prescription)
+    draft.acknowledged = []
+    store(request, prescription, draft)
+
+
 def clear(request: HttpRequest, prescription: UUID) -> None:
     """Remove the draft after the hand-over."""
     drafts: dict[str, Any] = request.session.get(KEY, {})

@@ -46,6 +46,11 @@ def bag_page(bag: Preparation) -> str:
     return reverse("counter:bag", args=[bag.pk])
 
 
+def send(bag: Preparation, client: Client, data: dict[str, Any]) -> Any:
+    """Press a button of the bag's page as it is now."""
+    return client.post(bag_page(bag), {"state": client.get(bag_page(bag)).context["state"]} | data)
+
+
 def text_of(response: Any) -> str:
     return str(response.content.decode()).replace("\u00a0", " ")
 
@@ -79,7 +84,7 @@ def test_a_technician_prepares_a_pharmacist_checks_and_the_shelf_is_known(
     assert (bag.stage, bag.preparer_name, bag.checker_name) == (
         Stage.CHECKED, technician.display_name, pharmacist.display_name,
     )  # fmt: skip
-    assert desk.post(bag_page(bag), {"shelve": "1", "shelf": "A3"}).status_code == 302
+    assert send(bag, desk, {"shelve": "1", "shelf": "A3"}).status_code == 302
     queue = text_of(bench.get(reverse("counter:queue")))
     assert "On shelf A3" in queue
     assert "On the shelf" in queue
@@ -90,12 +95,12 @@ def test_it_is_handed_over_to_who_said_who_they_are_with_what_was_told(
 ) -> None:
     bag = prepare(bench, waiting)
     check_bag(pharmacist, waiting)
-    nobody = bench.post(bag_page(bag), {"collect": "1", "key": "k1"})
+    nobody = send(bag, bench, {"collect": "1", "key": "k1"})
     assert nobody.status_code == 422
     assert "Ask who collects it" in text_of(nobody)
     other = {"collect": "1", "key": "k1", "who": "Somebody else", "told": ["how", "stopping"]}
-    assert "Type the name of who collects it" in text_of(bench.post(bag_page(bag), other))
-    done = bench.post(bag_page(bag), other | {"name": "Ann Okafor"})
+    assert "Type the name of who collects it" in text_of(send(bag, bench, other))
+    done = send(bag, bench, other | {"name": "Ann Okafor"})
     supply = Dispense.objects.get(prescription=waiting)
     assert done.url == reverse("counter:dispensed", args=[supply.pk])
     bag.refresh_from_db()
@@ -117,6 +122,84 @@ def test_a_technician_checks_nothing(bench: Client, pharmacist: StaffMember, wai
     assert press(bench, waiting).status_code == 403
 
 
+def test_an_old_page_for_preparing_records_no_check(
+    bench: Client, pharmacist: StaffMember, technician: StaffMember, waiting: Prescription
+) -> None:
+    desk = sign_in(pharmacist)
+    old = {"step": page_of(desk, waiting)["step"]}
+    prepare(bench, waiting)
+    answer = press(desk, waiting, **old)
+    assert answer.status_code == 409
+    assert f"This order is now prepared by {technician.display_name}. Nothing was recorded." in text_of(answer)
+    assert words(answer.context) == "Check 42 tablets", "the page is renewed"
+    assert Preparation.objects.get().stage == Stage.PREPARED
+    scanned = desk.post(reverse("counter:check", args=[waiting.pk]), {"scan": make.TEN_MG, "scan-it": "1"} | old)
+    assert "now prepared by" in text_of(scanned), "a scan does not hide that the step is another"
+
+
+def test_an_old_page_for_preparing_ticks_nothing_of_the_check(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    desk = sign_in(pharmacist)
+    old = {"step": page_of(desk, waiting)["step"]}
+    prepare(bench, waiting)
+    assert press(desk, waiting, acknowledged=["a" * 64], **old).context["draft"].acknowledged == []
+
+
+def test_an_old_page_for_dispensing_prepares_nothing(pharmacist: StaffMember, waiting: Prescription) -> None:
+    desk = sign_in(pharmacist)
+    old = page_of(desk, waiting)["step"]
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=True)
+    answer = press(desk, waiting, step=old)
+    assert (answer.status_code, words(answer.context)) == (409, "Prepare 42 tablets")
+    assert not Preparation.objects.exists()
+
+
+def test_a_page_made_for_another_bag_checks_none(bench: Client, pharmacist: StaffMember, waiting: Prescription) -> None:
+    bag = prepare(bench, waiting)
+    desk = sign_in(pharmacist)
+    old = page_of(desk, waiting)["step"]
+    send(bag, bench, {"put-back": "1", "reason": "wrong box"})
+    prepare(bench, waiting)
+    assert press(desk, waiting, step=old).status_code == 409
+    assert not Preparation.objects.filter(stage=Stage.CHECKED).exists()
+
+
+@pytest.mark.parametrize(
+    "button",
+    [
+        {"shelve": "1", "shelf": "B1"},
+        {"put-back": "1", "reason": "nobody came"},
+        {"uncheck": "1"},
+        {"collect": "1", "key": "k1", "who": "Said name and date of birth"},
+    ],
+    ids=["shelve", "put back", "have it checked again", "hand over"],
+)
+def test_an_old_page_of_a_bag_moves_nothing(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription, button: dict[str, str]
+) -> None:
+    bag = prepare(bench, waiting)
+    desk = check_bag(pharmacist, waiting)
+    old = {"state": desk.get(bag_page(bag)).context["state"]}
+    send(bag, bench, {"shelve": "1", "shelf": "A3"})
+    answer = desk.post(bag_page(bag), button | old)
+    assert answer.status_code == 409
+    assert "This bag is now on shelf A3. Nothing was recorded." in text_of(answer)
+    bag.refresh_from_db()
+    assert (bag.stage, bag.shelf) == (Stage.SHELVED, "A3")
+
+
+def test_a_bag_that_was_checked_anew_is_another_than_that_of_an_old_page(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    desk = check_bag(pharmacist, waiting)
+    old = {"state": desk.get(bag_page(bag)).context["state"]}
+    send(bag, bench, {"uncheck": "1"})
+    check_bag(pharmacist, waiting)
+    assert desk.post(bag_page(bag), {"shelve": "1", "shelf": "A3"} | old).status_code == 409
+
+
 def test_other_packs_than_those_of_the_bag_are_not_checked(
     bench: Client, pharmacist: StaffMember, waiting: Prescription
 ) -> None:
@@ -130,8 +213,8 @@ def test_a_bag_that_nobody_checked_goes_to_no_shelf_and_to_no_patient(
     bench: Client, pharmacist: StaffMember, waiting: Prescription
 ) -> None:
     bag = prepare(bench, waiting)
-    assert bench.post(bag_page(bag), {"shelve": "1", "shelf": "A3"}).status_code == 422
-    refused = bench.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    assert send(bag, bench, {"shelve": "1", "shelf": "A3"}).status_code == 422
+    refused = send(bag, bench, {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
     assert "nobody has checked" in text_of(refused)
     assert not Dispense.objects.exists()
 
@@ -144,7 +227,7 @@ def test_a_wrong_strength_is_not_prepared(bench: Client, waiting: Prescription) 
 
 def test_packs_are_put_back_and_prepared_again(bench: Client, waiting: Prescription) -> None:
     bag = prepare(bench, waiting)
-    assert bench.post(bag_page(bag), {"put-back": "1", "reason": "wrong box"}).status_code == 302
+    assert send(bag, bench, {"put-back": "1", "reason": "wrong box"}).status_code == 302
     bag.refresh_from_db()
     assert (bag.stage, bag.ended_reason) == (Stage.RETURNED, "wrong box")
     prepare(bench, waiting)
@@ -192,7 +275,7 @@ def test_a_bag_keeps_its_steps_where_all_is_put_into_one_step_since(
     assert "Bag to check, prepared by" in queue and "To check" in queue
     assert "to check" in text_of(bench.get(reverse("counter:day")))
     desk = check_bag(pharmacist, waiting)
-    done = desk.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    done = send(bag, desk, {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
     assert done.status_code == 302, text_of(done)
     assert Dispense.objects.get(prescription=waiting).prepared_at == bag.prepared_at
     assert press(bench, later).url.startswith("/dispenses/"), "nothing new is prepared"
@@ -201,7 +284,7 @@ def test_a_bag_keeps_its_steps_where_all_is_put_into_one_step_since(
 def test_a_bag_that_is_put_back_leaves_one_step(bench: Client, pharmacist: StaffMember, waiting: Prescription) -> None:
     bag = prepare(bench, waiting)
     make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=False)
-    assert bench.post(bag_page(bag), {"put-back": "1", "reason": "one step now"}).status_code == 302
+    assert send(bag, bench, {"put-back": "1", "reason": "one step now"}).status_code == 302
     assert press(bench, waiting).url.startswith("/dispenses/")
 
 
@@ -221,6 +304,6 @@ def test_a_change_of_dose_is_acknowledged_at_the_check(
     assert press(desk, increase).status_code == 302
     bag = Preparation.objects.get(prescription=increase)
     assert bag.stage == Stage.CHECKED
-    done = bench.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    done = send(bag, bench, {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
     assert done.status_code == 302, text_of(done)
     assert Dispense.objects.get(prescription=increase).relation == "changes"

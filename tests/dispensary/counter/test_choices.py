@@ -73,6 +73,7 @@ def press(counter: Client, prescription: Prescription, **typed: Any) -> Any:
     page = page_of(counter, prescription)
     data = {
         "dispense-it": "1",
+        "step": page["step"],
         "quantity": page["lines"][0].quantity,
         "gtin": make.TEN_MG,
         "lot": "A1",

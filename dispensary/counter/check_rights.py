@@ -1,0 +1,34 @@
+"""What a person may do with the order of a check page."""
+
+from __future__ import annotations
+
+from dispensary import policies
+from dispensary.actions import order_states
+from dispensary.assessment import Assessment
+from dispensary.counter.visit import Visit
+from dispensary.models import Prescription
+from dispensary.models.prescription import OPEN_STATUSES
+
+
+def rights_on_check(prescription: Prescription, asked: Assessment, visit: Visit) -> dict[str, bool]:
+    """Return by the name of each deed whether the person may do it with the order as it is."""
+    by = visit.by
+    return {
+        "dispense": policies.may_dispense(by) and prescription.status == "active",
+        "answer_namesake": policies.may_receive(by),
+        "add_product": policies.may_add_product(by),
+        "override": policies.may_override(by),
+        "end": policies.may_end(by) and prescription.status in OPEN_STATUSES,
+        "hold": policies.may_receive(by) and prescription.status == "active",
+        "plan": policies.may_receive(by) and prescription.patient.died_on is None,
+        "resume": policies.may_receive(by) and bool(prescription.awaiting),
+        "correct": policies.may_receive(by) and order_states.correction_problem(prescription) is None,
+        "reinstate": policies.may_end(by) and order_states.may_be_reinstated(prescription, visit.now),
+        "stop": policies.may_end(by) and feeds_a_course(asked),
+    }
+
+
+def feeds_a_course(asked: Assessment) -> bool:
+    """Say whether something of the order in question is taken, or planned."""
+    courses = [asked.therapy.course(thread.last_course) for thread in asked.therapy.threads]
+    return asked.ask.order in {course.source for course in courses}
