@@ -90,11 +90,17 @@ class Conf:
     text_url: str = ""  # a shorter address of the same site for links in text messages; empty: public_url
 
     @property
+    def free_text_channels(self) -> Mapping[str, str]:
+        """The channels that take any words at any time, unlike those of approved templates."""
+        return {medium: name for medium, name in self.channels.items() if medium not in _OF_TEMPLATES}
+
+    @property
     def link_url(self) -> str:
         """The address of the site in text messages."""
         return self.text_url or self.public_url
 
 
+_OF_TEMPLATES = frozenset({"whatsapp"})
 _NAMES = frozenset(field.name for field in fields(Conf))
 
 

@@ -69,8 +69,8 @@ def _check_contact(
             "This person cannot answer alerts.",
             Problem(f"{name}.member", "somebody else", "a pharmacist, manager or auditor of this pharmacy"),
         )
-    if chosen.medium not in conf().channels:
-        expected = f"one of {', '.join(conf().channels) or 'none'}"
+    if chosen.medium not in conf().free_text_channels:
+        expected = f"one of {', '.join(conf().free_text_channels) or 'none'}"
         raise InvalidInput(
             "No channel carries this medium here.",
             Problem(f"{name}.medium", chosen.medium, expected, "The site configures it."),

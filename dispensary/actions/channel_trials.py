@@ -29,9 +29,11 @@ def send_trial(*, pharmacy: Pharmacy, medium: Medium, address: str, by: Actor, n
     """
     policies.require(policies.may_change_settings(by), by, "send a test message", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
-    name = conf().channels.get(medium)
+    name = conf().free_text_channels.get(medium)
     if name is None:
-        problem = Problem("medium", medium, f"one of {', '.join(conf().channels) or 'none'}", "The site configures it.")
+        problem = Problem(
+            "medium", medium, f"one of {', '.join(conf().free_text_channels) or 'none'}", "The site configures it."
+        )
         raise InvalidInput("No channel carries this medium here.", problem)
     clean = clean_address(medium, address)
     recent = AuditEntry.objects.filter(

@@ -32,6 +32,7 @@ from dispensary.models.contacts import GUARDIANS, new_page_code
 from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.opt_outs import (
+    ON_A_NUMBER,
     clean_address,
     is_landline,
     lock_all_at,
@@ -69,7 +70,7 @@ def add_contact(
     """
     _require_access(patient, by)
     clean = clean_address(medium, address)
-    is_line = medium in {Medium.SMS, Medium.VOICE} and is_landline(clean)
+    is_line = medium in ON_A_NUMBER and is_landline(clean)
     if is_line and medium == Medium.SMS and not takes_texts:
         problem = Problem(
             "takes_texts",
@@ -78,6 +79,7 @@ def add_contact(
             "Ask the patient. If texts do reach this number, record it again and say so.",
         )
         raise InvalidInput("A landline rarely takes text messages.", problem)
+    _require_words(medium, detail_level)
     digest = address_digest(medium, clean)
     same_contact = (
         lock_patient(patient.pk)
@@ -135,12 +137,20 @@ def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor
     _require_access(contact.patient, by)
     if by.role == Role.PATIENT and detail_level != DetailLevel.PLAIN:
         raise NotAllowed("Ask at the counter for messages that name the medicine.")
+    _require_words(Medium(contact.medium), detail_level)
     lock_patient(contact.patient_id)
     others = ContactPoint.objects.filter(pk=contact.pk).exclude(detail_level=detail_level)
     if not others.update(detail_level=detail_level):
         return
     record_change(contact, by, now, "detail", {"detail": detail_level.value})
     take_back_leases(contact.patient_id)
+
+
+def _require_words(medium: Medium, detail_level: DetailLevel) -> None:
+    """Raise InvalidInput for medicine and dose by a medium that takes approved templates alone, which name neither."""
+    if medium == Medium.WHATSAPP and detail_level != DetailLevel.PLAIN:
+        problem = Problem("detail_level", detail_level.value, DetailLevel.PLAIN.value)
+        raise InvalidInput("WhatsApp takes approved templates alone, and they name no medicine.", problem)
 
 
 @transaction.atomic

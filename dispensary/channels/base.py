@@ -31,6 +31,10 @@ class Message:
     language: str = "en"
     reply_to: str = ""
     """The pharmacy's own address for e-mail; empty where it has recorded none."""
+    template: str = ""
+    """The name of the approved template that says the same, for a medium that takes no other words; "" for an answer."""
+    places: tuple[str, ...] = ()
+    """What stands at the template's places, from the first."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """For a call: the keys that answer it, each with what is said when it is pressed."""
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dispensary.channels import AfterCrash, Channel, channel_named
 from dispensary.conf import conf
 
-_MEDIA = ("email", "sms", "voice")
+_MEDIA = ("email", "sms", "voice", "whatsapp")
 
 
 def check_channels() -> list[CheckMessage]:

@@ -36,7 +36,7 @@ class Sink(Channel):
     """Options: `file` (required), `words` (write the text too), `delay` in seconds, `after_crash`, `faults` (a file)."""
 
     name = "sink"
-    media = ("email", "sms", "voice")
+    media = ("email", "sms", "voice", "whatsapp")
     needed_options = ("file",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:

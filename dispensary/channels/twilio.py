@@ -56,9 +56,10 @@ _REFUSED: Mapping[int, Refused] = {
     ),
     **dict.fromkeys((14107, 20429), Refused(Fault.LIMITED, permanent=False)),
 }
+_DELIVERED = frozenset({"delivered", "read"})
 _UNDELIVERED = frozenset({"undelivered", "failed"})
-_NUMBER_OF_NO_USE = frozenset({"30005", "30006", "21211", "21614"})
-"""Unknown or cancelled number; landline or unreachable carrier; not a number; not a mobile."""
+_NUMBER_OF_NO_USE = frozenset({"30005", "30006", "21211", "21614", "63003", "63024"})
+"""Unknown or cancelled number; landline or unreachable carrier; not a number; not a mobile; no account at WhatsApp (two)."""
 
 
 class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # Twilio has no annotations
@@ -131,10 +132,10 @@ class Twilio(Channel):
         except (TwilioException, requests.exceptions.RequestException, ValueError, KeyError) as error:
             raise LookupError("no answer") from error
         form = {"MessageSid": message.sid, "MessageStatus": message.status, "ErrorCode": str(message.error_code or "")}
-        return next((event for event in _parse_event(form) if isinstance(event, Receipt)), None)
+        return next((event for event in parse_event(form) if isinstance(event, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        return _parse_event(self._read_form(headers, body))
+        return parse_event(self._read_form(headers, body))
 
     def _read_form(self, headers: Mapping[str, str], body: bytes, query: str = "") -> dict[str, str]:
         """Return the fields of a call to our address with this query. Raises BadSignature."""
@@ -156,7 +157,8 @@ class Twilio(Channel):
             self._http_client.session.close()
 
 
-def _parse_event(form: Mapping[str, str]) -> list[Receipt | Reply]:
+def parse_event(form: Mapping[str, str]) -> list[Receipt | Reply]:
+    """Return what the fields of a verified callback tell: a reply, a receipt, or nothing yet. Raises BadPayload."""
     try:
         message_sid = require_id(form.get("MessageSid", ""))
     except ValueError as error:
@@ -165,12 +167,12 @@ def _parse_event(form: Mapping[str, str]) -> list[Receipt | Reply]:
     if not status and "From" in form:
         words = "STOP" if form.get("OptOutType") == "STOP" else form.get("Body", "")
         return [Reply(message_sid, form["From"], words.replace("\x00", "")[:1000])]
-    if status != "delivered" and status not in _UNDELIVERED:
+    if status not in _DELIVERED and status not in _UNDELIVERED:
         return []
     return [
         Receipt(
             event_id=f"{message_sid}:{status}",
-            status=ReceiptStatus.DELIVERED if status == "delivered" else ReceiptStatus.UNDELIVERED,
+            status=ReceiptStatus.DELIVERED if status in _DELIVERED else ReceiptStatus.UNDELIVERED,
             provider_message_id=message_sid,
             permanent=form.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
             opted_out=form.get("ErrorCode", "") == str(_HAS_SENT_STOP),

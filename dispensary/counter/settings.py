@@ -134,7 +134,7 @@ class TrialForm(StyledForm):
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, prefix="trial")
         labels = dict(Medium.choices)
-        self.fields["medium"].choices = [(name, labels.get(name, name)) for name in conf().channels]  # type: ignore[attr-defined]  # a choice field
+        self.fields["medium"].choices = [(name, labels.get(name, name)) for name in conf().free_text_channels]  # type: ignore[attr-defined]  # a choice field
 
 
 class OpeningForm(PharmacyForm):

@@ -93,7 +93,7 @@ class ContactForm(StyledForm):
             ("", "Nobody"), *((str(member.pk), str(member)) for member in people)
         ]  # fmt: skip
         cast("forms.ChoiceField", self.fields["medium"]).choices = [
-            (name, labels.get(name, name)) for name in conf().channels
+            (name, labels.get(name, name)) for name in conf().free_text_channels
         ]
 
 

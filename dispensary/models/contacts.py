@@ -20,6 +20,7 @@ class Medium(models.TextChoices):
     EMAIL = "email", _("E-mail")
     SMS = "sms", _("Text message")
     VOICE = "voice", _("Telephone call")
+    WHATSAPP = "whatsapp", _("WhatsApp")
 
 
 class DetailLevel(models.TextChoices):

@@ -119,7 +119,8 @@ def _sender_of(event: InboundEvent) -> Sender:
     address = unseal(event.facts["address"])
     if event.channel == MAIL:
         return Sender(Medium.EMAIL, address.strip())
-    medium = Medium.VOICE if conf().channels.get(Medium.VOICE) == event.channel else Medium.SMS
+    own = (medium for medium in (Medium.VOICE, Medium.WHATSAPP) if conf().channels.get(medium) == event.channel)
+    medium = next(own, Medium.SMS)
     return Sender(medium, _normalise_number(address, medium))
 
 

@@ -26,6 +26,7 @@ from dispensary.reminders import links, queue
 from dispensary.reminders.quiet_hours import manners, place, resolve
 from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import (
+    LINK,
     Text,
     WayOut,
     key_answers,
@@ -244,7 +245,7 @@ def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayO
         return WayOut.LINK if stop_url else WayOut.CALL
     if not channel or not channel.takes_replies:
         return WayOut.CALL
-    return WayOut.KEYPAD if medium == Medium.VOICE else WayOut.REPLY
+    return {Medium.VOICE: WayOut.KEYPAD, Medium.WHATSAPP: WayOut.CHAT}.get(medium, WayOut.REPLY)
 
 
 def words_of(row: Row, out: WayOut, *, sender: str | None = None, brief: bool = False) -> Text:
@@ -379,5 +380,7 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         page_words=page_words(text.language)["link"],
         language=text.language,
         reply_to=row.reply_to,
+        template=row.kind if text.places else "",
+        places=tuple((page_url if name == LINK else words) or "-" for name, words in text.places),
         keys=keys,
     )

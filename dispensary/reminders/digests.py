@@ -46,9 +46,12 @@ def gather(
 ) -> list[Decision]:
     """Put together what is ready for one address in one language, with the nudges that would wait behind it.
 
-    What was in doubt leaves alone: in another message its provider would not know it again.
+    What was in doubt leaves alone: in another message its provider would not know it again. So does what is sent as a
+    template, which says one reminder.
     """
-    joining = [decision for decision in decisions if not decision.row.was_in_doubt]
+    joining = [
+        decision for decision in decisions if not decision.row.was_in_doubt and decision.row.medium != Medium.WHATSAPP
+    ]
     groups: dict[tuple[str | None, str | None, str], list[Ready]] = {}
     singly: dict[int, Ready | Later] = {}
     for decision in joining:

@@ -36,6 +36,9 @@ from dispensary.reminders.carers import answer_for_carer
 from dispensary.reminders.queue import count
 from dispensary.reminders.reach import settle_owed
 
+ON_A_NUMBER = frozenset({Medium.SMS, Medium.VOICE, Medium.WHATSAPP})
+"""The media whose address is a telephone number."""
+
 
 def clean_address(medium: str, address: str) -> str:
     """The address in its one spelling: E.164 for a telephone. Raises InvalidInput, never showing what was given."""
@@ -48,7 +51,7 @@ def clean_address(medium: str, address: str) -> str:
                 "This is no e-mail address.", Problem("address", "something else", "name@example.org")
             ) from error
         return text
-    if medium not in {Medium.SMS, Medium.VOICE}:
+    if medium not in ON_A_NUMBER:
         raise InvalidInput("There is no such medium.", Problem("medium", str(medium), ", ".join(Medium)))
     try:
         number = phonenumbers.parse(text, conf().phone_region)

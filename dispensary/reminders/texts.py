@@ -73,6 +73,10 @@ class WayOut(StrEnum):
     LINK = "link"
     CALL = "call"
     KEYPAD = "keypad"
+    CHAT = "chat"
+
+
+_WRITTEN = frozenset({WayOut.REPLY, WayOut.CHAT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Text:
     opt_out: str
     language: str
     version: str
+    places: tuple[tuple[str, str], ...] = ()
+    """The places of the kind's template with what stands there, where it is sent as one; the link's is empty."""
 
 
 @cache
@@ -191,14 +197,35 @@ def write(
         opt_out=words["opt_out"][way_out],
         language=language,
         version=version_of(language),
+        places=tuple((name, variables.get(name, "")) for name in template_of(kind, language)[1])
+        if way_out is WayOut.CHAT
+        else (),
     )
+
+
+LINK = "link"
+"""The place of a template at which the address of the patient's page stands."""
+
+
+@cache
+def template_of(kind: ReminderKind, language: str) -> tuple[str, tuple[str, ...]]:
+    """Return the words of a kind as a template to have approved, with numbered places, and what stands at each.
+
+    A template may neither begin nor end with a place, names no medicine, and offers no letters.
+    """
+    words = words_in(language)
+    plain = _OPENING.sub(lambda opening: opening["first"].upper(), words[kind.value]["plain"])
+    offer = words["offers"].get(kind.value, "").format(letter="")
+    text = " ".join(filter(None, (f"{words['subject']}.", plain, offer, f"{{{LINK}}}", words["opt_out"]["chat"])))
+    names = tuple(dict.fromkeys(name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name))
+    return text.format(**{name: f"{{{{{number}}}}}" for number, name in enumerate(names, 1)}), names
 
 
 def _write_offer(words: Mapping[str, Any], kind: ReminderKind, way_out: WayOut, letter: str) -> str:
     """Return which replies or keys are understood; a key names nobody of several patients."""
     if way_out is WayOut.KEYPAD:
         return str(words["keys"].get(kind.value, ""))
-    return str(words["offers"].get(kind.value, "")).format(letter=letter) if way_out is WayOut.REPLY else ""
+    return str(words["offers"].get(kind.value, "")).format(letter=letter) if way_out in _WRITTEN else ""
 
 
 def key_answers(

@@ -20,9 +20,9 @@ from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
-from dispensary.models.reminders import NOT_SENT_YET
+from dispensary.models.reminders import NOT_SENT_YET, ReminderKind
 from dispensary.reminders.reach import addresses_of
-from dispensary.reminders.texts import LANGUAGES
+from dispensary.reminders.texts import LANGUAGES, template_of
 
 
 def _some(text: str) -> int:
@@ -75,6 +75,8 @@ class Command(BaseCommand):
         preview.add_argument("dispense", type=uuid.UUID)
         preview.add_argument("--detailed", action="store_true", help="with medicine and dose")
         preview.add_argument("--language", default="", choices=LANGUAGES, help="instead of the patient's")
+        templates = commands.add_parser("templates", help="every text as a template, to have approved for WhatsApp")
+        templates.add_argument("--language", required=True, choices=LANGUAGES)
         for looking in (listing, explain, preview):
             looking.add_argument("--by", metavar="USERNAME", help="who looks; else the log says that the shell did")
 
@@ -136,6 +138,12 @@ class Command(BaseCommand):
         patients.record_opening(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
         for sentence in reminders.explain(patient=patient, addresses=addresses_of(patient), now=now):
             self.stdout.write(sentence)
+
+    def _templates(self, options: dict[str, Any]) -> None:
+        for kind in ReminderKind:
+            text, names = template_of(kind, options["language"])
+            places = ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
+            self.stdout.write(f"{kind.value} ({places})\n  {text}")
 
     def _resend(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")

@@ -20,6 +20,7 @@ from tests.dispensary.channels import (
     test_nhs_notify,
     test_twilio,
     test_twilio_voice,
+    test_twilio_whatsapp,
     test_vonage,
 )
 from tests.dispensary.channels.providers import (
@@ -105,6 +106,7 @@ ROWS = {
         lambda url, key: test_twilio_voice.channel_at(url),
         {"stopped": None, "too-long": None},
     ),
+    "twilio_whatsapp": Row(lambda key, tls: running(Twilio()), lambda url, key: test_twilio_whatsapp.channel_at(url)),
     "vonage": Row(
         lambda key, tls: running(Vonage(key[0]), tls),
         test_vonage.channel_at,

@@ -12,6 +12,7 @@ from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import (
     DETAILED_VARIABLES,
     LANGUAGES,
+    LINK,
     PLAIN_VARIABLES,
     STOP_KEY,
     WayOut,
@@ -22,6 +23,7 @@ from dispensary.reminders.texts import (
     say_number,
     say_tablets,
     stop_confirmation,
+    template_of,
     variables_of,
     who_answer,
     words_in,
@@ -167,12 +169,26 @@ def test_a_printers_sign_in_a_pharmacys_name_does_not_double_the_price(name):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_way_out_says_only_what_can_be_done(language):
-    reply, link, call, keypad = (
+    reply, link, call, keypad, chat = (
         text(ReminderKind.RUN_OUT, language, detailed=False, way_out=way).opt_out for way in WayOut
     )
     stop = {"ar": "توقف", "en": "STOP", "es": "BAJA", "fr": "ARRET"}[language]
     assert stop in reply and is_stop(stop) and link.endswith(":")
     assert stop not in call and stop not in link and stop not in keypad and STOP_KEY in keypad
+    assert stop in chat
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_a_template_keeps_to_the_rules_of_whatsapp_and_says_what_the_plain_text_says(language, kind):
+    template, names = template_of(kind, language)
+    assert not template.startswith("{{") and not template.endswith("}}") and "}} {{" not in template
+    assert len(template) < 1024 and not [word for word in TELLING if word in template.casefold()]
+    assert re.findall(r"\{\{(\d+)\}\}", template.replace("{{1}}", "", template.count("{{1}}") - 1)) == [
+        str(number) for number, _name in enumerate(names, 1)
+    ]
+    written = text(kind, language, detailed=False, way_out=WayOut.CHAT, typewritten=False)
+    assert dict(written.places).keys() == set(names) and {"sender", LINK} <= set(names)
+    assert all(words for name, words in written.places if name != LINK)
 
 
 @pytest.mark.parametrize(("language", "kind"), EVERY)

@@ -53,7 +53,7 @@ def called(due: Callable[..., Reminder], awake: None, twilio: TwilioCalls) -> Ca
 
     def make(kind: str = "run_out", **more: Any) -> Reminder:
         reminder = due(kind, **{"reach": ("voice",), "voice_address": PHONE, **more})
-        reminders.drain(seconds=5)
+        reminders.drain()
         return reminder
 
     return make
@@ -101,7 +101,7 @@ def test_a_call_that_nobody_or_a_machine_answered_goes_to_the_next_address(
     reminder = called()
     making.reachable(reminder.patient, "email", preference=2)
     end(client, status)
-    reminders.drain(seconds=5)
+    reminders.drain()
     assert list(Delivery.objects.order_by("pk").values_list("medium", flat=True)) == ["voice", "email"]
     assert len(twilio.taken) == 1 and Reminder.objects.get(pk=reminder.pk).state == ReminderState.SENT
 
@@ -109,7 +109,7 @@ def test_a_call_that_nobody_or_a_machine_answered_goes_to_the_next_address(
 def test_without_a_next_address_it_is_work(client: Client, called: Callable[..., Reminder]) -> None:
     reminder = called()
     end(client, "no-answer")
-    reminders.drain(seconds=5)
+    reminders.drain()
     assert WorklistItem.objects.get(reminder=reminder).kind == WorkKind.UNREACHABLE
 
 
@@ -147,7 +147,7 @@ def test_not_being_well_is_urgent_work_and_whom_to_call_is_heard_at_once(
     first = called()
     first.delete()
     due("step_check", person=first.patient, reach=())
-    reminders.drain(seconds=5)
+    reminders.drain()
     _spoken, address = press(client, twilio.hear()[1] or "", "5")
     assert "9 9 9" in press(client, address or "", "7")[0]
     reminders.tick()
@@ -166,7 +166,7 @@ def test_nine_is_a_no_to_calls_and_what_mattered_is_work(
     assert "no more reminders" in press(client, address, "9")[0]
     end(client)
     reminders.tick()
-    reminders.drain(seconds=5)
+    reminders.drain()
     assert Consent.objects.get(medium="voice").answer == "no"
     assert len(twilio.taken) == 1
     assert WorklistItem.objects.filter(kind=WorkKind.UNREACHABLE).exists() is not is_heard
@@ -177,7 +177,7 @@ def test_a_yes_to_text_messages_is_no_yes_to_calls(
 ) -> None:
     reminder = due(reach=("sms",), sms_address=PHONE)
     making.reachable(reminder.patient, "voice", PHONE, answer="not-asked")
-    reminders.drain(seconds=5)
+    reminders.drain()
     assert twilio.taken == {}
 
 
