@@ -27,7 +27,7 @@ from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm
 from dispensary.counter.log_lines import reason_words, rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
-from dispensary.counter.shares import Rate, Share, count_interval, describe_median, findings_for_one_change
+from dispensary.counter.shares import FEWEST, Rate, Share, count_interval, describe_median, findings_for_one_change
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
@@ -144,9 +144,13 @@ def rule_rows(
                 severity=severity,
                 cell=cell,
                 burden=[
-                    Rate(cell.shown, totals.orders, "orders"),
-                    Rate(cell.shown, totals.handovers, "hand-overs"),
-                    Rate(cell.repeated, totals.repeats, "repeats"),
+                    Rate(number, per, unit)
+                    for number, per, unit in (
+                        (cell.shown, totals.orders, "orders"),
+                        (cell.shown, totals.handovers, "hand-overs"),
+                        (cell.repeated, totals.repeats, "repeats"),
+                    )
+                    if per >= FEWEST
                 ],
                 answered=share,
                 changed=changed,

@@ -53,8 +53,6 @@ class Rate:
     unit: str
 
     def __str__(self) -> str:
-        if self.per < FEWEST:
-            return f"{self.number} on {self.per} {self.unit}"
         return f"{100 * self.number / self.per:.1f} for 100 {self.unit}"
 
 

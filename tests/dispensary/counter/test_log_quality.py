@@ -140,10 +140,13 @@ def test_a_rule_is_flagged_from_enough_cases_and_never_one_of_two_signatures(
     cell: Cell, of_two: tuple[str, ...], is_candidate: bool, is_one_reason: bool
 ) -> None:
     day = date(2026, 11, 23)
-    counted = Counted({("renal", "override"): cell}, {}, {"renal": {}}, Totals(100, 90, 80), 1, 1, 9)
+    counted = Counted({("renal", "override"): cell}, {}, {"renal": {}}, Totals(100, 10, 9), 1, 1, 9)
     (row,) = rule_rows(counted, [day], day, day, of_two)
     assert (row.is_candidate, row.is_one_reason) == (is_candidate, is_one_reason)
-    assert str(row.burden[0]) == f"{cell.shown}.0 for 100 orders"
+    assert [str(rate) for rate in row.burden] == [
+        f"{cell.shown}.0 for 100 orders",
+        f"{10 * cell.shown}.0 for 100 hand-overs",
+    ]
 
 
 def test_counting_again_gives_the_same(shop: Shop) -> None:
@@ -299,7 +302,6 @@ def test_who_may_not_read_the_log_sees_no_counts(client: Client, shop: Shop) -> 
 def test_intervals_are_those_of_the_books() -> None:
     assert str(Share(21, 34)) == "62 % (45 to 76), 21 of 34"
     assert str(Share(9, 9)) == "9 of 9"
-    assert str(Rate(3, 9, "orders")) == "3 on 9 orders"
     assert str(Rate(3, 10, "orders")) == "30.0 for 100 orders"
     assert count_interval(0) == (0, 4)
     assert count_interval(10) == (4, 19)
