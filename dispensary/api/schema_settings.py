@@ -21,6 +21,7 @@ SCHEMA: dict[str, Any] = {
         "ReminderKind": "dispensary.models.reminders.ReminderKind",
         "CarerRelation": "dispensary.models.CarerRelation",
         "YesOrNo": ["yes", "no"],
+        "Verdict": ["yes", "no", "unknown"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
