@@ -121,9 +121,11 @@ DATABASES = {
         "owner": "DATABASE_OWNER_URL",
         "sealer": "DATABASE_SEALER_URL",
         "eraser": "DATABASE_ERASER_URL",
+        "replica": "DATABASE_REPLICA_URL",
     }.items()
     if (url := ENV.get(variable, "postgresql:///dispensary" if alias == "default" else ""))
 }
+DATABASE_ROUTERS = ["dispensary.replica.ReplicaRouter"] if "replica" in DATABASES else []
 
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
@@ -263,6 +265,7 @@ DISPENSARY = {
     "person_proof": "deploy.proofs.AccountProof",
     "address_secrets": tuple(_list("ADDRESS_SECRETS", "")),
     "digest_secret": ENV.get("DIGEST_SECRET", ""),
+    "replica": "replica" if "replica" in DATABASES else "",
     "public_url": ENV.get("PUBLIC_URL", ""),
     "text_url": ENV.get("TEXT_URL", ""),
     # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import InvalidToken
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
@@ -38,6 +40,40 @@ def audit_settings(**_: Any) -> list[CheckMessage]:
 def audit_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Roles, partitions and anchors; asked with `check --database default` and after a migration of it."""
     return audit_checks.check_database(databases or (), timezone.now())
+
+
+@register()
+def replica_settings(**_: Any) -> list[CheckMessage]:
+    """Return E014 where reports could not be read from the copy of the database that is named."""
+    alias = conf().replica
+    if not alias:
+        return []
+    if alias == DEFAULT_DB_ALIAS or alias not in settings.DATABASES:
+        text = f"DISPENSARY['replica'] is {alias!r}, which is no further alias of DATABASES."
+        return [Error(text, hint="Name the alias of a standby, or leave it out.", id="dispensary.E014")]
+    if "dispensary.replica.ReplicaRouter" not in settings.DATABASE_ROUTERS:
+        text = "DISPENSARY['replica'] is set, and nothing is read there."
+        return [Error(text, hint="DATABASE_ROUTERS lacks dispensary.replica.ReplicaRouter.", id="dispensary.E014")]
+    return []
+
+
+@register(Tags.database)
+def replica_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return E014 for a copy of the database that is none, W010 for one that does not answer; asked with `check --database default`."""
+    alias = conf().replica
+    if DEFAULT_DB_ALIAS not in (databases or ()) or alias not in connections:
+        return []
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT pg_is_in_recovery()")
+            (is_standby,) = cursor.fetchone()
+    except DatabaseError:
+        text = "The replica does not answer: reports and exports are read from the primary."
+        return [Warning(text, hint="See its server.", id="dispensary.W010")]
+    if is_standby:
+        return []
+    text = f"The database of {alias} is no standby: it would never be read."
+    return [Error(text, hint="Name a streaming standby of DATABASE_URL's server.", id="dispensary.E014")]
 
 
 @register(Tags.database)

@@ -87,6 +87,12 @@ class Conf:
     patient_resolver: str = ""  # a function that tells what the site's own record has of a person: see EXTENDING.md
     document_folder: Path | None = None  # a site's own label.typ and other papers, in place of those that ship
     public_url: str = ""  # where patients and staff reach the site, without a final slash
+    replica: str = (
+        ""  # alias of a copy of the database that follows it, for reports and exports; none: the database itself
+    )
+    replica_seconds: int = (
+        60  # a report is read from the copy while it is no further behind [D]; an export, when it has everything
+    )
     text_url: str = ""  # a shorter address of the same site for links in text messages; empty: public_url
 
     @property

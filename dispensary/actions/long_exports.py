@@ -29,6 +29,7 @@ from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Filters
 from dispensary.errors import Conflict, NotFound, Problem
 from dispensary.models import LogExport, LogExportPart, Pharmacy
+from dispensary.replica import read_from_replica
 
 KEPT = timedelta(days=7)
 """The file of an export is there for so long after it was prepared [D]."""
@@ -149,8 +150,12 @@ def _read_page(export: LogExport, *, is_first: bool) -> tuple[bytes, int, str, d
     """Return the next rows as they are stored, how many, the cursor after them, and the moment of the last of them."""
     values = _read_values(export)
     if kind := _kind_of(export):
-        rows, cursor, reached = record_tables.read_page(
-            kind, pharmacy=export.pharmacy, since=values.get("since"), until=values["until"], cursor=export.cursor
+        # Only from a copy that has everything: not what an erasure removed before, and all that was recorded until the end.
+        (rows, cursor, reached), _ = read_from_replica(
+            lambda: record_tables.read_page(
+                kind, pharmacy=export.pharmacy, since=values.get("since"), until=values["until"], cursor=export.cursor
+            ),
+            at_most=timedelta(),
         )
         return record_tables.encode_lines(rows), len(rows), cursor, reached
     page = searching.search([export.pharmacy_id], Filters(**values), cursor=export.cursor, limit=searching.MAX_PAGE)

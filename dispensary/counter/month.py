@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from dispensary import policies
+from dispensary.conf import conf
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import FIRST_DAY
 from dispensary.counter.bar_chart import Bar, BarChart, RowChart
@@ -17,6 +18,7 @@ from dispensary.counter.pages import render_page
 from dispensary.counter.visit import Visit
 from dispensary.reminders import month as months
 from dispensary.reminders.month import Refills, first_of_month
+from dispensary.replica import read_from_replica
 
 SHOWN_MONTHS = 24
 
@@ -28,13 +30,19 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
     today = visit.pharmacy.local_day(visit.now)
     this_month = first_of_month(today)
     month = min(_read_month(request.GET.get("month", "")) or first_of_month(this_month, -1), this_month)
-    kinds = months.count_by_kind(visit.pharmacy, month)
     past_months = [first_of_month(month, -back) for back in reversed(range(SHOWN_MONTHS))]
-    history = months.count_refills(visit.pharmacy, past_months, today)
-    ended, reached = months.count_tapers(visit.pharmacy, month)
-    channels = months.count_by_channel(visit.pharmacy, month)
-    hours = months.median_hours_to_answer(visit.pharmacy, month)
-    stops = months.count_stops(visit.pharmacy, month)
+    (kinds, history, (ended, reached), channels, hours, stops, began_at), lag = read_from_replica(
+        lambda: (
+            months.count_by_kind(visit.pharmacy, month),
+            months.count_refills(visit.pharmacy, past_months, today),
+            months.count_tapers(visit.pharmacy, month),
+            months.count_by_channel(visit.pharmacy, month),
+            months.median_hours_to_answer(visit.pharmacy, month),
+            months.count_stops(visit.pharmacy, month),
+            months.first_planned_at(visit.pharmacy),
+        ),
+        at_most=timedelta(seconds=conf().replica_seconds),
+    )
     if request.GET.get("format") == "csv":
         values: list[tuple[str, str, int | str]] = [
             *_list_values(kinds, channels, history[-1]),
@@ -44,7 +52,6 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
             ("tapers that ended as planned", "", reached),
         ]
         return _send_csv(month, values)
-    began_at = months.first_planned_at(visit.pharmacy)
     began = None if began_at is None else visit.pharmacy.local_day(began_at)
     charts = [
         RowChart(
@@ -86,6 +93,7 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
         "later": _sum_of(history, began, is_before=False),
         "ended": ended,
         "reached": reached,
+        "lag": lag,
         "charts": [chart for chart in charts if any(bar.count for bar in chart.bars)],
     }
     return render_page(request, visit, "month.html", context)

@@ -193,15 +193,6 @@ class OwnSite:
 
     # The server.
 
-    def program(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's own programs as the server's user."""
-        user = server_user()
-        who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-        return subprocess.run(
-            [self.server.binaries() / name, *map(str, arguments)], check=True, capture_output=True, text=True,
-            cwd="/", env={**BARE_ENVIRONMENT, "PGPASSWORD": self.server.password}, **who,
-        )  # fmt: skip
-
     def wait_for_backends(self) -> None:
         """Until nobody of the application is connected: a backend finishes what its dead client asked for."""
         with self.connect("superuser") as admin:

@@ -61,7 +61,9 @@ def copied(site: OwnSite, name: str, *options: str) -> Path:
     """A physical copy of the running server, as a backup program makes it."""
     folder = give_to_server(site.folder / name)
     where = f"host=127.0.0.1 port={site.server.port} user=postgres dbname=postgres"
-    site.program("pg_basebackup", "-D", folder / "postgres", "-d", where, "-c", "fast", "-X", "stream", *options)
+    site.server.run_program(
+        "pg_basebackup", "-D", folder / "postgres", "-d", where, "-c", "fast", "-X", "stream", *options
+    )
     return folder / "postgres"
 
 
