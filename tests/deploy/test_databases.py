@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,13 +16,11 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from deploy.checks import check_links
-from deploy.databases import SESSION, database_settings
+from deploy.databases import database_settings
 from deploy.environment import ROOT
-from deploy.servers import Server, free_port
-from deploy.servers.processes import server_user
 from tests.dispensary.audit.test_faults_disk import small_disk
+from tests.pooler import Pooler, limits_of_role
 from tests.site import Site, working_folder
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 DEFAULTS: dict[str, Any] = {
@@ -139,54 +136,34 @@ def ids_of(connection: DatabaseWrapper, alias: str = "default") -> list[str]:
 def test_the_check_finds_a_wait_without_end_and_nothing_to_say_without_one(site: Site) -> None:
     assert ids_of(connect(site.database.url())) == []
     assert ids_of(connect(site.database.url(), is_pooled=True)) == ["deploy.E003"]
-    name = psycopg.sql.Identifier(psycopg.conninfo.conninfo_to_dict(site.database.url())["user"])
-    with site.database.connect() as superuser:
-        for setting, value in SESSION.items():
-            limit = psycopg.sql.SQL("ALTER ROLE {} SET {} = {}")
-            superuser.execute(limit.format(name, psycopg.sql.Identifier(setting), psycopg.sql.Literal(value)))
-        try:
-            assert ids_of(connect(site.database.url(), is_pooled=True)) == []
-        finally:
-            for setting in SESSION:
-                superuser.execute(
-                    psycopg.sql.SQL("ALTER ROLE {} RESET {}").format(name, psycopg.sql.Identifier(setting))
-                )
+    with limits_of_role(site.database):
+        assert ids_of(connect(site.database.url(), is_pooled=True)) == []
 
 
 @pytest.fixture
-def pooled_url(site: Site) -> Iterator[str]:
-    """The database behind PgBouncer in transaction mode."""
-    program = shutil.which("pgbouncer") or os.environ.get("PGBOUNCER")
-    if program is None:
-        pytest.skip("no pgbouncer here: apt-get install pgbouncer, or name one in PGBOUNCER")
-    parts = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(site.database.url()).items()}
-    port = free_port()
+def pooler(site: Site) -> Iterator[Pooler]:
+    """PgBouncer in transaction mode before the database."""
     with working_folder() as folder:
-        (folder / "users.txt").write_text(f'"{parts["user"]}" "{parts["password"]}"\n')
-        (folder / "pgbouncer.ini").write_text(
-            f"[databases]\n* = host={parts['host']} port={parts['port']}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-            f"listen_port = {port}\nunix_socket_dir =\nauth_type = plain\nauth_file = {folder / 'users.txt'}\n"
-            "pool_mode = transaction\nignore_startup_parameters = options\n"
-        )
-        pooler = Server("PgBouncer", folder / "log" / "pgbouncer.log")
-        pooler.launch([program, folder / "pgbouncer.ini"], user=server_user())
-        try:
-            wait_until(lambda: is_open(port), 30, pooler.last_words)
-            yield f"postgresql://{parts['user']}:{parts['password']}@127.0.0.1:{port}/{parts['dbname']}"
-        finally:
-            pooler.end()
+        pooler = Pooler(site.database, folder)
+        pooler.start()
+        yield pooler
+        pooler.end()
 
 
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_the_check_finds_a_pooler_that_nobody_named(pooled_url: str, settings: Any) -> None:
-    assert "deploy.E002" in ids_of(connect(pooled_url))
-    assert "deploy.E001" in ids_of(connect(pooled_url), "sealer")
+def test_the_check_finds_a_pooler_that_nobody_named(pooler: Pooler, site: Site, settings: Any) -> None:
+    assert "deploy.E002" in ids_of(connect(pooler.url, is_pooled=True))
+    assert "deploy.E001" in ids_of(connect(pooler.url, is_pooled=True), "sealer")
     settings.DATABASE_POOLER = True
-    assert ids_of(connect(pooled_url, is_pooled=True)) == ["deploy.E003"]
+    assert ids_of(connect(pooler.url, is_pooled=True)) == ["deploy.E003"]
+    with limits_of_role(site.database):
+        pooler.kill()  # its connections keep the limits with which they began
+        pooler.start()
+        assert ids_of(connect(pooler.url, is_pooled=True)) == []
+
+
+def test_a_pooler_that_nobody_named_takes_no_connection_with_our_options(pooler: Pooler) -> None:
+    with pytest.raises(OperationalError, match="unsupported startup parameter"):
+        connect(pooler.url).ensure_connection()
 
 
 def test_readiness_says_that_no_connection_is_left(client: Client, site: Site) -> None:
