@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster test-upgrade mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser dist clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults test-cluster test-upgrade drill-restore mutants lint names sandbox bench bench-rules bench-reminders bench-audit bench-dispense bench-load bench-cds bench-imports golden audit lock styles browser dist clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,9 @@ test-cluster: install-test styles ## a whole site on five hosts of this machine 
 
 test-upgrade: install-test ## the code of the last release on today's tables, and today's code after it
 	@$(BIN)/python -m tests.upgrade
+
+drill-restore: install-test styles ## back up a site, restore it to a point in time by the runbook of deploy/OPERATING.md, and time each step
+	@$(BIN)/python -m tests.restore
 
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders
