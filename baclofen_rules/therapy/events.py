@@ -26,7 +26,7 @@ class Event(NamedTuple):
     """Something that happened on a day.
 
     Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose; each after
-    those that its relation names, or that it replaces by a decision of that day.
+    those that its relation names, or an answer given with it, or that it replaces by a decision of that day.
     """
 
     day: int
@@ -79,9 +79,9 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
                 yield Event(day, Kind.LATER_DECISION, name, decision, len(of_day))
     first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
     hand_overs_on = Counter([supply.on for supply in supplies])
-    replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
+    answers = [decision for decision in decisions if decision.subject is not None]
     days = [on for on, count in hand_overs_on.items() if count > 1]
-    places = {on: _places_of([s for s in supplies if s.on == on], replacements) for on in days}
+    places = {on: _places_of([s for s in supplies if s.on == on], answers) for on in days}
     for supply in supplies:
         day = supply.on.toordinal()
         if day > today or day >= died_on:
@@ -121,18 +121,21 @@ def _is_undone(supply: Supply, supplies: Sequence[Supply]) -> bool:
     return len(earlier) < len(of_day) and all(is_back(s, day) for s in earlier)
 
 
-def _places_of(supplies: Sequence[Supply], replacements: Sequence[Decision]) -> dict[str, int]:
+def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[str, int]:
     """Return by id how many hand-overs of its day, one on another, each of one day's is known to have come after.
 
-    The relation frozen with it names their courses, or a person said on that day that it takes their place. What an earlier
-    one of its own order came after, it came after too. Of those that name each other the first of their orders come first.
+    The relation frozen with it names their courses, or an answer given with it, or a person said on that day that it takes
+    their place. What an earlier one of its own order came after, it came after too. Of those that name each other the first
+    of their orders come first.
     """
     ranks: Counter[str] = Counter()
     waiting: list[_HandOver] = []
     for supply in sorted(supplies, key=attrgetter("place")):
         source = supply.order or supply.id
         names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
-        names |= {d.object.partition("@")[0] for d in replacements if d.subject == source and d.on == supply.on}
+        decided = [d for d in answers if d.subject == source and d.on == supply.on]
+        named = [d for d in decided if d.kind is DecisionKind.REPLACES or d.since == supply.id]
+        names |= {decision.object.partition("@")[0] for decision in named}
         waiting.append(_HandOver(supply.id, source, names - {source}, ranks[source]))
         ranks[source] += 1
     places: dict[str, int] = {}

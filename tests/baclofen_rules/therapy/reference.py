@@ -311,7 +311,7 @@ class Reference:
     def place_in_day(self, supply: Supply) -> tuple[int, Decimal, str, int, str]:
         """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose.
 
-        After both what a person said on that day takes the place of another of them.
+        After both what a person said on that day takes the place of another of them, or that was answered with an answer about one.
         """
         source = supply.order or supply.id
         after = self.replaced_in_day(supply, [])
@@ -322,8 +322,8 @@ class Reference:
 
     def replaced_in_day(self, supply: Supply, passed: Sequence[Supply]) -> int:
         source = supply.order or supply.id
-        decided = [d for d in self.decisions if d.kind is DecisionKind.REPLACES and d.on == supply.on]
-        objects = {d.object for d in decided if d.subject == source}
+        decided = [d for d in self.decisions if d.subject == source and d.on == supply.on]
+        objects = {d.object for d in decided if d.kind is DecisionKind.REPLACES or d.since == supply.id}
         passed = [*passed, supply]
         others = [s for s in self.supplies if s.on == supply.on and s not in passed and (s.order or s.id) in objects]
         return max((1 + self.replaced_in_day(other, passed) for other in others), default=0)

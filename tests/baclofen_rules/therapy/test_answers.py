@@ -206,6 +206,19 @@ def test_a_planned_dose_that_is_asked_about_is_not_beside_for_certain() -> None:
     assert day_of(after, 6) == (None, 0, 90, "C B")
 
 
+def test_an_answer_given_with_a_repeat_holds_against_what_was_handed_over_before_it_that_day() -> None:
+    orders = [order("A", 30, "dr-b"), order("B", 30), order("C", 45, "dr-c", starts=5)]
+    answers = (said("continues", "A", -9, subject="B"), said("replaces", "A", subject="C"))
+    rows = [given("A", -14, 126), given("B", -9, 84), given("C", 0, 84)]
+    answer = said("beside", "C", subject="B", since=HAND_OVER)
+    before = state(*orders, *rows, decisions=answers).with_hand_over("B", amounts([42]), (answer,))
+    kept = before.relate_supply(HAND_OVER)
+    assert kept is not None
+    repeat = given("B", 0, 42, relation=FrozenRelation(kept.relation, kept.how, kept.to), number=1)
+    after = state(*orders, *rows, repeat, decisions=(*answers, replace(answer, since=repeat.id)))
+    assert day_of(before, 6) == day_of(after, 6) == (75, 75, 75, "A C")
+
+
 def test_of_one_day_returns_come_before_hand_overs() -> None:
     orders = [order("A", 30), order("B", 45, replaces="A")]
     rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]

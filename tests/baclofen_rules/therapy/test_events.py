@@ -161,6 +161,11 @@ DECISIONS: dict[str, tuple[Sequence[Supply], Sequence[Decision], str]] = {
         [said("replaces", "A", subject="r")],
         "A0, r",
     ),
+    "also one handed over with an answer about it, whatever that is": (
+        [given("B", 0, 84), given("B", -9, 84), given("A", 0, 84)],
+        [said("beside", "A", subject="B", since="B0")],
+        "B-9, A0, B0",
+    ),
     "what a person said goes beside it does not": (
         [given("B", 0, 84), given("A", 0, 84)],
         [said("beside", "A", subject="B")],
