@@ -51,6 +51,8 @@ class CourseRow:
     tablets: Decimal | None
     cumulative: Decimal | None
     now: bool
+    as_needed: bool
+    """Taken only when needed: times and mg are the most of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ def course_rows(assessment: Assessment, strength_mg: Decimal | None) -> list[Cou
                 tablets,
                 total,
                 stretch.first_on <= today < ends,
+                stretch.dose.as_needed,
             )
         )
     return rows
@@ -222,7 +225,12 @@ def _maximum(assessment: Assessment) -> Decimal | None:
 def course_sentence(prescription: Prescription) -> str:
     """Return the course in one sentence; empty where the order could not be read."""
     phases = tuple(RulePhase(tuple(row.doses), row.days, Unit(row.unit)) for row in prescription.phases.all())
-    return keep_together(say_directions(Regimen(phases, prescription.then_stop))) if phases else ""
+    if not phases:
+        return ""
+    regimen, most = Regimen(phases, prescription.then_stop), prescription.max_mg_per_day
+    if prescription.as_needed and (len(phases) > 1 or not phases[0].is_even):
+        return f"When needed, at most: {keep_together(say_directions(regimen, max_mg_per_day=most))}"
+    return keep_together(say_directions(regimen, as_needed=prescription.as_needed, max_mg_per_day=most))
 
 
 def keep_together(sentence: str) -> str:

@@ -20,8 +20,7 @@ from dispensary.counter.forms import TakeBackForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.reminders import open_item
 from dispensary.counter.visit import Visit
-from dispensary.documents import DoesNotFit
-from dispensary.documents.words import how_to_take
+from dispensary.documents import DoesNotFit, say_course
 from dispensary.errors import DispensaryError
 from dispensary.handover import (
     HandedOver,
@@ -114,9 +113,9 @@ def answer_messages(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRe
 
 
 def label_directions(made: HandedOver, dispense: Dispense) -> list[str]:
-    """Return the directions as printed on the label; none where they do not fit a label."""
+    """Return the directions as a label in words has them; none where they do not fit a label."""
     try:
-        return [f"{how_to_take(stretch)}." for stretch in label_of(made, dispense).stretches]
+        return say_course(label_of(made, dispense))
     except DoesNotFit:
         return []
 

@@ -100,6 +100,7 @@ def course_rows(reading: Reading, course: Course, starts_on: date) -> list[Cours
                 tablets,
                 total,
                 now=False,
+                as_needed=reading.as_needed,
             )
         )
     return rows

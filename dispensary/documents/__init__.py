@@ -2,7 +2,7 @@
 
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.downtime import DowntimeForm, DowntimeOrder, DowntimePatient, Paper, downtime_form_pdf
-from dispensary.documents.label import draw_labels, label_pdf, label_png, label_text
+from dispensary.documents.label import draw_labels, label_pdf, label_png, label_text, say_course
 from dispensary.documents.leaflet import LeafletLayout, leaflet_pdf
 from dispensary.documents.letter import Letter, letter_pdf, letter_words
 from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
@@ -37,5 +37,6 @@ __all__ = [
     "letter_words",
     "override_record_pdf",
     "plan_request_pdf",
+    "say_course",
     "taper_calendar_pdf",
 ]

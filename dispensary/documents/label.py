@@ -12,7 +12,7 @@ from typing import Any
 import zxingcpp
 
 from baclofen_rules.text import format_amount
-from dispensary.documents.paper import ENGLISH, DoesNotFit, Handover, Stretch
+from dispensary.documents.paper import ENGLISH, Course, DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import draw_pages, typeset
 from dispensary.documents.words import (
     NB,
@@ -66,6 +66,11 @@ def label_text(handover: Handover) -> list[str]:
     return texts
 
 
+def say_course(course: Course, language: str = ENGLISH) -> list[str]:
+    """Return how a medicine is taken, a text for each stretch with its days, as a label in words has them."""
+    return [f"{line['when']} {line['take']}".strip() for line in _direction_lines(course, language)]
+
+
 def _warnings(handover: Handover, language: str) -> str:
     words = words_in(language)["label"]
     together = [words["together"].format(name=name) for name in handover.together_with]
@@ -87,7 +92,7 @@ def _fit_languages(handover: Handover) -> list[list[dict[str, Any]]]:
 
 def _fit_language(handover: Handover, language: str) -> list[dict[str, Any]]:
     """Return as few labels as hold the directions: with "with food" where some number of labels has room for it."""
-    lines = _direction_lines(handover, language)
+    lines = _direction_lines(handover.course, language, in_figures=handover.layout == LabelLayout.US)
     trouble = DoesNotFit("label: nothing to print")
     counts = range(1, min(len(lines), MOST_LABELS) + 1)
     trials = list(product((True, False), [_spread(lines, count) for count in counts]))
@@ -113,7 +118,7 @@ def _fit_language(handover: Handover, language: str) -> list[dict[str, Any]]:
 def _calendar_line(handover: Handover, stretch: int, language: str, *, says_stop: bool = True) -> dict[str, Any]:
     """Return that the days from a stretch on are on the dated calendar, and when they end."""
     words, first = words_in(language)["label"], short_day(handover.course.stretches[stretch].first_on, language)
-    take = f"{words['as_calendar']} {_stop_words(handover, language) if says_stop else ''}".strip()
+    take = f"{words['as_calendar']} {_stop_words(handover.course, language) if says_stop else ''}".strip()
     return {"when": f"{words['from_day'].format(first=first)}:", "take": take, "tablets": []}
 
 
@@ -124,10 +129,9 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
     return [list(lines[a:b]) for a, b in pairwise(starts)]
 
 
-def _direction_lines(handover: Handover, language: str) -> list[dict[str, Any]]:
-    course, words = handover.course, words_in(language)["label"]
+def _direction_lines(course: Course, language: str, *, in_figures: bool = False) -> list[dict[str, Any]]:
+    words = words_in(language)["label"]
     is_dated = course.is_dated or len(course.stretches) > 1
-    in_figures = handover.layout == LabelLayout.US
     say = how_to_take_as_needed if course.as_needed else how_to_take
     lines = [
         {
@@ -139,14 +143,14 @@ def _direction_lines(handover: Handover, language: str) -> list[dict[str, Any]]:
     ]
     if course.starts_later and not is_dated:
         lines[0]["when"] = f"{words['from_day'].format(first=short_day(course.stretches[0].first_on, language))}:"
-    lines[-1]["take"] = f"{lines[-1]['take']} {_stop_words(handover, language)}".strip()
+    lines[-1]["take"] = f"{lines[-1]['take']} {_stop_words(course, language)}".strip()
     return lines
 
 
-def _stop_words(handover: Handover, language: str) -> str:
+def _stop_words(course: Course, language: str) -> str:
     """Return the first day without tablets of a course that ends; empty for one that goes on."""
-    last = handover.course.stretches[-1].last_on
-    if not handover.course.then_stop or last is None:
+    last = course.stretches[-1].last_on
+    if not course.then_stop or last is None:
         return ""
     return str(words_in(language)["label"]["stop"]).format(day=short_day(last + timedelta(days=1), language))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from dispensary.actions import patients
 from dispensary.assessment import assess
-from dispensary.documents.words import long_day
+from dispensary.documents.words import long_day, short_day
 from dispensary.handover import medicine_name, order_number
 from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
 from tests.dispensary import make
@@ -98,6 +99,40 @@ def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffM
     assert [(row.mg_per_day, row.tablets, row.cumulative) for row in view.course] == [(15, 4.5, 4.5), (20, 50, 54.5)]
     assert view.course[1].dose.replace("\u00a0", " ") == "10 mg, then 5 mg, then 5 mg"
     assert view.course[1].tablets_per_dose == "1, then ½, then ½"
+
+
+@pytest.mark.parametrize("with_doses", [True, False], ids=["doses and words", "words alone"])
+def test_what_is_taken_when_needed_is_never_shown_as_regular(
+    counter: Client, pharmacist: StaffMember, with_doses: bool
+) -> None:
+    fields = {"directions": "5 mg up to three times a day when needed", "quantity": 42, "as_needed": with_doses or None}
+    phases = [{"dose": 5, "unit": "mg", "times_per_day": 3}] if with_doses else None
+    prescription = order(pharmacist, phases=phases, then_stop=None, **fields)
+    page = counter.get(check(prescription))
+    text = page.content.decode().replace("\u00a0", " ")
+    assert re.findall("d-says.>([^<]*)<", text) == ["Take 5 mg when needed, up to three times a day."]
+    assert "Take 5 mg three times a day" not in text
+    assert 'data-head="Times a day">up to 3<' in text
+    assert "at least 28 days" in text
+    ticks = [*page.context["main"].acknowledges, *page.context["ticks"]]
+    after = counter.get(handed(counter, prescription, acknowledged=ticks)["Location"])
+    assert after.context["how"] == ["Take HALF a tablet (5\u00a0mg) when needed, at most ONE AND A HALF tablets a day."]
+
+
+def test_a_taper_that_was_handed_over_is_said_with_its_days_and_its_end(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    phases = [
+        {"dose": 5, "unit": "mg", "times_per_day": 3, "days": 14},
+        {"dose": 5, "unit": "mg", "times_per_day": 2, "days": 7},
+    ]
+    prescription = order(pharmacist, phases=phases, then_stop=True, directions=None, quantity=28)
+    after = counter.get(handed(counter, prescription, quantity="28")["Location"]).context["how"]
+    first, last = (line.replace("\u00a0", " ") for line in after)
+    begun = pharmacist.pharmacy.local_day(timezone.now())
+    days = [short_day(begun + timedelta(days=n)).replace("\u00a0", " ") for n in (0, 13, 21)]
+    assert first.startswith(f"{days[0]} to {days[1]}:")
+    assert last.endswith(f"Then STOP: no tablets from {days[2]}.")
 
 
 @pytest.mark.parametrize(
