@@ -109,10 +109,23 @@ def test_a_landline_is_recorded_for_texts_only_where_the_patient_says_that_they_
     assert add(patient, by, medium=Medium.SMS, address="020 7946 0123", takes_texts=True).address == "+442079460123"
 
 
+@pytest.mark.parametrize("medium", [Medium.SMS, Medium.VOICE, Medium.WHATSAPP])
 @pytest.mark.parametrize("number", ["0870 123 4567", "+1 900 555 0123", "0800 123 4567"])
-def test_a_service_number_is_no_persons_whatever_is_said(patient, by, number):
-    with pytest.raises(InvalidInput, match="takes no text messages"):
-        add(patient, by, medium=Medium.SMS, address=number, takes_texts=True)
+def test_a_service_number_is_no_persons_whatever_is_said(patient, by, medium, number):
+    with pytest.raises(InvalidInput, match="number of a service"):
+        add(patient, by, medium=medium, address=number, takes_texts=True)
+
+
+def test_a_landline_can_be_called_and_is_tried_after_every_message(patient, by):
+    call = add(patient, by, medium=Medium.VOICE, address="020 7946 0123")
+    letter = add(patient, by, medium=Medium.EMAIL, address="ann@example.org")
+    first = add(patient, by, medium=Medium.VOICE, address="020 7946 0124", preference=1)
+    assert (call.preference, letter.preference, first.preference) == (5, 1, 1)
+
+
+def test_one_number_is_an_address_of_its_own_for_each_medium(patient, by):
+    points = [add(patient, by, medium=medium, address="07700 900123") for medium in (Medium.SMS, Medium.VOICE)]
+    assert len({point.address_digest for point in points}) == 2
 
 
 def test_another_pharmacys_staff_may_not(patient):
