@@ -314,7 +314,8 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         return render_check(request, visit, items, errors=error_lines(error, TARGETS), status=error.status)
     if isinstance(result, Refused):
         lines = refusal_lines(result, visit)
-        return render_check(request, visit, items, errors=lines, title="Not handed over", status=409)
+        title = "Not handed over" if bag is None else "Not checked"
+        return render_check(request, visit, items, errors=lines, title=title, status=409)
     drafts.clear(request, items[0].pk)
     return redirect("counter:bag" if isinstance(result, Preparation) else "counter:dispensed", result.pk)
 

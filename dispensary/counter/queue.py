@@ -351,6 +351,8 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
         claim = None
     tone, words = _WORDS.get(state) or (_STATE_OF_OUTCOME[Outcome(summary.outcome)], "Owing")
     bag = next(iter(getattr(prescription, "open_bags", ())), None)
+    if bag is not None and bag.stage == Stage.PREPARED and state == OrderState.READY:
+        tone, words = "acknowledge", BAG_TABS[Stage.PREPARED]
     awaited = f"Awaiting {Awaited(summary.awaiting).label}. " if summary.awaiting else ""
     reasons = {
         OrderState.OWING: "Tablets are still owed to the patient.",

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.actions import pharmacies
+from dispensary.actions import pharmacies, preparations
+from dispensary.actions.handover_problems import Item
 from dispensary.actors import Actor
-from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
+from dispensary.models import Dispense, Patient, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.reminders import making
 from tests.journeys.browsing import check_page, open_window, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+COMMON = {"width": 1280, "height": 720}
+"""The smallest of the common sizes of screens at a counter."""
 
 
 @pytest.fixture
@@ -53,8 +60,11 @@ def test_two_people_and_a_shelf_by_keyboard(
         desk.go(address)
         expect(desk.page.get_by_role("button", name="Check 42 tablets")).to_be_visible()
         check_page(desk, "bag-check")
+        desk.page.set_viewport_size(COMMON)
         desk.follow("F9")
         expect(desk.page.locator("#id_shelf")).to_be_focused()
+        expect(desk.page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+        expect(desk.page.get_by_text("Who collects it")).to_be_in_viewport(ratio=1)
         check_page(desk, "bag-checked")
         desk.page.keyboard.type("A3")
         desk.follow("Enter")
@@ -64,9 +74,11 @@ def test_two_people_and_a_shelf_by_keyboard(
         expect(desk.page.get_by_text("Ready to be collected", exact=True)).to_be_visible()
         check_page(desk, "bag-ready-message")
 
+        bench.page.set_viewport_size(COMMON)
         bench.go(address)
         bench.follow("F9")
-        bench.tab_to(bench.page.get_by_role("radio", name="The patient, who said name and date of birth"))
+        expect(bench.page.get_by_role("radio", name="The patient, who said name and date of birth")).to_be_focused()
+        expect(bench.page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         bench.page.keyboard.press("Space")
         bench.tab_to(bench.page.get_by_role("checkbox", name="Never to stop it suddenly"))
         bench.page.keyboard.press("Space")
@@ -74,3 +86,22 @@ def test_two_people_and_a_shelf_by_keyboard(
         bench.follow("F9")
         expect(bench.page.get_by_text("42 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Dispense.objects.get(prescription=waiting).preparation.shelf == "A3"
+
+
+def test_a_tick_that_is_missing_is_said_in_view_after_the_answers_are_saved(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    make.change_past_actions(
+        Patient.objects.filter(pk=waiting.patient_id), medicines=[{"name": "tizanidine", "atc": "M03BX02"}]
+    )
+    technician = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN, now=timezone.now())
+    items = [Item(waiting, waiting.quantity or Decimal(0), make.pack())]
+    preparations.prepare(items=items, by=technician.actor(), now=timezone.now())
+    with open_window(browser, live_server.url) as desk:
+        desk.page.set_viewport_size(COMMON)
+        sign_in(desk, pharmacist)
+        desk.go(f"{reverse('counter:check', args=[waiting.pk])}#act")
+        desk.follow("F9")
+        summary = desk.page.locator("#error-summary")
+        expect(summary).to_be_focused()
+        expect(summary.get_by_role("heading", name="Not checked")).to_be_in_viewport(ratio=1)

@@ -77,6 +77,8 @@ def test_a_technician_prepares_a_pharmacist_checks_and_the_shelf_is_known(
 ) -> None:
     bag = prepare(bench, waiting)
     assert "A pharmacist who did not prepare it checks it" in text_of(bench.get(bag_page(bag)))
+    (row,) = bench.get(reverse("counter:queue")).context["rows"]
+    assert row.words == "To check", "a bag that nobody has checked is not ready"
     assert words(page_of(bench, waiting)) == "Open the bag"
     assert not Dispense.objects.exists()
     desk = check_bag(pharmacist, waiting)
