@@ -50,10 +50,16 @@ def hold(
 
 
 @transaction.atomic
-def resume(*, prescription: Prescription, version: int | None = None, by: Actor, now: datetime) -> Prescription:
-    """Make an order active again that was put on hold here. Raises `Conflict` for one that its sender holds."""
+def resume(
+    *, prescription: Prescription, reason: str = "", version: int | None = None, by: Actor, now: datetime
+) -> Prescription:
+    """Make an order active again that was put on hold here; `reason` says how it was settled.
+
+    Raises `Conflict` for an order that its sender holds.
+    """
     policies.require(policies.may_receive(by), by, "resume a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    words = clean_line(reason, "reason", longest=250, required=False)
     locked = lock_with_status(prescription, version, PrescriptionStatus.ON_HOLD)
     if not locked.awaiting:
         problem = Problem(
@@ -64,9 +70,10 @@ def resume(*, prescription: Prescription, version: int | None = None, by: Actor,
         )
         raise Conflict("The sender of the prescription put it on hold.", problem)
     for row in _strengths_of(locked, PrescriptionStatus.ON_HOLD):
-        awaited, row.status, row.awaiting, row.ended_reason = row.awaiting, PrescriptionStatus.ACTIVE, "", ""
+        settled = {"awaiting": row.awaiting, "note": row.ended_reason, "reason": words}
+        row.status, row.awaiting, row.ended_reason = PrescriptionStatus.ACTIVE, "", ""
         _store(row, "awaiting")
-        _record(Event.PRESCRIPTION_RESUMED, row, by, now, {"awaiting": awaited})
+        _record(Event.PRESCRIPTION_RESUMED, row, by, now, settled)
     follow_therapy(patient_id=locked.patient_id, by=by, now=now)
     return lock(locked)
 

@@ -31,6 +31,7 @@ from dispensary.counter.check_rights import rights_on_check
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.forms import DispenseForm, PackForm
+from dispensary.counter.holds import find_resumption, hold_words
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.label_trial import find_label_trouble
 from dispensary.counter.main_button import main_button
@@ -48,7 +49,7 @@ from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
 from dispensary.loading import read_record
 from dispensary.models import Dispense, OrderClaim, Preparation, Prescription, Product
-from dispensary.models.prescription import OPEN_STATUSES
+from dispensary.models.prescription import OPEN_STATUSES, PrescriptionStatus
 from dispensary.rows import supplies_of
 from dispensary.scanning import UnreadableScan, read_scan
 
@@ -120,6 +121,11 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
 
     Another box stands beside those before it, while they hold too few tablets; otherwise nothing of the first one stays.
     """
+    if items[0].status == PrescriptionStatus.ON_HOLD:
+        words = (
+            f"This prescription is on hold, {hold_words(items[0])}. The pack was not taken: resume it before you scan."
+        )
+        return render_check(request, visit, items, errors=[ErrorLine(words)], status=409)
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
     text = request.POST.get("scan", "")
@@ -369,6 +375,7 @@ def render_check(
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
         "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
         "bag": bag,
+        "resumed": find_resumption(prescription),
         "step": name_step(bag, visit),
         "ticks": ticks(view, visit.by),
         "may": rights_on_check(prescription, reviewed.asked, visit),

@@ -15,6 +15,7 @@ def rights_on_check(prescription: Prescription, asked: Assessment, visit: Visit)
     by = visit.by
     return {
         "dispense": policies.may_dispense(by) and prescription.status == "active",
+        "scan": policies.may_dispense(by) and prescription.status in OPEN_STATUSES,
         "answer_namesake": policies.may_receive(by),
         "add_product": policies.may_add_product(by),
         "override": policies.may_override(by),

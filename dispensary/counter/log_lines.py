@@ -201,7 +201,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
         _change: (Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED),
         _ending: (
             Event.OVERRIDE_WITHDRAWN, Event.DISPENSE_CANCELLED, Event.DISPENSE_RETURNED, Event.PRESCRIPTION_CANCELLED,
-            Event.PRESCRIPTION_STOPPED, Event.WORKLIST_OPENED, Event.RECORD_BROKEN_INTO,
+            Event.PRESCRIPTION_STOPPED, Event.PRESCRIPTION_PAUSED, Event.PRESCRIPTION_RESUMED, Event.WORKLIST_OPENED, Event.RECORD_BROKEN_INTO,
         ),
         _judgement: (Event.REVIEW_JUDGED,),
         _refusal: (Event.DISPENSE_REFUSED, Event.PRESCRIPTION_STOP_REFUSED),

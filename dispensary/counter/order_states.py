@@ -61,6 +61,18 @@ class CancelForm(ReasonForm):
     )
 
 
+class ResumeForm(StyledForm):
+    """How a hold was settled. It ends the hold that the page shows: a later one has another version."""
+
+    reason = forms.CharField(
+        label="How it was settled, and with whom",
+        max_length=250,
+        widget=forms.Textarea(attrs={"rows": 2, "data-focus": ""}),
+        error_messages={"required": "Say how it was settled"},
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class CorrectionForm(OrderForm):
     """A typed order as it should have been, and why it changes."""
 
@@ -81,13 +93,13 @@ def hold(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return not_done or redirect("counter:queue")
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @at_counter(policies.may_receive)
 def resume(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Make an order that is on hold active again."""
-    prescription = visit.fetch(select_prescriptions(), pk)
-    order_states.resume(prescription=prescription, by=visit.by, now=visit.now)
-    return redirect("counter:check", pk)
+    """Make an order that is on hold active again, with the reason for the hold in view."""
+    form = ResumeForm(posted_data(request))
+    not_done = change_by_form(request, visit, pk, form, action=order_states.resume, page="resume.html")
+    return not_done or redirect("counter:check", pk)
 
 
 @require_POST

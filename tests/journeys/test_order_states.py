@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Prescription, PrescriptionStatus, StaffMember
 from tests.dispensary import make
-from tests.journeys.browsing import check_page, open_window, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -57,8 +57,16 @@ def test_an_order_is_held_and_resumed_by_keyboard_alone(
         check_page(window, "queue-tabs")
         window.go(reverse("counter:check", args=[other.pk]))
         check_page(window, "check-on-hold")
+        type_as_a_scanner(window)
+        expect(page.get_by_text("The pack was not taken: resume it before you scan.")).to_be_visible()
+        window.follow("F9")
+        expect(page.get_by_text("Asked Dr Mwangi about the dose")).to_be_visible()
+        expect(page.get_by_label("How it was settled")).to_be_focused()
+        check_page(window, "resume")
+        page.keyboard.type("10 mg is right")
         window.follow("F9")
         expect(page.get_by_text("On hold, nothing is handed over.")).to_have_count(0)
+        expect(page.get_by_text("Was on hold, awaiting the prescriber")).to_be_visible()
     other.refresh_from_db()
     assert other.status == PrescriptionStatus.ACTIVE
 

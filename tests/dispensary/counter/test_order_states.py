@@ -36,6 +36,12 @@ def send(counter: Client, name: str, prescription: Prescription, **fields: str) 
     return counter.post(reverse(f"counter:{name}", args=[prescription.pk]), fields)
 
 
+def resume(counter: Client, prescription: Prescription, **fields: str) -> Any:
+    """Press the button of the page that asks before a hold ends, as that page is now."""
+    page = counter.get(reverse("counter:resume", args=[prescription.pk]))
+    return send(counter, "resume", prescription, version=str(page.context["prescription"].version), **fields)
+
+
 def tabs(counter: Client, name: str = "") -> dict[str, int]:
     page = counter.get(QUEUE, {"tab": name} if name else {})
     return {tab.words: tab.count for tab in page.context["tabs"]}
@@ -60,11 +66,48 @@ def test_an_order_waits_for_stock_and_goes_on_again(counter: Client, pharmacist:
     assert "Awaiting stock. comes on Tuesday" in page
     assert tabs(counter) == {"All": 1, "Awaiting stock": 1}
     assert "awaiting stock: comes on Tuesday" in counter.get(check(prescription)).content.decode()
-    assert send(counter, "resume", prescription).status_code == 302
+    assert resume(counter, prescription, reason="it came").status_code == 302
     assert tabs(counter) == {"All": 1, "Can be handed over": 1}
     assert handed(counter, prescription).status_code == 302
     events = [line.entry.action for line in audit.history(prescription, pharmacy=pharmacist.pharmacy)]
     assert {"prescription.paused", "prescription.resumed"} <= set(events)
+
+
+def test_a_hold_ends_with_its_reason_in_view_and_how_it_was_settled(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    send(counter, "hold", prescription, awaiting="prescriber", reason="Dose to be confirmed")
+    asked = counter.get(reverse("counter:resume", args=[prescription.pk])).content.decode()
+    assert "awaiting the prescriber" in asked and "Dose to be confirmed" in asked
+    assert "Say how it was settled" in resume(counter, prescription).content.decode()
+    prescription.refresh_from_db()
+    assert prescription.status == PrescriptionStatus.ON_HOLD
+    assert resume(counter, prescription, reason="Dr Mwangi: 10 mg is right").status_code == 302
+    page = counter.get(check(prescription)).content.decode()
+    assert "Was on hold, awaiting the prescriber: &#8220;Dose to be confirmed&#8221;" in page
+    assert f"Resumed by {pharmacist.display_name}" in page and "Dr Mwangi: 10 mg is right" in page
+
+
+def test_an_old_page_does_not_end_a_later_hold(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    send(counter, "hold", prescription, awaiting="stock")
+    old = counter.get(reverse("counter:resume", args=[prescription.pk])).context["prescription"].version
+    resume(counter, prescription, reason="it came")
+    send(counter, "hold", prescription, awaiting="prescriber", reason="Dose to be confirmed")
+    answer = send(counter, "resume", prescription, version=str(old), reason="it came")
+    assert answer.status_code == 422
+    assert "Dose to be confirmed" in answer.content.decode()
+    prescription.refresh_from_db()
+    assert prescription.awaiting == "prescriber"
+
+
+def test_a_scan_on_an_order_that_is_on_hold_says_so(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    send(counter, "hold", prescription, awaiting="prescriber", reason="Dose to be confirmed")
+    assert 'name="scan"' in counter.get(check(prescription)).content.decode()
+    answer = counter.post(check(prescription), {"scan": make.TEN_MG, "scan-it": "1"})
+    assert answer.status_code == 409
+    assert "on hold, awaiting the prescriber: Dose to be confirmed. The pack was not taken" in answer.content.decode()
+    assert not answer.context["lines"][0].is_scanned
 
 
 def test_what_an_order_waits_for_has_a_name(pharmacist: StaffMember) -> None:
@@ -227,7 +270,9 @@ def test_another_pharmacys_order_is_left_alone(counter: Client) -> None:
 def test_the_main_button_of_each_form_about_an_order_has_the_main_key(counter: Client, pharmacist: StaffMember) -> None:
     waiting = order(pharmacist)
     done = make.hand_over(order(pharmacist), pharmacist.actor(), now=timezone.now())
-    forms = dict.fromkeys(("hold", "cancel-prescription"), waiting.pk)
+    held = order(pharmacist)
+    send(counter, "hold", held, awaiting="stock")
+    forms = dict.fromkeys(("hold", "cancel-prescription"), waiting.pk) | {"resume": held.pk}
     forms |= {"facts": waiting.patient_id, "take-back": done.pk}
     pages = {name: counter.get(reverse(f"counter:{name}", args=[pk])) for name, pk in forms.items()}
     assert {name: page.content.decode().count('data-key="F9"') for name, page in pages.items()} == dict.fromkeys(
