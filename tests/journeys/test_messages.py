@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -23,8 +24,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
-    browser: Browser, live_server: LiveServer
+    browser: Browser, live_server: LiveServer, settings: Any
 ) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "channels": {"email": "email", "voice": "sink", "whatsapp": "sink"}}
     make.products()
     member = make.staff(make.pharmacy(now=timezone.now() - timedelta(days=90)))
     patient = supplied(member)
@@ -55,6 +57,11 @@ def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
         window.tab_to(page.get_by_role("button", name="Says yes to text message"))
         window.follow("Enter")
         expect(page.get_by_text("Text message: the patient said yes.").first).to_be_visible()
+        page.locator("#id_new-medium_2").check(force=True)
+        page.get_by_label("E-mail address, or telephone number with its country").first.fill("020 7946 0123")
+        page.get_by_role("button", name="Record the address").click()
+        expect(page.get_by_text("Telephone call: the patient has not been asked").first).to_be_visible()
+        check_page(window, "full-messages-with-calls")
         page.get_by_label("Time zone").fill("Mars/Olympus")
         page.get_by_role("button", name="Save language and time").click()
         expect(page.get_by_role("alert")).to_contain_text("a zone such as Europe/London")
