@@ -1,7 +1,7 @@
 """Situations worked out by hand from the description of the therapy: days are counted from today, 1 December 2026."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -1254,6 +1254,14 @@ SITUATIONS = [
         [said("stopped", "r1", -30)],
         asked="B",
         expected={"relation B": "new -"},
+    ),
+    Situation(
+        "S107 an order that does not say when it was written, after a stop",
+        [replace(order("B", 15), written_on=None)],
+        [elsewhere("r1", -20, 28, 15)],
+        [said("stopped", "r1", -3)],
+        asked="B",
+        expected={"relation B": "unknown outdated"},
     ),
 ]
 
