@@ -64,6 +64,7 @@ class Reading(NamedTuple):
             "text": self.text,
             "phases": [
                 {"doses": [format_amount(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
+                | ({} if phase.times is None else {"times": list(phase.times)})
                 for phase in self.phases
             ],
             "then_stop": self.then_stop,

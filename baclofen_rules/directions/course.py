@@ -134,7 +134,7 @@ class _Course:
         changes = _Steps(step, self.doses, self.parts[-1].day, stops=last and self.text.stops)
         for at, doses in enumerate(changes.levels):
             final = last and not changes.to_zero and not self.text.stops and at == len(changes.levels) - 1
-            day = Day(doses, step.start, step.end)
+            day = Day(doses, step.start, step.end, times=changes.times_of(doses))
             self.parts.append(Part(day, None if final else step.days, step.start, step.end))
         self.ends_at_zero = changes.to_zero
 
@@ -156,7 +156,7 @@ class _Course:
             then_stop = True
         elif final.days is None or self.text.continues:
             then_stop = False
-        phases = tuple(Phase(tuple(map(_tidy, part.day.doses)), part.days) for part in self.parts)
+        phases = tuple(Phase(tuple(map(_tidy, part.day.doses)), part.days, times=part.day.times) for part in self.parts)
         regimen = Regimen(phases, then_stop)
         if self.fault is not None:
             self.fault.regimen = regimen
@@ -170,6 +170,7 @@ class _Steps:
     def __init__(self, step: Step, doses: DoseReader, before: Day, stops: bool) -> None:
         self.where = (step.start, step.end)
         self.before = before.doses
+        self.times = before.times
         if not step.change.value:
             raise Doubt(step.change.start, step.change.end, "Is it meant to go up or down?")
         if not 1 <= step.days <= LONGEST_DAYS:
@@ -188,6 +189,12 @@ class _Steps:
         if self.amount / self.chunk > MOST_CHUNKS:
             raise Doubt(*self.where, "By how much does each dose change?")
         self.levels = self._levels()
+
+    def times_of(self, doses: tuple[Decimal, ...]) -> tuple[str | None, ...] | None:
+        """Return the times of a level's doses: of those of a day the earliest fall away first, of single ones nobody says which."""
+        if self.times is None or (self.by_dose and len(doses) < len(self.times)):
+            return None
+        return self.times[len(self.times) - len(doses) :]
 
     def _by_dose(self, ways: list[bool]) -> bool:
         if len(set(ways)) == 1:

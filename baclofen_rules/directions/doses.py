@@ -22,6 +22,8 @@ NOON = 12 * 60
 _HOURS_OF_PLACES = {3: ((8,), (12,), (18, 22)), 4: ((8,), (12,), (18,), (22,))}
 """The hours by which words for a time of day are sorted, for each place of a scheme of three or four."""
 EVENING_OR_NIGHT = {18 * 60, 22 * 60}
+_TIMES_OF_PLACES = ("morning", "midday", "evening", "bedtime")
+_TIMES_OF_HOURS = {8: "morning", 12: "midday", 18: "evening", 22: "bedtime"}
 
 
 class Day(NamedTuple):
@@ -32,6 +34,8 @@ class Day(NamedTuple):
     end: int
     by_the_clock: bool = False
     as_needed: bool = False
+    times: tuple[str | None, ...] | None = None
+    """The time of each dose where the text says it: morning, midday, evening, bedtime or HH:MM; None of "afternoon"."""
 
     @property
     def mg(self) -> Decimal:
@@ -178,7 +182,10 @@ class DoseReader:
             or clause.doses
         ):
             raise Doubt(clause.start, clause.end, f"{len(doses)} doses a day, or as often as said? Which is right?")
-        return Day(doses, *where, by_the_clock=True)
+        times = [time for time, count in zip(_TIMES_OF_PLACES, counts, strict=False) if count]
+        if counts[-1] and labels and labels[-1] == 22 * 60:
+            times[-1] = "bedtime"
+        return Day(doses, *where, by_the_clock=True, times=tuple(times))
 
     # ---- times of day
 
@@ -198,7 +205,7 @@ class DoseReader:
             minutes = sorted(moment.minutes for moment in moments)
             if often.kind is Kind.EVERY and not _fit(minutes, exactly=moments[0].is_clock):
                 raise Doubt(*where, f"{often.text.capitalize()}, or at the times named? They do not fit.")
-            return Day((self.mg(dose),) * times, *where)
+            return Day((self.mg(dose),) * times, *where, times=_times(moments) if len(moments) == times else None)
         total = clause.total
         every_day = total is not None and total.kind is Kind.DAILY
         stands_apart = total is not None and (total.start <= clause.start or total.start > moments[-1].start)
@@ -206,7 +213,7 @@ class DoseReader:
             raise Doubt(*where, f"Once a day, and {times} times of day named: which is right?")
         if clause.meals is not None and clause.meals.start < moments[0].start:
             raise Doubt(*where, "How many times a day?")
-        return Day((self.mg(dose),) * times, *where, by_the_clock=True)
+        return Day((self.mg(dose),) * times, *where, by_the_clock=True, times=_times(moments))
 
     @staticmethod
     def _meals_count(clause: Clause) -> bool:
@@ -282,7 +289,8 @@ class DoseReader:
         if clause.total is not None and clause.total.kind is Kind.PER_DAY:
             raise Doubt(*where, "Which dose goes with which time of day?")
         ordered = sorted(pairs, key=lambda pair: pair[0].minutes)
-        return Day(tuple(self.mg(dose) for _, dose in ordered), *where, by_the_clock=True)
+        times = _times([moment for moment, _ in pairs])
+        return Day(tuple(self.mg(dose) for _, dose in ordered), *where, by_the_clock=True, times=times)
 
     def _run(self, clause: Clause, moments: list[Moment]) -> list[Moment]:
         """The times of day behind one of several doses."""
@@ -323,9 +331,10 @@ class DoseReader:
         if dose * times != total:
             ask = f"{format_amount(total)} mg does not divide into {times} equal doses. How much each time?"
             raise Doubt(*where, ask)
-        if clause.moments and len(self._distinct(clause)) != times:
+        moments = self._distinct(clause) if clause.moments else []
+        if moments and len(moments) != times:
             raise Doubt(*where, f"{times} doses a day, and {len(clause.moments)} times named: which is right?")
-        return Day((dose.normalize(),) * times, *where)
+        return Day((dose.normalize(),) * times, *where, times=_times(moments) if moments else None)
 
     # ---- the most of a day
 
@@ -351,6 +360,15 @@ def _sum(day: Day) -> str:
     if len(set(day.doses)) == 1:
         return f"{len(day.doses)} x {format_amount(day.doses[0])} mg = {format_amount(day.mg)} mg"
     return f"{' + '.join(format_amount(dose) for dose in day.doses)} = {format_amount(day.mg)} mg"
+
+
+def _times(moments: list[Moment]) -> tuple[str | None, ...]:
+    """Return the times of a day's doses in their order, as a phase has them."""
+    ordered = sorted(moments, key=lambda moment: moment.minutes)
+    return tuple(
+        f"{m.minutes // 60:02}:{m.minutes % 60:02}" if m.is_clock else _TIMES_OF_HOURS.get(m.minutes // 60)
+        for m in ordered
+    )
 
 
 def _label(labels: list[int], counts: list[Decimal]) -> bool:

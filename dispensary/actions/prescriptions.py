@@ -288,12 +288,25 @@ def _read_directions(order: Mapping[str, Any], pharmacy: Pharmacy) -> Reading | 
 
 
 def _phases(order: Mapping[str, Any], reading: Reading | None) -> list[dict[str, Any]]:
-    phases = order.get("phases") or (reading.to_json()["phases"] if reading else [])
+    """Return the phases as ordered, with the times of day that only the words name; those of the words where there are none."""
+    said = reading.to_json()["phases"] if reading else []
+    phases = order.get("phases") or said
+    if len(phases) == len(said):
+        phases = [_with_times(phase, words) for phase, words in zip(phases, said, strict=True)]
     names = ("times", "unit", "days", "from_day")
     return [
         {"doses": [Decimal(str(dose)) for dose in phase["doses"]], **{name: phase.get(name) for name in names}}
         for phase in phases
     ]
+
+
+def _with_times(phase: Mapping[str, Any], words: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a phase with the doses and times of its words where it names no times and the doses are the same."""
+    amounts = sorted(map(Decimal, map(str, phase["doses"]))), sorted(map(Decimal, words["doses"]))
+    is_same = amounts[0] == amounts[1] and phase.get("unit") == words["unit"]
+    if phase.get("times") or not words.get("times") or not is_same:
+        return phase
+    return {**phase, "doses": words["doses"], "times": words["times"]}
 
 
 def _loggable(order: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,6 +114,56 @@ def test_the_corpus_is_large_and_a_quarter_of_it_is_asked_back() -> None:
     assert asked * 4 >= readable + asked
 
 
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("10 mg at bedtime", [("bedtime",)]),
+        ("20 mg at bedtime, 10 mg in the morning and at midday", [("morning", "midday", "bedtime")]),
+        ("10 mg at 8am, 2pm and 10pm", [("08:00", "14:00", "22:00")]),
+        ("1 tablet three times a day, morning, midday and night", [("morning", "midday", "bedtime")]),
+        ("1 tab morning, afternoon and night", [("morning", None, "bedtime")]),
+        ("1-0-1", [("morning", "evening")]),
+        ("0-0-1 tab nachts", [("bedtime",)]),
+        ("1-0-1-1", [("morning", "evening", "bedtime")]),
+        ("1 cp matin, midi et soir", [("morning", "midday", "evening")]),
+        ("1 comprimido por la noche", [("bedtime",)]),
+        ("10 mg at night for 3 days then 10 mg in the morning and at night", [("bedtime",), ("morning", "bedtime")]),
+        ("30 mg a day in 3 divided doses", [None]),
+        ("10 mg four times a day with meals and at bedtime", [None]),
+        ("10 mg three times a day", [None]),
+    ],
+)
+def test_the_times_of_the_doses_are_those_that_the_text_names(
+    text: str, times: list[tuple[str | None, ...] | None]
+) -> None:
+    reading = read_directions(text, strength_mg=Decimal(10))
+    assert isinstance(reading, Reading), reading.ask
+    assert [phase.times for phase in reading.phases] == times
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        (
+            "10 mg at 8am, 2pm and 10pm for 7 days, then reduce each dose by 5 mg every week until stopped",
+            [("08:00", "14:00", "22:00")] * 2,
+        ),
+        (
+            "10 mg in the morning and at night for 7 days, then reduce by 5 mg a day every week until stopped",
+            [("morning", "bedtime")] * 3 + [("bedtime",)],
+        ),
+        (
+            "10 mg in the morning and 5 mg at night for 7 days, then reduce each dose by 5 mg every week until stopped",
+            [("morning", "bedtime"), None],
+        ),
+    ],
+)
+def test_steps_have_the_times_of_the_doses_that_are_left(text: str, times: list[tuple[str, ...] | None]) -> None:
+    reading = read_directions(text)
+    assert isinstance(reading, Reading), reading.ask
+    assert [phase.times for phase in reading.phases] == times
+
+
 def test_a_reading_in_the_case_format() -> None:
     reading = read_directions("5 mg tid x 3d then 10 mg tid")
     assert reading.to_json() == {

@@ -1,6 +1,7 @@
 """Orders: taken in as they are, or refused with the place of what is wrong."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,31 @@ def test_an_order_keeps_what_the_therapy_needs(shop):
     assert (order.as_needed, order.max_mg_per_day) == (False, 15)
     assert order.medicine == {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
     assert order.phases.get().times == ["morning", "midday", "21:00"]
+
+
+NIGHT: dict[str, Any] = {"directions": "10 mg in the morning and at midday, 20 mg at bedtime", "quantity": 112}
+
+
+@pytest.mark.parametrize(
+    ("phases", "doses", "times"),
+    [
+        (None, [10, 10, 20], ["morning", "midday", "bedtime"]),
+        ([{"doses": [20, 10, 10], "unit": "mg"}], [10, 10, 20], ["morning", "midday", "bedtime"]),
+        (
+            [{"doses": [10, 10, 20], "unit": "mg", "times": ["08:00", "13:00", "21:00"]}],
+            [10, 10, 20],
+            ["08:00", "13:00", "21:00"],
+        ),
+        ([{"doses": [10, 10, 10], "unit": "mg"}], [10, 10, 10], None),
+    ],
+    ids=["words alone", "doses without times", "doses with times", "other doses"],
+)
+def test_the_times_of_day_that_the_words_name_are_those_of_the_doses(
+    shop, phases: list[dict[str, Any]] | None, doses: list[int], times: list[str] | None
+) -> None:
+    order = make.prescription(make.patient(shop), phases=phases, **NIGHT)
+    phase = order.phases.get()
+    assert (phase.doses, phase.times) == (doses, times)
 
 
 def test_words_that_say_when_needed_make_an_order_to_be_taken_when_needed(shop):
