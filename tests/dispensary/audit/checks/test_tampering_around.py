@@ -196,6 +196,17 @@ def test_a_log_that_is_gone_is_named_by_the_sealer_and_by_verify(sealed: Pharmac
     assert (status, "no log" in text) == (verify.UNREADABLE, True)
 
 
+def test_a_log_that_a_restore_took_away_is_settled_by_moving_its_state_as_the_runbook_says(
+    sealed: Pharmacy, database: Database, tmp_path: Path
+) -> None:
+    row = delete_log(database, sealed)
+    states = service.make_sealer().states
+    (path,) = (path for path in states.folder.glob("*.json") if row.origin in path.read_text())
+    path.rename(tmp_path / path.name)
+    assert service.lost_states(raw_connection("sealer"), states) == []
+    assert row.origin not in "".join(map(str, service.seal_round(service.make_sealer(), timezone.now()).refused))
+
+
 def test_a_log_that_the_register_names_and_that_is_gone_is_truncated(
     sealed: Pharmacy, database: Database, write: Callable[..., UUID]
 ) -> None:
