@@ -59,6 +59,7 @@ PAGES = {
     ),
     "overrides of a person": ("audit-overrides", {"until": str(LAST), "actor": "user:7"}),
     "overrides with a reason": ("audit-overrides", {"until": str(LAST), "reason": "5"}),
+    "overrides signed at once": ("audit-overrides", {"until": str(LAST), "only": "quick"}),
     "all entries": ("audit", {}),
     "rules, 90 days": ("audit-quality", {"until": str(LAST)}),
     "rules, a year": ("audit-quality", {"since": str(FIRST), "until": str(LAST)}),

@@ -144,7 +144,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
     A finding ends once: what is shown again on the same order after a hand-over is no new one.
     """
     conclusions = Conclusions()
-    shown: dict[str, dict[str, str]] = defaultdict(dict)
+    open_findings: dict[str, dict[str, str]] = defaultdict(dict)
     """Order -> findings that have not ended, each at its highest severity."""
     ended: dict[str, set[str]] = defaultdict(set)
     first_review: dict[str, Severities] = {}
@@ -156,7 +156,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
     """Patient -> directions of the hand-over before."""
 
     def end(order: str, remaining: Severities, is_counted: bool) -> None:
-        for rule, severity in shown.pop(order, {}).items():
+        for rule, severity in open_findings.pop(order, {}).items():
             ended[order].add(rule)
             if is_counted and rule not in remaining:
                 (conclusions.waited if rule in WAITING_RULES else conclusions.changed)[rule, severity] += 1
@@ -169,7 +169,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
             directions[order] = " ".join((event.directions or "").casefold().split())
         elif event.action == Event.REVIEW_RECORDED and event.rules is not None:
             new = ((rule, severity) for rule, severity in event.rules.items() if rule not in ended[order])
-            shown[order] = _highest(new, shown[order])
+            open_findings[order] = _highest(new, open_findings[order])
             reviews[event.review or ""] = event.rules
             if first_review.setdefault(order, event.rules) is event.rules and order in replaced:
                 end(replaced[order][0], event.rules, replaced[order][1])
@@ -181,7 +181,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
         elif event.action == Event.PRESCRIPTION_CANCELLED and event.cause:
             end(
                 order,
-                {rule: severity for rule, severity in shown[order].items() if rule not in event.cause},
+                {rule: severity for rule, severity in open_findings[order].items() if rule not in event.cause},
                 event.is_counted,
             )
         elif event.action == Event.DISPENSED:
@@ -193,7 +193,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
                     conclusions.repeats += 1
                     conclusions.repeated.update((remaining or {}).items())
             supplied[event.patient] = words
-            end(order, shown[order] if remaining is None else remaining, event.is_counted)
+            end(order, open_findings[order] if remaining is None else remaining, event.is_counted)
     return conclusions
 
 
@@ -216,7 +216,7 @@ class Edit:
 
 def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
     """Return the findings that asked for a signature, were shown before a change of facts and gone at a hand-over within a day."""
-    shown: dict[str, tuple[str, Severities]] = {}
+    newest: dict[str, tuple[str, Severities]] = {}
     """Order -> patient, and findings of its newest review."""
     reviews: dict[str, Severities] = {}
     changes: dict[str, list[tuple[OrderEvent, dict[str, Severities]]]] = defaultdict(list)
@@ -224,10 +224,10 @@ def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
     edits = []
     for event in events:
         if event.action == Event.PATIENT_CHANGED and event.is_counted:
-            of_patient = {order: rules for order, (patient, rules) in shown.items() if patient == event.patient}
+            of_patient = {order: rules for order, (patient, rules) in newest.items() if patient == event.patient}
             changes[event.patient].append((event, of_patient))
         elif event.order is not None and event.action == Event.REVIEW_RECORDED and event.rules is not None:
-            shown[event.order] = (event.patient, event.rules)
+            newest[event.order] = (event.patient, event.rules)
             reviews[event.review or ""] = event.rules
         elif event.order is not None and event.action == Event.DISPENSED and event.review in reviews:
             remaining = reviews[event.review]

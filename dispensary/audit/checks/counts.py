@@ -81,7 +81,7 @@ _LEAVES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class UsedAnswer:
     """An answer that a hand-over used: whether somebody was asked, seconds on the page, words of its finding, reasons offered."""
 
     reason: str
@@ -115,7 +115,7 @@ class Cell:
     chosen: Counter[str] = field(default_factory=Counter)
     """Answers by code of reason where at least `FEWEST_OFFERED` were offered."""
 
-    def add_answer(self, answer: Signed) -> None:
+    def add_answer(self, answer: UsedAnswer) -> None:
         """Count an answer that a hand-over used."""
         self.answered += 1
         self.asked += answer.is_asked
@@ -198,10 +198,10 @@ def _read_day(cursor: Any, log_id: UUID, since: dt.datetime, until: dt.datetime)
         rules[rule, severity].shown += number
     cursor.execute(_ANSWERED, values)
     for actor, rule, severity, *answer in cursor.fetchall():
-        signed = Signed(*answer)
-        rules[rule, severity].add_answer(signed)
+        used = UsedAnswer(*answer)
+        rules[rule, severity].add_answer(used)
         if severity == "override":
-            people[actor, rule].add_answer(signed)
+            people[actor, rule].add_answer(used)
     conclusions = conclude(read_events(cursor, log_id, since, until, before=LOOK_BACK))
     for column in ("changed", "waited", "repeated"):
         for cell, number in getattr(conclusions, column).items():

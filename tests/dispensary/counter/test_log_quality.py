@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from dispensary.actions import prescriptions
 from dispensary.audit.checks import counts
-from dispensary.audit.checks.counts import Cell, Counted, Signed, Totals
+from dispensary.audit.checks.counts import Cell, Counted, Totals, UsedAnswer
 from dispensary.audit.checks.wording import Saying, Wording, read_wording
 from dispensary.counter.log_quality import list_mondays, rule_rows, saying_rows
 from dispensary.counter.shares import Rate, Share, count_interval, describe_median, findings_for_one_change
@@ -88,8 +88,8 @@ def test_a_finding_because_of_which_an_order_is_cancelled_changed_something(
 def test_a_page_keeps_the_time_of_reading_and_the_reasons_that_it_offered() -> None:
     cell = Cell()
     for answer in (
-        Signed("5", True, 2, 40, 6), Signed("5", False, 5, 40, 4), Signed("9", False, 899, 40, 5), Signed("9", False, 900, 0, 5),
-        Signed("", False, None, 40, 0),
+        UsedAnswer("5", True, 2, 40, 6), UsedAnswer("5", False, 5, 40, 4), UsedAnswer("9", False, 899, 40, 5), UsedAnswer("9", False, 900, 0, 5),
+        UsedAnswer("", False, None, 40, 0),
     ):  # fmt: skip
         cell.add_answer(answer)
     assert (cell.answered, cell.timed, cell.quick, cell.unread) == (5, 4, 1, 1)
