@@ -19,7 +19,7 @@ from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Re
 from dispensary.documents.words import NB, mg, paper_language
 from dispensary.emergency_numbers import emergency_number
 from dispensary.errors import Conflict, Problem
-from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
+from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product, Source
 from dispensary.models.keys import short_key
 from dispensary.models.pharmacy import LabelLayout
 from dispensary.rows import Rows, decisions_of, group_packs, select_rows, supplies_of
@@ -218,6 +218,7 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str], fill
         patient_language=paper_language(dispense.patient.language or dispense.pharmacy.language),
         born_on=dispense.patient.birth_date,
         emergency=emergency_number(dispense.pharmacy.phone),
+        is_emergency_supply=dispense.prescription.source == Source.EMERGENCY,
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
         **_us_lines(dispense, fills),
     )

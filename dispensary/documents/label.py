@@ -73,9 +73,10 @@ def say_course(course: Course, language: str = ENGLISH) -> list[str]:
 
 def _warnings(handover: Handover, language: str) -> str:
     words = words_in(language)["label"]
-    together = [words["together"].format(name=name) for name in handover.together_with]
+    about_supply = [words["emergency_supply"]] if handover.is_emergency_supply else []
+    about_supply += [words["together"].format(name=name) for name in handover.together_with]
     is_pharmacys = language == handover.language
-    return " ".join([*together, *((is_pharmacys and handover.warnings) or words["warnings"])])
+    return " ".join([*about_supply, *((is_pharmacys and handover.warnings) or words["warnings"])])
 
 
 def _fit(handover: Handover) -> dict[str, Any]:

@@ -116,6 +116,8 @@ class Handover:
     born_on: date | None = None
     together_with: tuple[str, ...] = ()
     """The other tablets of the same order: "Lioresal 10 mg tablets"."""
+    is_emergency_supply: bool = False
+    """Handed over without an order, which the label says (Human Medicines Regulations 2012)."""
     calendar: Course | None = None
     """Every fixed dose of the days of this supply, of all courses; None: as on the label."""
     calendar_tablets: tuple[str, ...] = ()

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from dispensary.actions import dispenses
 from dispensary.actions.emergencies import most_days
+from dispensary.documents import label_text
+from dispensary.handover import printed_handover
 from dispensary.models import (
     Dispense,
     Override,
@@ -98,6 +100,8 @@ def test_a_pharmacist_signs_and_hands_it_over_and_the_order_is_owed(counter: Cli
     supply = Dispense.objects.get(prescription=made)
     assert (supply.quantity, supply.days_supply, supply.relation) == (Decimal(9), 3, "continues")
     assert Override.objects.get(prescription=made).state == OverrideState.USED
+    assert label_text(printed_handover(supply, timezone.now().date()))[-1].startswith("Emergency supply. ")
+    assert "Emergency supply, without an order." in text_of(counter.get(reverse("counter:dispensed", args=[supply.pk])))
     (work,) = owed(patient)
     assert "owes the order for the emergency supply" in work.reason
     page = counter.get(f"{reverse('counter:work', args=[patient.pk])}?kind=order-owed")
