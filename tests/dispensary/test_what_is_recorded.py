@@ -298,7 +298,8 @@ def test_a_bag_is_prepared_checked_shelved_put_back_and_handed_over(pharmacy: St
     pharmacy.check_recorded(Event.BAG_CHECK_REFUSED, by=pharmacist, outcome="refused")
     desk = Client()
     desk.force_login(pharmacy.staff[technician].user)
-    desk.post(reverse("counter:bag", args=[unanswered["id"]]), {"uncheck": "1"})
+    bag_page = reverse("counter:bag", args=[unanswered["id"]])
+    desk.post(bag_page, {"uncheck": "1", "state": desk.get(bag_page).context["state"]})
     pharmacy.check_recorded(Event.BAG_UNCHECKED, by=technician)
 
 
