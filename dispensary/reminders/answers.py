@@ -129,9 +129,11 @@ def _apply_answer(  # noqa: PLR0917  (the parts of one reply)
 ) -> str:
     """Record a numbered answer of the one patient at an address who was asked; of nobody asked a person reads it."""
     questions = find_questions(_points_asked(event, sender), answer, letter, now)
+    if len(questions) != 1 and _answers_in_call(event):  # a keypad has no letters
+        kind = WorkKind.RED_FLAG if answer is Answer.UNWELL else WorkKind.REPLY
+        has_reader = _open_reply_work(kind, sender, f"{answer.label} (key {text})", now)
+        return RED_FLAG if kind is WorkKind.RED_FLAG else "work" if has_reader else "nobody"
     if not questions:
-        return "work" if _open_reply_work(WorkKind.REPLY, sender, text, now) else "nobody"
-    if len(questions) > 1 and _answers_in_call(event):  # a keypad has no letters
         return "work" if _open_reply_work(WorkKind.REPLY, sender, text, now) else "nobody"
     if len(questions) > 1:
         return FOR_WHICH

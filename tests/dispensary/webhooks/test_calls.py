@@ -155,6 +155,23 @@ def test_not_being_well_is_urgent_work_and_whom_to_call_is_heard_at_once(
     assert len(twilio.taken) == 2
 
 
+def test_where_a_call_asks_two_patients_whoever_is_not_well_is_urgent_for_both(
+    client: Client, due: Callable[..., Reminder], awake: None, twilio: TwilioCalls
+) -> None:
+    for _ in range(2):
+        first = due(reach=("voice",), voice_address=PHONE)
+        first.delete()
+        due("step_check", person=first.patient, reach=())
+    reminders.drain()
+    assert len(twilio.taken) == 1
+    _spoken, address = press(client, twilio.hear()[1] or "", "5")
+    press(client, address or "", "7")
+    reminders.tick()
+    assert [item.kind for item in WorklistItem.objects.all()] == [WorkKind.RED_FLAG] * 2
+    assert all("Is not well (key 7)" in item.reason for item in WorklistItem.objects.all())
+    assert len(twilio.taken) == 1 and not PatientAnswer.objects.exists()
+
+
 @pytest.mark.parametrize("is_heard", [False, True])
 def test_nine_is_a_no_to_calls_and_what_mattered_is_work(
     client: Client, called: Callable[..., Reminder], twilio: TwilioCalls, is_heard: bool
