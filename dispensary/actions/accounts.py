@@ -20,15 +20,15 @@ def find_account(name: str) -> User | None:
 def make_account(name: str, email: str = "") -> User:
     """Make an account without a password.
 
-    Raises `InvalidInput` for a name that is none, `Conflict` where it is taken or where the site's accounts need more.
+    Raises `InvalidInput` for a name that is none, `Conflict` where it is taken, and where the site's accounts need more or break a rule of theirs.
     """
     model = get_user_model()
     longest = getattr(model._meta.get_field(model.USERNAME_FIELD), "max_length", None) or 150
     email_field = model.get_email_field_name()
     cleaned = clean_line(name, "username", longest=longest)
+    to_make_first = Problem("username", cleaned, "an account that exists", "Make it first, then give it a role here.")
     if further := sorted({*model.REQUIRED_FIELDS} - {email_field}):
-        problem = Problem("username", cleaned, "an account that exists", "Make it first, then give it a role here.")
-        raise Conflict(f"An account of this site also needs {', '.join(further)}.", problem)
+        raise Conflict(f"An account of this site also needs {', '.join(further)}.", to_make_first)
     taken = Conflict("There is an account of that name.", Problem("username", cleaned, "a name that nobody has"))
     if find_account(cleaned) is not None:
         raise taken
@@ -39,6 +39,8 @@ def make_account(name: str, email: str = "") -> User:
     try:
         with transaction.atomic():
             user.save()
-    except IntegrityError as error:  # another manager gave the name in the same instant
-        raise taken from error
+    except IntegrityError as error:
+        if find_account(cleaned) is not None:  # another manager gave the name in the same instant
+            raise taken from error
+        raise Conflict("The accounts of this site do not take this one.", to_make_first) from error
     return user
