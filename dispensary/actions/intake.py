@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +70,7 @@ class Retraction:
 def take_in(
     intake: Intake,
     *,
-    find_record: Callable[[str, str], HostRecord] = find_host_record,
+    host_record: HostRecord | None = None,
     pharmacy: Pharmacy,
     by: Actor,
     now: datetime,
@@ -80,9 +79,11 @@ def take_in(
 
     A patient is found by number and system. Raises `Conflict` when that number belongs to a person of another name, birth
     date or sex, and whatever `patients` and `prescriptions` raise. Names, birth date and sex of a known patient are never
-    changed by an order: what the order states and the record lacks becomes a note on the order.
+    changed by an order: what the order states and the record lacks becomes a note on the order. Without `host_record` the site
+    is asked for its own record of the patient, before anything is locked.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
+    host_record = host_record or find_host_record(*read_number(intake.patient))
     lock_identifiers(pharmacy.pk, intake.identifiers)
     if earlier := sender_status.find_by_identifiers(pharmacy, intake.identifiers):
         return _repeated(earlier, intake, by, now)
@@ -90,7 +91,6 @@ def take_in(
         raise InvalidInput("The order is no longer valid.", *problems)
     # A case has the facts that somebody states of the patient; a Bundle has what its sender happens to hold of them.
     is_part = intake.source is Source.FHIR
-    host_record = find_record(*read_number(intake.patient))
     patient, unrecorded = match_patient(
         complete_person(intake.patient, intake.facts, host_record, pharmacy),
         intake.facts,
@@ -135,16 +135,19 @@ def find_lapse(valid_until: date | None, on: date) -> list[Problem]:
 def take_all(
     items: Sequence[Intake | Retraction], *, pharmacy: Pharmacy, by: Actor, now: datetime
 ) -> list[Received | Prescription]:
-    """Take several orders in or back, all or none, in their sequence. The site's own record of a patient is asked for once.
+    """Take several orders in or back, all or none, in their sequence.
 
+    The site is asked for its own record of each patient once, before the first order, so that no row is locked meanwhile.
     Raises what `take_in` and `take_back` raise, with the `position` of the item.
     """
-    find_record = cache(find_host_record)
+    numbers = [read_number(item.patient) if isinstance(item, Intake) else None for item in items]
+    host_records = {number: find_host_record(*number) for number in dict.fromkeys(numbers) if number}
     results: list[Received | Prescription] = []
-    for position, item in enumerate(items):
+    for position, (item, number) in enumerate(zip(items, numbers, strict=True)):
         try:
             if isinstance(item, Intake):
-                results.append(take_in(item, find_record=find_record, pharmacy=pharmacy, by=by, now=now))
+                host_record = host_records[number] if number else None
+                results.append(take_in(item, host_record=host_record, pharmacy=pharmacy, by=by, now=now))
             else:
                 results.append(take_back(item, pharmacy=pharmacy, by=by, now=now))
         except DispensaryError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -28,11 +29,20 @@ NUMBER = {"identifier": "88", "identifier_system": "https://host.example/clients
 records: dict[str, Any] = {}
 """The site's own records by number, each an answer or what goes wrong."""
 asked_numbers: list[str] = []
+locks: list[int] = []
+"""How many locks of numbers and identifiers the order held at each time the site was asked."""
+
+
+def count_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'")
+        return int(cursor.fetchone()[0])
 
 
 def find(system: str, identifier: str) -> Any:
     """The site's own function."""
     asked_numbers.append(identifier)
+    locks.append(count_locks())
     answer = records.get(f"{system}/{identifier}")
     if isinstance(answer, Exception):
         raise answer
@@ -47,6 +57,7 @@ def resolver(settings: Any) -> None:
     settings.DISPENSARY = {**settings.DISPENSARY, "patient_resolver": f"{__name__}.find"}
     records.clear()
     asked_numbers.clear()
+    locks.clear()
 
 
 def order_for(patient: Any, facts: dict[str, Any] | None = None) -> Intake:
@@ -156,6 +167,26 @@ def test_the_site_is_asked_once_for_each_patient_of_several_orders(shop: Pharmac
     assert len({order.prescription.pk for order in taken if isinstance(order, Received)}) == len(orders)
     take_all(orders[:1], pharmacy=shop, by=technician, now=NOW)
     assert asked_numbers == ["88", "7", "88"]
+
+
+def test_the_site_is_asked_before_anything_is_locked(shop: Pharmacy, technician: Actor) -> None:
+    set_record(RUI | {"facts": KIDNEYS})
+    orders = [
+        replace(order_for(patient), identifiers=[("urn:sender", patient["identifier"])])
+        for patient in (NUMBER, NUMBER | RUI | {"identifier": "99"})
+    ]
+    before = count_locks()
+    take_all(orders, pharmacy=shop, by=technician, now=NOW)
+    assert (asked_numbers, locks) == (["88", "99"], [before, before])
+    assert count_locks() > before
+
+
+def test_the_site_is_asked_for_one_order_before_anything_is_locked(shop: Pharmacy, technician: Actor) -> None:
+    before = count_locks()
+    order = replace(order_for(NUMBER | RUI), identifiers=[("urn:sender", "1")])
+    take_in(order, pharmacy=shop, by=technician, now=NOW)
+    assert locks == [before]
+    assert count_locks() > before
 
 
 @pytest.mark.parametrize(
