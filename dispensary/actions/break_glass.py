@@ -68,7 +68,7 @@ class EmergencyRecord:
     dispenses: list[Dispense]
 
 
-def read_record(patient: Patient, *, now: datetime) -> EmergencyRecord:
+def read_emergency(patient: Patient, *, now: datetime) -> EmergencyRecord:
     """Return what an emergency asks of a patient's record, as of their pharmacy's day."""
     today = patient.pharmacy.local_day(now)
     dispenses = Dispense.objects.filter(prescription__patient=patient).select_related("product")

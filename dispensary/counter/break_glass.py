@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
-from dispensary.actions.break_glass import SHORTEST_REASON, EmergencyRecord, open_records, read_record
+from dispensary.actions.break_glass import SHORTEST_REASON, EmergencyRecord, open_records, read_emergency
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
@@ -45,7 +45,7 @@ def break_glass(request: HttpRequest, visit: Visit) -> HttpResponse:
     if form.is_valid():
         try:
             patients = open_records(**form.cleaned_data, by=visit.by, now=visit.now)
-            records = [read_record(patient, now=visit.now) for patient in patients]
+            records = [read_emergency(patient, now=visit.now) for patient in patients]
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
     context = {"form": form, "records": records}

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from dispensary import policies
 from dispensary.actions import corrections, namesakes, patients, prescribers
-from dispensary.actions.break_glass import open_records, read_record
+from dispensary.actions.break_glass import open_records, read_emergency
 from dispensary.actions.idempotency import Reply
 from dispensary.api.query import TextParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, page_of
@@ -198,7 +198,7 @@ class BreakGlassView(BaseView):
     def post(self, request: Request) -> Response:
         by, body = authorize_in_person(self, shapes.BreakGlass)
         patients_elsewhere = open_records(by=by, now=self.now, **body)
-        records = [read_record(patient, now=self.now) for patient in patients_elsewhere]
+        records = [read_emergency(patient, now=self.now) for patient in patients_elsewhere]
         return Response(shapes.EmergencyRecords({"records": records}).data)
 
 
