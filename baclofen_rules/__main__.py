@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from baclofen_rules.case import Case, InvalidCase
+from baclofen_rules.checked import Place
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.extensions import InvalidExtension
+from baclofen_rules.facts import PatientFacts
 from baclofen_rules.findings import Outcome
 from baclofen_rules.page import rules_page
 from baclofen_rules.planning import (
@@ -222,8 +224,8 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--from", dest="before", help='today\'s dose: "20 mg tid"')
     plan.add_argument("--to", help='the dose to reach: "20 mg tid"')
     plan.add_argument("--strengths", required=True, type=_amounts, help="tablets in stock, in mg: 10,25")
-    plan.add_argument("--age", type=_amount, help="years; unknown is planned for as the strictest")
-    plan.add_argument("--weight", type=_amount, help="kg; needed where start or maximum go by weight")
+    plan.add_argument("--age", help="years; unknown is planned for as the strictest")
+    plan.add_argument("--weight", help="kg; needed where start or maximum go by weight")
     plan.add_argument("--days", type=_days, help="the whole length")
     plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
     plan.add_argument("--interval", type=_days, default=1, help="the fewest days at a level")
@@ -235,7 +237,7 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument(
         "--alternatives", action="store_true", help="every taper with what it costs, best first, one a line"
     )
-    plan.add_argument("--egfr", type=_amount, help="mL/min/1.73 m2; a titration keeps below what the kidneys bear")
+    plan.add_argument("--egfr", help="mL/min/1.73 m2; a titration keeps below what the kidneys bear")
     plan.add_argument("--dialysis", action="store_true", help="the patient is on dialysis")
     plan.add_argument("--supply", type=_days, help="the most days of one supply (default: the profile's)")
     plan.add_argument("--whole", action="store_true", help="no halves: the patient cannot halve tablets")
@@ -250,14 +252,16 @@ def _plan(options: argparse.Namespace) -> int:
     on = options.on or max(profile.changes)
     before = None if options.before is None else _day_of_doses("--from", options.before)
     to = None if options.to is None else _day_of_doses("--to", options.to)
+    amounts = {"age_years": options.age, "weight_kg": options.weight, "egfr": options.egfr}
+    facts = PatientFacts.from_place(Place(amounts, "patient"), on)
     wishes: Wishes = {
-        "age_years": options.age,
-        "weight_kg": options.weight,
+        "age_years": facts.age_years,
+        "weight_kg": facts.weight_kg,
         "days": options.days,
         "step_mg": options.step,
         "whole_tablets": options.whole,
         "interval_days": options.interval,
-        "egfr": options.egfr,
+        "egfr": facts.egfr,
         "dialysis": options.dialysis,
         "longest_supply_days": options.supply,
     }

@@ -119,6 +119,10 @@ def test_a_titration_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
         (["taper", "--from", "5 mg tid x3d then 10 mg tid", "--strengths", "10"], "more than one day's doses"),
         (["taper", "--from", "20 mg tid", "--strengths", "7"], "strengths: 7 mg; 10 or 25 mg"),
         (["taper", "--from", "20 mg tid", "--strengths", "10", "--days", "3"], "days: 3"),
+        (["taper", "--from", "20 mg tid", "--strengths", "10", "--age", "131"], "an age in years from 0 to 130"),
+        (["taper", "--from", "20 mg tid", "--strengths", "10", "--age", "x"], "an age in years from 0 to 130"),
+        (["taper", "--from", "20 mg tid", "--strengths", "10", "--weight", "0"], "patient.weight_kg"),
+        (["titration", "--to", "20 mg tid", "--strengths", "10", "--egfr", "-1"], "patient.egfr"),
         (["taper", "--from", "20 mg tid", "--strengths", "10", "--profile", "none"], "expected one of"),
     ],
 )
