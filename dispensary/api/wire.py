@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from django.http import HttpResponse
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -86,16 +85,10 @@ class FHIRNegotiation(DefaultContentNegotiation):
 
 
 class PDFRenderer(JSONRenderer):
-    """Errors in JSON where a PDF was asked for; the document itself is a `pdf_response`."""
+    """Errors in JSON where a PDF was asked for."""
 
     media_type = "application/pdf"
     format = "pdf"
-
-
-def pdf_response(content: bytes, name: str) -> HttpResponse:
-    """Return a document under a file's name, also where the client asks for JSON, which errors are."""
-    headers = {"Content-Disposition": f'inline; filename="{name}"'}
-    return HttpResponse(content, content_type=PDFRenderer.media_type, headers=headers)
 
 
 def wants_fhir(view: object) -> bool:

@@ -12,8 +12,10 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import Model, QuerySet
+from django.http import HttpResponse
 from django.utils.cache import patch_cache_control
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
@@ -36,7 +38,7 @@ from dispensary.api.access import Caller
 from dispensary.api.authentication import site_authentication
 from dispensary.api.fields import check
 from dispensary.api.throttling import SessionThrottle
-from dispensary.api.wire import StrictJSONParser
+from dispensary.api.wire import PDFRenderer, StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
 from dispensary.loading import find_order
 from dispensary.models import Patient, Pharmacy, Prescription
@@ -232,6 +234,19 @@ class BaseView(APIView):
         return paginator.get_paginated_response(serializer(page_rows, many=True).data)
 
 
+class PDFView(BaseView):
+    """The base of the views that answer with a document."""
+
+    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
+
+    def answer(self, content: bytes, name: str) -> HttpResponse:
+        """Return a document under a file's name, also where the client asks for JSON, which errors are."""
+        headers = {"Content-Disposition": f'inline; filename="{name}"'}
+        return HttpResponse(content, content_type=PDFRenderer.media_type, headers=headers)
+
+
+PDF = {(200, PDFRenderer.media_type): OpenApiTypes.BINARY}
+"""The answer of a `PDFView` in the OpenAPI document."""
 _LOOK: tuple[Policy, str, str] = (policies.may_see_patients, "look at this", "staff of the pharmacy")
 RECEIVE: tuple[Policy, str, str] = (policies.may_receive, "take this in", "a technician or pharmacist")
 DISPENSE: tuple[Policy, str, str] = (policies.may_dispense, "hand over a medicine", "a technician or pharmacist")

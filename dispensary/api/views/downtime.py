@@ -6,9 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,9 +16,8 @@ from dispensary.actions.late_entries import record_late
 from dispensary.api.schema import PHARMACY, REQUIRED_KEY
 from dispensary.api.serializers.downtime import DowntimeQuery
 from dispensary.api.serializers.handover import DispenseOut, LateDispenseIn
-from dispensary.api.views.base import DISPENSE, BaseView, reply
+from dispensary.api.views.base import DISPENSE, PDF, BaseView, PDFView, reply
 from dispensary.api.views.handover import build_others, build_packs, render_dispense
-from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.documents import Paper
 from dispensary.models import Prescription
 
@@ -53,18 +50,16 @@ class LateDispensesView(BaseView):
         return self.answer_once(by, do, required=True)
 
 
-class DowntimeFormView(BaseView):
+class DowntimeFormView(PDFView):
     """The form for the hours without computers."""
-
-    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
 
     @extend_schema(
         parameters=[PHARMACY, DowntimeQuery],
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        responses=PDF,
         summary="The downtime form of everybody who is due, as PDF; each record on it counts as read",
     )
     def get(self, request: Request) -> HttpResponse:
         by, query = self.authorize(), self.parse_query(DowntimeQuery)
         paper = Paper(query["paper"])
         content = print_form(pharmacy=self.pharmacy, days=query["days"], paper=paper, by=by, now=self.now)
-        return pdf_response(content, f"downtime-{self.pharmacy.local_day(self.now)}.pdf")
+        return self.answer(content, f"downtime-{self.pharmacy.local_day(self.now)}.pdf")

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,8 +27,17 @@ from dispensary.api.serializers.messages import Nothing
 from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import authorize_in_person, read_signature
-from dispensary.api.views.base import DISPENSE, END, BaseView, etag_header, read_if_match, refusal_reply, reply
-from dispensary.api.wire import PDFRenderer, pdf_response
+from dispensary.api.views.base import (
+    DISPENSE,
+    END,
+    PDF,
+    BaseView,
+    PDFView,
+    etag_header,
+    read_if_match,
+    refusal_reply,
+    reply,
+)
 from dispensary.audit.log import reader
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.handover import handed_over_together, order_number, select_dispenses
@@ -201,15 +208,14 @@ class TakeBackView(BaseView):
         return self.answer_once(by, do)
 
 
-class DocumentView(BaseView):
+class DocumentView(PDFView):
     """The printed documents of a hand-over; each print is recorded."""
 
     may: ClassVar = {"GET": DISPENSE}
-    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
     document: Document = Document.LABEL
 
     @extend_schema(
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        responses=PDF,
         summary="The label, the dated calendar or the leaflet, as PDF; each print is recorded",
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
@@ -217,7 +223,7 @@ class DocumentView(BaseView):
         content = print_document(
             dispense=dispense, document=self.document, by=self.authorize(dispense.pharmacy_id), now=self.now
         )
-        return pdf_response(content, f"{order_number(dispense.prescription)}-{self.document}.pdf")
+        return self.answer(content, f"{order_number(dispense.prescription)}-{self.document}.pdf")
 
 
 class LabelsView(BaseView):

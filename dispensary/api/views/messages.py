@@ -7,9 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,8 +21,7 @@ from dispensary.api.fields import Body
 from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
-from dispensary.api.views.base import BaseView, Policy, reply
-from dispensary.api.wire import PDFRenderer, pdf_response
+from dispensary.api.views.base import PDF, BaseView, PDFView, Policy, reply
 from dispensary.assessment import therapy_of
 from dispensary.errors import NotFound
 from dispensary.models import (
@@ -321,18 +318,17 @@ class WorkPutOffView(BaseView):
         return Response(shapes.WorkOut(done).data)
 
 
-class LetterView(BaseView):
+class LetterView(PDFView):
     """A letter about a piece of work."""
 
     may: ClassVar = {"POST": MESSAGE}
-    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
 
     @extend_schema(
         request=shapes.LetterIn,
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        responses=PDF,
         summary="Print a letter about a piece of work, as PDF; the print is recorded, the address is not kept",
     )
     def post(self, request: Request, pk: UUID) -> HttpResponse:
         item = self.get_own(WorklistItem.objects.all(), pk)
         by, body = self.authorize(item.pharmacy_id), self.parse_body(shapes.LetterIn)
-        return pdf_response(print_letter(item_id=pk, by=by, now=self.now, **body), "letter.pdf")
+        return self.answer(print_letter(item_id=pk, by=by, now=self.now, **body), "letter.pdf")

@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,9 +23,8 @@ from dispensary.api.serializers import orders as shapes
 from dispensary.api.serializers.handover import SignatureIn
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import read_signature
-from dispensary.api.views.base import DISPENSE, END, SIGN, BaseView, reply
+from dispensary.api.views.base import DISPENSE, END, PDF, SIGN, BaseView, PDFView, reply
 from dispensary.api.views.handover import build_others, build_packs
-from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import NotFound
 from dispensary.models import (
     BegunSignature,
@@ -214,23 +211,22 @@ class OverrideView(BaseView):
         return Response(shapes.OverrideOut(override).data)
 
 
-class OverrideRecordView(BaseView):
+class OverrideRecordView(PDFView):
     """The record of an override on paper."""
 
     may: ClassVar = {
         "GET": (policies.may_read_override, "read the record of an override", "a pharmacist, manager or auditor")
     }
-    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
 
     @extend_schema(
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        responses=PDF,
         summary="The record of an override with its signatures, as PDF; each reading is recorded",
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         override = _own_override(self, pk)
         by = self.authorize(override.subject.patient.pharmacy_id)
         content = print_override(override=override, by=by, now=self.now)
-        return pdf_response(content, "override-record.pdf")
+        return self.answer(content, "override-record.pdf")
 
 
 def _own_override(view: BaseView, pk: UUID) -> Override:

@@ -6,9 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,9 +15,8 @@ from dispensary.actions.idempotency import Reply
 from dispensary.api.schema import CREATES
 from dispensary.api.serializers import plans as shapes
 from dispensary.api.serializers.orders import ReceivedOut
-from dispensary.api.views.base import RECEIVE, SIGN, BaseView
+from dispensary.api.views.base import PDF, RECEIVE, SIGN, BaseView, PDFView
 from dispensary.api.views.orders import received_reply
-from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.handover import order_number
 from dispensary.models import Prescription
 
@@ -43,15 +40,14 @@ class PlanView(BaseView):
         return Response(shapes.render_proposal(proposal))
 
 
-class PlanRequestView(BaseView):
+class PlanRequestView(PDFView):
     """A plan printed for the prescriber."""
 
     may: ClassVar = {"POST": RECEIVE}
-    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
 
     @extend_schema(
         request=shapes.WishesIn,
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        responses=PDF,
         summary="The request to the prescriber for a plan, one page as PDF; each print is recorded",
     )
     def post(self, request: Request, pk: UUID) -> HttpResponse:
@@ -60,7 +56,7 @@ class PlanRequestView(BaseView):
         by = self.authorize(prescription.pharmacy_id)
         wishes = shapes.build_wishes(self.parse_body(shapes.WishesIn))
         content = plans.print_request(prescription=prescription, wishes=wishes, by=by, now=self.now)
-        return pdf_response(content, f"{order_number(prescription)}-request.pdf")
+        return self.answer(content, f"{order_number(prescription)}-request.pdf")
 
 
 class PlanTakeView(BaseView):
