@@ -1,7 +1,7 @@
 """An order and a picked pack as the case format has them: what was written, as fields, as text, as a quantity."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.lines import Line, ReadWords, combine_lines, find_scheme, read_line
 from baclofen_rules.medicines import OwnMedicine
 from baclofen_rules.products import OrderedMedicine
-from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
+from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit, find_difference
 from baclofen_rules.text import format_amount
 
 
@@ -56,6 +56,11 @@ class Order:
     regimen: Regimen | None = field(init=False, repr=False, compare=False)
     """The structured regimen, or where there is none the one of the directions, also where only its days are in doubt."""
 
+    @property
+    def has_own_words(self) -> bool:
+        """Whether words stand on each of its strengths, and none on the order as a whole."""
+        return self.reading is None and any(product.reading is not None for product in self.products)
+
     def __post_init__(self) -> None:
         structured = None if self.phases is None else Regimen(self.phases, self.then_stop)
         read = None if self.reading is None else self.reading.regimen
@@ -87,6 +92,8 @@ ORDER_FIELDS = names(
     *("medicine", "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions"),
     *("quantity", "repeats", "as_needed", "expected_days", "lines"),
 )
+WORDS_FIELDS = names("directions", "expected_days", "lines")
+"""What is compared with the doses."""
 LINE_FIELDS = names("sequence", "directions", "dose", "times_per_day", "doses", "unit", "days", "starts_on")
 MEDICINE_FIELDS = names("name", "atc", "codes")
 PICK_FIELDS = names("strength_mg", "medicine", "brand", "form", "expires_on")
@@ -126,16 +133,17 @@ def read_order(place: Place, on: date, wordings: Wordings) -> Order:
 
 
 def read_written(common: Fields, fields: Fields, on: date, wordings: Wordings, is_counted: bool = False) -> Order:
-    """Read what was written, from the fields of an order and those of one of its products."""
+    """Read what was written, from the fields of an order and those of one of its products, which may have words of its own."""
+    words = fields if fields.values.keys() & WORDS_FIELDS else common
     read = fields.get("phases", read_phases)
     strength = fields.get("strength_mg", read_strength)
-    directions = common.get("directions", read_text(MOST_DIRECTIONS))
+    directions = words.get("directions", read_text(MOST_DIRECTIONS))
 
     def read_words(text: str) -> Reading | Question:
         return read_directions(text, strength, wordings.od_means_once_daily, wordings.own)
 
     lines = tuple(
-        common.get("lines", lambda at: [read_written_line(item, read_words) for item in at.items(MOST_PHASES)]) or ()
+        words.get("lines", lambda at: [read_written_line(item, read_words) for item in at.items(MOST_PHASES)]) or ()
     )
     scheme = find_scheme(lines)
     if scheme is not None:
@@ -162,9 +170,42 @@ def read_written(common: Fields, fields: Fields, on: date, wordings: Wordings, i
         medicine=common.get("medicine", read_medicine),
         as_needed=common.get("as_needed", read_truth) or (isinstance(reading, Reading) and reading.as_needed),
         is_counted=is_counted,
-        expected_days=common.get("expected_days", read_days),
+        expected_days=words.get("expected_days", read_days),
         lines=lines,
         reading=reading,
+    )
+
+
+def combine_words(
+    products: Sequence[Order], together: Regimen | None, is_structured: bool
+) -> tuple[str | None, Reading | Question | None]:
+    """Return what the words of an order of several products say of all, as text and as read; (None, None) where each has its own.
+
+    `together` has the doses of all of them; they come from words where not `is_structured`.
+    """
+    worded = [product for product in products if product.directions is not None]
+    texts = list(dict.fromkeys(product.directions or "" for product in worded))
+    if not is_structured:
+        question = next((product.reading for product in worded if isinstance(product.reading, Question)), None)
+        text = "; ".join(texts) or None
+        if question is not None or text is None or together is None:
+            return text, question
+        return text, Reading(text, together, products[0].as_needed)
+    if len(texts) == 1:
+        first = worded[0]
+        is_of_each = len(worded) == len(products) and all(_says(product, product.structured) for product in products)
+        if _says(first, together) or (len(worded) == len(products) and not is_of_each):
+            return first.directions, first.reading
+    return None, None
+
+
+def _says(order: Order, structured: Regimen | None) -> bool:
+    """Return whether the words of an order say these doses."""
+    reading = order.reading
+    return (
+        isinstance(reading, Reading)
+        and structured is not None
+        and find_difference(reading.regimen, structured) != "dose"
     )
 
 
@@ -299,7 +340,7 @@ def order_json(order: Order) -> dict[str, Any]:
 
 
 def witnesses_json(order: Order) -> dict[str, Any]:
-    """Return what is compared with the doses, where the order says it."""
+    """Return what is compared with the doses beside the directions, where the order says it."""
     lines = {"lines": [line_json(line) for line in order.lines]} if order.lines else {}
     return ({} if order.expected_days is None else {"expected_days": order.expected_days}) | lines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.checked import Fields, InvalidCase, Place
 from baclofen_rules.order import (
     MOST_DAYS,
+    WORDS_FIELDS,
     Order,
     Pick,
     Wordings,
+    combine_words,
     members,
     names,
     read_pick,
@@ -21,7 +23,7 @@ from baclofen_rules.order import (
     read_truth,
     read_written,
 )
-from baclofen_rules.regimen import Phase
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.therapy import (
     Decision,
     DecisionKind,
@@ -56,7 +58,7 @@ ORDER_FIELDS = names(
     *("as_needed", "then_stop", "repeats", "interval_days", "directions", "expected_days", "lines"),
     "products",
 )
-PRODUCT_FIELDS = names("strength_mg", "brand", "quantity", "phases")
+PRODUCT_FIELDS = names("strength_mg", "brand", "quantity", "phases") | WORDS_FIELDS
 SUPPLY_FIELDS = names(
     *("id", "on", "order", "tablets", "status", "returned_on", "returned_tablets", "number", "relation"),
     *("source", "prescriber", "prescriber_name", "regimen", "days", "dose_since"),
@@ -162,23 +164,26 @@ class Record(NamedTuple):
         first, *others = recorded.written
         if not others:
             return first
+        plan = recorded.order.plan
+        together = (
+            Regimen(tuple(Phase(phase.doses_together, phase.days) for phase in plan.phases), plan.then_stop)
+            if plan.phases
+            else None
+        )
+        is_structured = all(order.phases is not None for order in recorded.written)
+        directions, reading = combine_words(recorded.written, together, is_structured)
         return replace(
             first,
+            directions=directions,
+            reading=reading,
             strength_mg=None,
             brand=None,
             quantity=None,
-            phases=_together(recorded.written, recorded.order.plan),
+            phases=together.phases if together is not None and is_structured else None,
             starts=tuple(None for _ in first.starts),
             lines=(),
             products=recorded.written,
         )
-
-
-def _together(orders: Sequence[Order], plan: Plan) -> tuple[Phase, ...] | None:
-    """Return the phases of several products as one, each with the doses of a time together."""
-    if any(order.phases is None for order in orders):
-        return None
-    return tuple(Phase(phase.doses_together, phase.days) for phase in plan.phases)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

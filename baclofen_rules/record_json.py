@@ -42,6 +42,8 @@ def _tablets_json(tablets: Sequence[Decimal] | None) -> list[str] | None:
 
 def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
     order, first = recorded.order, recorded.written[0]
+    words = [{"directions": written.directions, **witnesses_json(written)} for written in recorded.written]
+    is_common = words.count(words[0]) == len(words)
     return {
         "id": order.id,
         "medicine": None if first.medicine is None else medicine_json(first.medicine),
@@ -59,8 +61,7 @@ def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
         "then_stop": first.then_stop,
         "repeats": first.repeats,
         "interval_days": order.interval_days,
-        "directions": first.directions,
-        **witnesses_json(first),
+        **(words[0] if is_common else {"directions": None}),
         "products": [
             {
                 "strength_mg": amount_json(written.strength_mg),
@@ -69,8 +70,9 @@ def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
                 "phases": None
                 if written.phases is None
                 else [phase_json(phase, start) for phase, start in zip(written.phases, written.starts, strict=True)],
+                **({} if is_common else own_words),
             }
-            for written in recorded.written
+            for written, own_words in zip(recorded.written, words, strict=True)
         ],
     }
 

@@ -113,13 +113,20 @@ def _order_document(
         "then_stop": first.then_stop,
         "repeats": first.repeats,
         "interval_days": first.interval_days,
-        "directions": (first.directions or None) if is_asked else None,
-        "expected_days": first.expected_days if is_asked else None,
-        "lines": (first.lines or None) if is_asked and len(products) == 1 else None,
+        **_words_document(first, is_asked and len(products) == 1),
         "products": [
-            _product_document(row, strength, is_asked) for row, strength in zip(products, strengths, strict=True)
+            _product_document(row, strength, is_asked)
+            | (_words_document(row, is_asked) if is_asked and len(products) > 1 else {})
+            for row, strength in zip(products, strengths, strict=True)
         ],
     }
+
+
+def _words_document(row: Prescription, is_asked: bool) -> dict[str, Any]:
+    """Return what is compared with the doses of an order."""
+    if not is_asked:
+        return {"directions": None, "expected_days": None, "lines": None}
+    return {"directions": row.directions or None, "expected_days": row.expected_days, "lines": row.lines or None}
 
 
 def _status(products: Sequence[Prescription]) -> str:

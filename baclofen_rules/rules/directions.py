@@ -13,6 +13,7 @@ Source: published examples of structured prescriptions whose text, dose and quan
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from baclofen_rules.case import Order
 from baclofen_rules.courses import count_tablets, find_changes, is_taper, write_course, write_quantity, write_tablets
@@ -58,13 +59,12 @@ def check(t: Terms, limits: Limits) -> Answer:
     if order is None:
         return ()
     lacking = (Missing((STOP_FACT,)),) if t.may_stop and _end_matters(order) else ()
-    return (
-        *_witnesses(order, limits),
-        *_lines(order, limits),
-        *_duration(order, t.regimen, limits),
-        *_faults(order, t.regimen, limits),
-        *lacking,
+    compared = (
+        (*_witnesses(written, limits), *_lines(written, limits), *_duration(written, part.regimen, limits))
+        for part in (t.products if order.has_own_words else (t,))
+        if (written := part.order) is not None
     )
+    return (*chain.from_iterable(compared), *_faults(order, t.regimen, limits), *lacking)
 
 
 def _end_matters(order: Order) -> bool:

@@ -226,3 +226,76 @@ def test_need_that_only_the_structure_says_is_asked_about_where_a_therapy_counts
 def test_a_line_that_begins_with_then_is_read_as_one_that_follows(second: str) -> None:
     lines = [line(1, "20 mg tds for 7 days", [20, 20, 20], 7), line(2, second, [10, 10, 10], 7)]
     assert summaries(order(*lines, phases=[([20, 20, 20], 7), ([10, 10, 10], 7)], quantity=63, then_stop=False)) == []
+
+
+def product(strength: int, doses: list[int], directions: str | None = None, days: int = 28) -> dict[str, Any]:
+    """A strength of an order with words of its own."""
+    phase = {"doses": doses, "unit": "mg", "days": days}
+    quantity = sum(doses) * days // strength
+    return {"strength_mg": strength, "quantity": quantity, "phases": [phase], "directions": directions}
+
+
+def answers_about(*products: dict[str, Any], directions: str | None = None) -> list[tuple[str, str]]:
+    """Severity and summary of what the rule finds in an order of several strengths."""
+    body = {"id": "A", "route": "oral", "form": "tablet", "directions": directions, "products": list(products)}
+    case = {"format": "baclofen-case/2", "on": "2026-11-22", "action": "dispense", "patient": {"age_years": 45}}
+    written = Case.from_json(case | {"orders": [body], "supplies": [], "ask": {"order": "A"}})
+    assert Case.from_json(written.to_json()) == written
+    found = [finding for finding in review(written, LIORESAL).findings if finding.code == "directions"]
+    return [(str(finding.severity), finding.summary) for finding in found]
+
+
+_TEN, _TWENTY_FIVE = (10, [10] * 3), (25, [25] * 3)
+_EACH = "1 tablet three times a day"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (_EACH, _EACH),
+        ("10 mg three times a day", "25 mg three times a day"),
+        ("35 mg three times a day", "35 mg three times a day"),
+        ("35 mg three times a day", None),
+        (None, "35 mg three times a day"),
+        (_EACH, None),
+        (None, _EACH),
+        (None, None),
+    ],
+)
+def test_the_words_of_each_strength_say_its_own_doses_or_those_of_all(first: str | None, second: str | None) -> None:
+    assert answers_about(product(*_TEN, first), product(*_TWENTY_FIVE, second)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (_EACH, "2 tablets three times a day", "The dose of the directions differs"),
+        ("2 tablets three times a day", _EACH, "The dose of the directions differs"),
+        (_EACH, "1 tablet twice a day", "The dose of the directions differs"),
+        (None, "1 tablet twice a day", "The dose of the directions differs"),
+        (_EACH, "do not take", "The directions forbid something"),
+        (_EACH, "1 tablet three times a day as intrathecal refill", "The directions "),
+    ],
+)
+def test_words_of_either_strength_that_say_something_else_stop_the_order(
+    first: str | None, second: str, words: str
+) -> None:
+    (answer,) = answers_about(product(*_TEN, first), product(*_TWENTY_FIVE, second))
+    assert answer[0] == "stop"
+    assert answer[1].startswith(words)
+
+
+def test_words_alone_are_read_with_the_strength_that_they_stand_on() -> None:
+    body = {
+        "id": "A",
+        "route": "oral",
+        "form": "tablet",
+        "products": [
+            {"strength_mg": 10, "quantity": 84, "directions": "1 tablet three times a day for 28 days"},
+            {"strength_mg": 25, "quantity": 168, "directions": "2 tablets three times a day for 28 days"},
+        ],
+    }
+    case = {"format": "baclofen-case/2", "on": "2026-11-22", "action": "dispense", "patient": {"age_years": 45}}
+    answer = review(Case.from_json(case | {"orders": [body], "supplies": [], "ask": {"order": "A"}}), LIORESAL)
+    (maximum,) = [finding for finding in answer.findings if finding.code == "daily-maximum"]
+    assert maximum.summary.startswith("180 mg a day")

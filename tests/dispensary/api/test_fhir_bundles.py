@@ -87,6 +87,23 @@ def test_two_orders_of_one_group_are_two_orders_of_one_patient_in_that_group(tec
     assert Patient.objects.count() == 1
 
 
+@pytest.mark.parametrize(("tablets", "is_right"), [("1 tablet", True), ("2 tablets", False)])
+def test_the_words_of_two_orders_of_one_group_are_each_read_with_its_own_strength(
+    technician: Caller, tablets: str, is_right: bool
+) -> None:
+    def strength(value: int, words: str) -> dict[str, Any]:
+        dosing = line(mg(value), daily(3, boundsDuration=days(14)), text=words)
+        return order(
+            str(value), medicationCodeableConcept={"text": f"Baclofen {value} mg tablets"}, dosageInstruction=[dosing],
+            groupIdentifier={"system": "urn:g", "value": "7"}, dispenseRequest={"quantity": {"value": 42, "unit": "tablets"}},
+        )  # fmt: skip
+
+    orders = strength(10, "1 tablet three times a day"), strength(25, f"{tablets} three times a day")
+    answer = post(technician, bundle("transaction", *orders))
+    words = diagnostics(answer["entry"][-1]["response"]["outcome"])
+    assert ("directions: The dose of the directions differs" not in words) is is_right
+
+
 def test_a_transaction_with_one_order_that_cannot_be_read_takes_in_none_and_says_which(technician: Caller) -> None:
     unread = order("2", doNotPerform=True)
     for kind in ("transaction", "collection"):
