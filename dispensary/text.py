@@ -28,6 +28,11 @@ LONGEST_KEY = 200
 MOST_WORDS = 12
 
 
+def rule_title(code: str) -> str:
+    """Return a rule's code as words: `Daily maximum`."""
+    return code.replace("-", " ").capitalize()
+
+
 def comparable_name(name: str) -> str:
     """Return the one form in which names are compared; it is never stored or shown.
 

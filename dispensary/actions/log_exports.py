@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from dispensary import audit, policies
+from dispensary.actions.export_sentences import describe_answers
 from dispensary.actors import Actor
 from dispensary.assessment import facts_document
 from dispensary.audit import Event, Line, Subject
@@ -29,17 +30,15 @@ PERSON_FORMAT = "dispensary-person/1"
 
 
 @transaction.atomic
-def export_answers(
-    *, pharmacy: Pharmacy, filters: Filters, sentence: str, purpose: str, by: Actor, now: datetime
-) -> bytes:
-    """Return the answers that fit as a zip file with a CSV and its dictionary; `sentence` says in it which they are.
+def export_answers(*, pharmacy: Pharmacy, filters: Filters, purpose: str, by: Actor, now: datetime) -> bytes:
+    """Return the answers that fit as a zip file with a CSV and its dictionary.
 
     Raises InvalidInput for more than `MOST_ROWS`.
     """
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
     rows = answers.make_rows(reader.recheck(_read_all(filters, by)), pharmacy)
-    content, digest = answers.write_zip(rows, sentence=sentence, now=now)
+    content, digest = answers.write_zip(rows, sentence=describe_answers(filters, pharmacy), now=now)
     body = {
         "shape": "answers", "filters": filters.as_body(), "rows": len(rows), "columns": answers.TABLE.version, "sha256": digest,
         "reason": purpose or None,

@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from dispensary import audit, policies
 from dispensary.actions import record_tables
+from dispensary.actions.export_sentences import describe_answers, describe_records
 from dispensary.actions.record_tables import RecordKind
 from dispensary.actors import Actor
 from dispensary.audit import Event
@@ -42,15 +43,13 @@ _EXPORT_RECORDS = ("export records", "a manager")
 
 
 @transaction.atomic
-def request_export(
-    *, pharmacy: Pharmacy, filters: Filters, sentence: str, purpose: str, by: Actor, now: datetime
-) -> LogExport:
+def request_export(*, pharmacy: Pharmacy, filters: Filters, purpose: str, by: Actor, now: datetime) -> LogExport:
     """Ask for a table of the answers that fit and are recorded by now. Raises Conflict while an earlier one is being prepared."""
     policies.require(policies.may_read_log(by), by, *_EXPORT)
     policies.require_same_pharmacy(by, pharmacy.pk)
-    until = min(filters.until or now, now)
-    values = replace(filters.checked(), until=until).as_body()
-    return _request(_ANSWERS, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
+    chosen = replace(filters.checked(), until=min(filters.until or now, now))
+    sentence = describe_answers(chosen, pharmacy)
+    return _request(_ANSWERS, chosen.as_body(), pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
 
 
 @transaction.atomic
@@ -60,7 +59,6 @@ def request_records(
     pharmacy: Pharmacy,
     since: datetime | None = None,
     until: datetime | None = None,
-    sentence: str,
     purpose: str,
     by: Actor,
     now: datetime,
@@ -71,7 +69,9 @@ def request_records(
     """
     policies.require(policies.may_export_records(by), by, *_EXPORT_RECORDS)
     policies.require_same_pharmacy(by, pharmacy.pk)
-    values = {"until": min(until or now, now)} | ({"since": since} if since else {})
+    until = min(until or now, now)
+    sentence = describe_records(kind, since, until, pharmacy)
+    values = {"until": until} | ({"since": since} if since else {})
     return _request(kind, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
 
 

@@ -17,7 +17,6 @@ from baclofen_rules.therapy import RiskLevel
 from dispensary import policies, reminders
 from dispensary.counter.access import at_counter
 from dispensary.counter.bar_chart import Bar, BarChart, RowChart
-from dispensary.counter.log_lines import rule_title
 from dispensary.counter.pages import render_page
 from dispensary.counter.queue import waiting_orders
 from dispensary.counter.reminders import GROUPS
@@ -33,6 +32,7 @@ from dispensary.models import (
     WorklistItem,
     WorkState,
 )
+from dispensary.text import rule_title
 
 WEEKS, LEAST_WEEKS = 8, 6
 """Days of the same weekday that the usual range is counted from, and the fewest of them that tell it."""

@@ -16,12 +16,13 @@ from dispensary import policies
 from dispensary.actions import limit_trials
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import ClosedPeriodForm
-from dispensary.counter.log_lines import limit_value, place_title, rule_title
+from dispensary.counter.log_lines import limit_value, place_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import LimitTrial
+from dispensary.text import rule_title
 
 PERIOD = timedelta(days=90)
 MOST_LISTED = 20

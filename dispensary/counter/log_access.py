@@ -16,7 +16,7 @@ from dispensary.audit import Event
 from dispensary.audit.checks.looks import Look
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import ClosedPeriodForm
-from dispensary.counter.log_lines import ShownLine, rule_title, show_line
+from dispensary.counter.log_lines import ShownLine, show_line
 from dispensary.counter.log_quality import read_staff_names
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
@@ -24,6 +24,7 @@ from dispensary.counter.review_desk import parse_day
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient
+from dispensary.text import rule_title
 
 PERIOD = timedelta(days=90)
 """The period of the edits where none is chosen."""

@@ -13,24 +13,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary import policies
 from dispensary.actions import log_exports, logbook, long_exports
+from dispensary.actions.export_sentences import RECORD_WORDS
 from dispensary.actions.record_tables import RecordKind
-from dispensary.audit import Event
 from dispensary.audit.evidence import export
 from dispensary.audit.evidence.export import KINDS, Scope, Shape
-from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.log_lines import find_patient_row, reason_words, rule_title
+from dispensary.counter.log_lines import find_patient_row
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import OverridesForm
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
-from dispensary.models import OverrideState
 
-RECORD_WORDS = {
-    RecordKind.ORDERS: "Prescriptions",
-    RecordKind.DISPENSES: "Hand-overs",
-    RecordKind.FINDINGS: "Findings with the answers that were used",
-}
 SHAPES = (
     ("answers", "Overrides as a table for an inspector (CSV with its dictionary)"),
     (Shape.BUNDLE.value, "Evidence: the bundle that verify.py checks on any machine"),
@@ -43,12 +36,6 @@ SHAPES = (
     ),
     ("person", "Everything about one patient, for the patient (JSON)"),
 )
-
-
-_KINDS = {
-    Event.OVERRIDE_SIGNED.value: "Overrides",
-    Event.FINDING_ACKNOWLEDGED.value: "Acknowledgements",
-}
 
 
 _NARROWING = ("severity", "rule", "actor", "reason", "then", "words", "only")
@@ -149,12 +136,12 @@ def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
         filters = form.filters()
         if log_exports.is_long(filters, visit.by):
             long_exports.request_export(
-                pharmacy=visit.pharmacy, filters=filters, sentence=_describe(filters, visit), purpose=purpose, by=visit.by,
+                pharmacy=visit.pharmacy, filters=filters, purpose=purpose, by=visit.by,
                 now=visit.now,
             )  # fmt: skip
             return redirect("counter:audit-exports")
         content = log_exports.export_answers(
-            pharmacy=visit.pharmacy, filters=filters, sentence=_describe(filters, visit), purpose=purpose, by=visit.by,
+            pharmacy=visit.pharmacy, filters=filters, purpose=purpose, by=visit.by,
             now=visit.now,
         )  # fmt: skip
         return _as_file(HttpResponse(content, content_type="application/zip"), f"answers-{visit.today}.zip")
@@ -163,7 +150,6 @@ def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
         records = RecordKind(shape)
         long_exports.request_records(
             kind=records, pharmacy=visit.pharmacy, since=since, until=until, purpose=purpose, by=visit.by, now=visit.now,
-            sentence=f"{RECORD_WORDS[records]} at {visit.pharmacy.name}, {_describe_period(since, until, visit)}.",
         )  # fmt: skip
         return redirect("counter:audit-exports")
     scope = _find_scope(visit, form)
@@ -178,33 +164,6 @@ def _find_scope(visit: Visit, form: ExportForm) -> Scope:
     since, until = form.moments()
     log = export.find_log_of_period(visit.pharmacy.pk, since, until)
     return export.find_period(log.log_id, since, until)
-
-
-def _describe(filters: Filters, visit: Visit) -> str:
-    """Return the filters in a sentence, for the page and the file: `Overrides at ..., from ... until before ...`."""
-    period = _describe_period(filters.since, filters.until, visit)
-    kinds = "Overrides and acknowledgements" if len(filters.actions) > 1 else _KINDS[filters.actions[0]]
-    members = {member.actor().name: member.display_name for member in visit.pharmacy.staff.all()}
-    patient = find_patient_row(visit, filters.patient)
-    narrowed = {
-        "rule": filters.rule and rule_title(filters.rule),
-        "reason": filters.reason and reason_words(filters.reason),
-        "signed by": filters.actor and members.get(filters.actor, filters.actor),
-        "patient No.": patient and patient.identifier,
-        "with the words": filters.text and f"\u201c{filters.text}\u201d",
-        "now": ", ".join(OverrideState(state).label.lower() for state in filters.states),
-        "without a second signature, of the rules": ", ".join(map(rule_title, filters.unseconded)),
-        "signed in under": filters.under_seconds and f"{filters.under_seconds} seconds",
-    }
-    words = "".join(f", {name} {value}" for name, value in narrowed.items() if value)
-    return f"{kinds} at {visit.pharmacy.name}, {period}{words}."
-
-
-def _describe_period(since: datetime | None, until: datetime | None, visit: Visit) -> str:
-    since, until = (moment and moment.astimezone(visit.zone) for moment in (since, until))
-    words = f"from {since:%d %b %Y, %H:%M}" if since else "from the beginning"
-    words += f" until before {until:%d %b %Y, %H:%M}" if until else ""
-    return f"{words} ({visit.pharmacy.time_zone})"
 
 
 def _as_file(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -16,7 +16,7 @@ from dispensary.counter.visit import Visit
 from dispensary.documents.words import NB
 from dispensary.models import Mitigation, Patient, SignatureMethod
 from dispensary.models.reminders import ReminderKind
-from dispensary.text import format_amounts, join_values
+from dispensary.text import format_amounts, join_values, rule_title
 
 Details = list[tuple[str, str]]
 """Names and values, in the order of a page."""
@@ -54,11 +54,6 @@ def describe(line: Line) -> Details:
     if explain is None or line.body is None:
         return []
     return [(name, value) for name, value in explain(line, line.body) if value]
-
-
-def rule_title(code: str) -> str:
-    """Return a rule's code as words: `Daily maximum`."""
-    return code.replace("-", " ").capitalize()
 
 
 def place_title(place: str) -> str:

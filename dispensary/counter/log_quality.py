@@ -24,13 +24,14 @@ from dispensary.audit.checks.wording import Saying, Wording
 from dispensary.audit.log.search import choose_words
 from dispensary.counter.access import at_counter
 from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm
-from dispensary.counter.log_lines import reason_words, rule_title
+from dispensary.counter.log_lines import reason_words
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.shares import FEWEST, Rate, Share, count_interval, describe_median, findings_for_one_change
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
+from dispensary.text import rule_title
 
 PERIOD = timedelta(days=90)
 FLAGGED_FROM = 50

@@ -29,7 +29,6 @@ from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
     reason_words,
-    rule_title,
     show_line,
 )
 from dispensary.counter.log_standing import read_standing
@@ -38,7 +37,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Mitigation, Override, OverrideState, Patient, StaffMember
-from dispensary.text import format_amounts
+from dispensary.text import format_amounts, rule_title
 
 PERIOD = timedelta(days=90)
 """The period of the list where none is chosen."""

@@ -46,7 +46,6 @@ class Command(BaseCommand):
                 export = long_exports.request_records(
                     kind=kind,
                     pharmacy=pharmacy,
-                    sentence=f"All {kind.value} at {pharmacy.name}, asked for from a shell.",
                     purpose=options["purpose"],
                     by=by,
                     now=read_clock(),

@@ -43,7 +43,7 @@ def export(shop: Pharmacy, kind: RecordKind, **period: Any) -> tuple[list[dict[s
     """Ask for an export, prepare it page by page, and open it; the rows of its CSV and of its lines."""
     by = make.staff(shop, StaffRole.MANAGER).actor()
     asked = long_exports.request_records(
-        kind=kind, pharmacy=shop, sentence="All.", purpose="another system", by=by, now=make.NOW, **period
+        kind=kind, pharmacy=shop, purpose="another system", by=by, now=make.NOW, **period
     )
     assert long_exports.prepare_next(lambda: make.NOW)
     with long_exports.open_export(export_id=asked.pk, by=by, now=make.NOW) as file:
@@ -118,7 +118,7 @@ def test_a_period_chooses_by_the_moment_of_the_record(
 
 
 def test_nothing_is_exported_by_a_pharmacist_or_twice_at_once(shop: Pharmacy) -> None:
-    asked = {"kind": RecordKind.ORDERS, "pharmacy": shop, "sentence": "All.", "purpose": "", "now": make.NOW}
+    asked = {"kind": RecordKind.ORDERS, "pharmacy": shop, "purpose": "", "now": make.NOW}
     with pytest.raises(NotAllowed):
         long_exports.request_records(**asked, by=make.staff(shop).actor())
     manager = make.staff(shop, StaffRole.MANAGER).actor()
