@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
@@ -20,7 +19,7 @@ from dispensary.actions import patients
 from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.actions.order_states import CLAIM_LASTS
 from dispensary.counter.access import at_counter
-from dispensary.counter.keyset import Page, Place, read_page
+from dispensary.counter.keyset import Page, read_page
 from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
@@ -43,16 +42,14 @@ from dispensary.models import (
     WorklistItem,
     WorkState,
 )
-from dispensary.models.preparation import CHECKED_STAGES
 from dispensary.models.prescription import OPEN_STATUSES
+from dispensary.queue import LONGEST_WAITING_FIRST, DueColumn, find_next, select_waiting
 from dispensary.scanning import UnreadableScan, read_scan
 from dispensary.search import find_labelled_orders, find_patients
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-LONGEST_WAITING_FIRST = ("turn_on", "received_at", "pk")
-"""Those that are due, in the order in which they came in, then the others in that of their days."""
 NEWEST_FIRST = ("-received_at", "-pk")
 HAS_NAMESAKE = Exists(
     Namesake.objects.filter(Q(patient=OuterRef("patient")) | Q(other=OuterRef("patient"))).exclude(
@@ -62,8 +59,6 @@ HAS_NAMESAKE = Exists(
 """Of an order of whose patient there may be another record."""
 MOST_NEWEST = 5
 MOST_DONE = 15
-IS_READY = Q(prescription__preparations__stage__in=CHECKED_STAGES)
-"""Of an order whose bag needs nothing but its patient."""
 MOST_PEOPLE = 50
 """Patients without any order that a search shows."""
 NOT_DUE = "Not due yet"
@@ -116,12 +111,6 @@ class Tab:
     words: str
     count: int
     is_current: bool
-
-
-class DueColumn(TypedDict):
-    """The column that `waiting_orders` and `search` add."""
-
-    turn_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,27 +214,19 @@ def news(request: HttpRequest, visit: Visit) -> HttpResponse:
 @at_counter()
 def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Redirect to the next order that is not blocked, or to the queue when there is none."""
-    due = waiting_orders(visit).filter(turn_on=visit.today).order_by(*LONGEST_WAITING_FIRST)
-    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()
-    place = Place.of(here) if here else None
-    parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
-    for part in parts:
-        following = due.filter(part).exclude(state=OrderState.BLOCKED).exclude(IS_READY).first()
-        if following is not None:
-            return redirect("counter:check", following.pk)
-    return redirect("counter:queue")
+    following = find_next(visit.pharmacy, visit.today, _uuid(request.GET.get("after", "")))
+    return redirect("counter:check", following.pk) if following else redirect("counter:queue")
 
 
 def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueColumn]]:
-    """Return the open orders of the pharmacy with `turn_on`: today where they are due, far off where their day is not known."""
-    turn_on = Greatest(Coalesce(F("due_on"), date.max), Value(visit.today))
-    waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(turn_on=turn_on)
+    """Return the open orders of the pharmacy as `select_waiting` does, with what a row shows."""
     # Nothing is joined, so that the database sorts summaries alone.
     requests = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.ORDER_REQUESTED)
     asked_at = Subquery(requests.exclude(state=WorkState.RESOLVED).values("opened_at")[:1])
     orders = Prescription.objects.select_related("patient", "claim").annotate(
         asked_at=asked_at, has_namesake=HAS_NAMESAKE
     )
+    waiting = select_waiting(visit.pharmacy, visit.today)
     return waiting.prefetch_related(Prefetch("prescription", orders), "prescription__phases")
 
 

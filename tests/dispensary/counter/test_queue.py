@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dispensary.actions import answers, dispenses, namesakes, order_states, summaries, therapy
-from dispensary.counter.queue import LONGEST_WAITING_FIRST, show_row, waiting_orders
+from dispensary.counter.queue import show_row, waiting_orders
 from dispensary.counter.visit import Visit
 from dispensary.models import Answer, StaffRole, WorkKind, WorklistItem
+from dispensary.queue import LONGEST_WAITING_FIRST
 from tests.baclofen_rules.therapy.reading import CASES
 from tests.dispensary import make
 from tests.dispensary.make import NOW

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from dispensary import reminders
 from dispensary.counter.keyset import ROWS
-from dispensary.counter.queue import LONGEST_WAITING_FIRST, count_tabs, waiting_orders
+from dispensary.counter.queue import count_tabs, waiting_orders
 from dispensary.counter.visit import Visit
+from dispensary.queue import LONGEST_WAITING_FIRST
 from tests.conftest import truncate_tables
 from tests.dispensary import make
 from tests.dispensary.make import NOW
