@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter
@@ -10,6 +10,15 @@ from rest_framework.request import Request
 
 from dispensary.errors import InvalidInput, Problem
 from dispensary.text import clean_line
+
+
+def refuse_unknown(sent: Iterable[str], names: Sequence[str], listed_by: str = "") -> None:
+    """Raise `InvalidInput` for a parameter that is none of `names`: an ignored one would widen the answer."""
+    unknown = sorted(set(sent) - set(names))
+    if unknown:
+        expected = f"only {', '.join(names) or 'none'}"
+        problems = [Problem(name[:60], "a parameter", expected, listed_by) for name in unknown]
+        raise InvalidInput("There is no such parameter.", *problems)
 
 
 class TextParameter(OpenApiParameter):
@@ -51,8 +60,8 @@ class ChoiceParameter(OpenApiParameter):
 class UUIDParameter(OpenApiParameter):
     """The UUID of a record."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, UUID)
+    def __init__(self, name: str, description: str = "") -> None:
+        super().__init__(name, UUID, description=description)
 
     def read(self, request: Request) -> UUID | None:
         """Return the UUID; None where the parameter is absent. Raises `InvalidInput`."""

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dispensary.api.fields import require_believable
+from dispensary.api.query import refuse_unknown
 from dispensary.audit import Event, Line, Outcome, Receipt
 from dispensary.audit.evidence.export import Shape
 from dispensary.audit.log.search import MAX_PAGE, PAGE
@@ -15,13 +16,10 @@ from dispensary.models import AuditEntry, AuditLog
 
 
 class Query(serializers.Serializer[Any]):
-    """Query parameters. An unknown one is refused: a misspelt filter would show everything."""
+    """Query parameters; an unknown one is refused."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        unknown = sorted(set(data) - set(self.fields))
-        if unknown:
-            expected = f"only {', '.join(self.fields)}"
-            raise serializers.ValidationError({str(name)[:60]: [expected] for name in unknown}, code="unknown")
+        refuse_unknown(data, list(self.fields))
         values: dict[str, Any] = super().to_internal_value(data)
         return values
 

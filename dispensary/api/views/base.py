@@ -37,6 +37,7 @@ from dispensary.api import problems
 from dispensary.api.access import Caller
 from dispensary.api.authentication import site_authentication
 from dispensary.api.fields import check
+from dispensary.api.query import refuse_unknown
 from dispensary.api.throttling import SessionThrottle
 from dispensary.api.wire import PDFRenderer, StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
@@ -221,13 +222,10 @@ class BaseView(APIView):
     ) -> Response:
         """Return a keyset page of rows; rows equal in `ordering` are ordered by primary key.
 
-        Raises `InvalidInput` for a parameter that is none of `filters`: a misspelt filter would show everything.
+        Raises `InvalidInput` for a parameter that is none of `filters`.
         """
-        names = [*(parameter.name for parameter in filters), "cursor", "limit"]
-        unknown = sorted(set(self.request.query_params) - {*names, api_settings.URL_FORMAT_OVERRIDE})
-        if unknown:
-            problems_found = [Problem(name[:60], "a parameter", f"only {', '.join(names)}") for name in unknown]
-            raise InvalidInput("There is no such parameter.", *problems_found)
+        sent = set(self.request.query_params) - {api_settings.URL_FORMAT_OVERRIDE}
+        refuse_unknown(sent, [*(parameter.name for parameter in filters), "cursor", "limit"])
         paginator = Page()
         paginator.ordering = (ordering, "-pk" if ordering.startswith("-") else "pk")
         page_rows = paginator.paginate_queryset(rows, self.request, view=self)
