@@ -33,7 +33,8 @@ app_name = "dispensary-api"
 
 def _fhir_routes() -> Iterator[URLPattern]:
     """Yield the addresses of the resources that can be read and searched."""
-    for name, (record, search) in fhir_records.VIEWS.items():
+    for name, (record, search, posted_search) in fhir_records.VIEWS.items():
+        yield path(f"fhir/{name}/_search", posted_search.as_view(), name=f"fhir-{name}-posted-search")
         if name != "MedicationRequest":  # its address takes orders in, too
             yield path(f"fhir/{name}", search.as_view(), name=f"fhir-{name}-search")
         yield path(f"fhir/{name}/<str:pk>", record.as_view(), name=f"fhir-{name}")
@@ -173,6 +174,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("fhir/MedicationRequest/$review", fhir_orders.OrderReviewView.as_view(), name="fhir-order-review"),
     *_fhir_routes(),
     path("fhir/AuditEvent", fhir_log.AuditEventSearchView.as_view(), name="fhir-AuditEvent-search"),
+    path(
+        "fhir/AuditEvent/_search",
+        fhir_log.PostedAuditEventSearchView.as_view(),
+        name="fhir-AuditEvent-posted-search",
+    ),
     path("fhir/AuditEvent/<uuid:pk>", fhir_log.AuditEventView.as_view(), name="fhir-AuditEvent"),
     path("fhir", fhir_bundles.BundleView.as_view(), name="fhir-bundle"),
     path("fhir/", fhir_bundles.SlashedBundleView.as_view(), name="fhir-bundle-slashed"),

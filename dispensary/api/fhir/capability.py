@@ -16,7 +16,7 @@ _TAKEN_IN = (
     "or entered-in-error, the order with that identifier is withdrawn; completed ends it, on-hold holds it until it is sent as "
     "active again. Each finding and each rule not assessed is an issue with the rule's code."
 )
-_LOG = "An entry of the log, for auditors and managers."
+_LOG = "An entry of the log, for auditors and managers. Newest first; `_sort` is -date or -_lastUpdated."
 
 
 def capability_statement(address: str, log_parameters: Mapping[str, str]) -> dict[str, Any]:

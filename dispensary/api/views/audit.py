@@ -47,12 +47,12 @@ class LogView(BaseView):
             raise NotFound("There is no such log here.")
         return log, readers_by_pharmacy[log.pharmacy]
 
-    def address_of(self, cursor: str, name: str = "cursor") -> str | None:
+    def address_of(self, cursor: str) -> str | None:
         """Return the address of the page at a cursor, with the parameters of this request; None without one."""
         if not cursor:
             return None
         parameters = self.request.query_params.copy()
-        parameters[name] = cursor
+        parameters["cursor"] = cursor
         return self.request.build_absolute_uri(f"{self.request.path}?{parameters.urlencode()}")
 
 

@@ -14,16 +14,18 @@ from rest_framework.response import Response
 
 from dispensary.actions import logbook
 from dispensary.api.fhir.search import DateParameter
+from dispensary.api.query import refuse_unknown
 from dispensary.api.schema import PHARMACY
 from dispensary.api.views.audit import LogView
 from dispensary.api.views.fhir import JSON_KINDS, RESOURCE, FHIRView
 from dispensary.api.views.fhir_records import (
+    LISTED_BY,
     OF_RESULTS,
     RESULTS,
     SEARCHSET,
-    base_address,
+    FHIRSearchView,
+    PostedSearchView,
     read_count,
-    refuse_unknown,
     render_version,
     searchset,
     version_of,
@@ -41,6 +43,8 @@ PARAMETERS = {
     "agent-name": "string",
     "subtype": "token",
 }
+SORTS = ("-date", "-_lastUpdated")
+"""The one sequence in which the log is searched: newest first."""
 """The search parameters with their types."""
 _DESCRIPTIONS = {
     "patient": "whom it is about",
@@ -66,18 +70,25 @@ class AuditEventView(FHIRView, LogView):
         return render_version(request, event, line.entry.recorded_at)
 
 
-class AuditEventSearchView(FHIRView, LogView):
+class AuditEventSearchView(FHIRSearchView, LogView):
     """A search of the log."""
 
     @extend_schema(
         operation_id="fhir_AuditEvent_search",
-        parameters=[PHARMACY, *(OpenApiParameter(name, str, description=_DESCRIPTIONS[name]) for name in PARAMETERS), *OF_RESULTS],
+        parameters=[PHARMACY, *(OpenApiParameter(name, str, description=_DESCRIPTIONS[name]) for name in PARAMETERS), OpenApiParameter("_sort", str, enum=SORTS), *OF_RESULTS],
         responses={(200, kind): SEARCHSET for kind in JSON_KINDS},
         summary="Search the log, newest first; each search is recorded",
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        readers, query = self.readers, request.query_params
-        refuse_unknown(query, [*PARAMETERS, *RESULTS])
+        return super().get(request)
+
+    def search(self, query: QueryDict) -> Response:
+        """Return the Bundle of the entries that have these parameters."""
+        readers = self.readers
+        refuse_unknown(query, [*PARAMETERS, "_sort", *RESULTS], LISTED_BY)
+        if query.get("_sort", SORTS[0]) not in SORTS:
+            problem = Problem("_sort", "another order", f"{' or '.join(SORTS)}: the log is searched newest first")
+            raise InvalidInput("This search cannot be answered.", problem)
         zone = ZoneInfo(self.caller.members[readers[0].pharmacy_id].pharmacy.time_zone)
         search_result = logbook.search(
             filters=_read_filters(query, zone), by=readers, now=self.now,
@@ -86,8 +97,11 @@ class AuditEventSearchView(FHIRView, LogView):
         entries = [
             (version_of(event_of_entry(entry), entry.recorded_at), "match") for entry in search_result.page.entries
         ]
-        links = {"self": request.build_absolute_uri(), "next": self.address_of(search_result.page.next, "_cursor")}
-        return Response(searchset(entries, links, base_address(request)))
+        return Response(searchset(entries, self.request, query, search_result.page.next))
+
+
+class PostedAuditEventSearchView(PostedSearchView, AuditEventSearchView):
+    """A search of the log by POST."""
 
 
 def _read_filters(query: QueryDict, zone: ZoneInfo) -> Filters:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.http import QueryDict
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -20,11 +23,14 @@ from rest_framework.utils.urls import replace_query_param
 from dispensary.actions import patients
 from dispensary.api.fhir.kinds import KINDS, Kind
 from dispensary.api.fhir.paging import read_page
+from dispensary.api.query import refuse_unknown
 from dispensary.api.schema import PHARMACY
 from dispensary.api.views.base import Page
 from dispensary.api.views.fhir import JSON_KINDS, RESOURCE, FHIRView
+from dispensary.api.wire import SearchFormParser
 from dispensary.errors import InvalidInput, NotFound, Problem
 
+LISTED_BY = "GET /api/v1/fhir/metadata lists them."
 RESULTS = ("_count", "_cursor", "_format")
 """Parameters of the answer itself, of every search."""
 SEARCHSET = {"type": "object", "description": "A FHIR R4 Bundle of the type searchset.", "required": ["resourceType"]}
@@ -48,16 +54,41 @@ class RecordView(FHIRView):
         return render_version(request, versioned(self.kind, row, self.now), self.kind.changed_at(row))
 
 
-class SearchView(FHIRView):
-    """A search for resources of one type, answered with a Bundle."""
+class FHIRSearchView(FHIRView):
+    """The base of searches, answered with a Bundle."""
+
+    @abstractmethod
+    def search(self, query: QueryDict) -> Response:
+        """Return the Bundle of the resources that have these parameters."""
+
+    def get(self, request: Request) -> Response:
+        return self.search(request.query_params)
+
+
+@extend_schema(exclude=True)
+class PostedSearchView(FHIRSearchView):
+    """The base of searches by POST: their parameters are those of a form and of the address."""
+
+    parser_classes: ClassVar[list[type[BaseParser]]] = [SearchFormParser]
+    http_method_names: ClassVar = ["post", "options"]
+
+    def post(self, request: Request) -> Response:
+        query = request.query_params.copy()
+        query.update(request.data)
+        return self.search(query)
+
+
+class SearchView(FHIRSearchView):
+    """A search for resources of one type."""
 
     kind: ClassVar[Kind]
 
-    def get(self, request: Request) -> Response:
+    def search(self, query: QueryDict) -> Response:
+        """Return the Bundle of the resources that have these parameters."""
         by = self.authorize()
-        kind, query = self.kind, request.query_params
+        kind = self.kind
         parameters = {parameter.name: parameter for parameter in kind.all_parameters()}
-        refuse_unknown(query, [*parameters, "_sort", *RESULTS, *(["_include"] if kind.includes else [])])
+        refuse_unknown(query, [*parameters, "_sort", *RESULTS, *(["_include"] if kind.includes else [])], LISTED_BY)
         rows = kind.rows().filter(**{kind.pharmacy: self.pharmacy.pk})
         zone = ZoneInfo(self.pharmacy.time_zone)
         for name in query:
@@ -73,11 +104,9 @@ class SearchView(FHIRView):
             pharmacy=self.pharmacy, words=f"{kind.name}?{query.urlencode()}", count=len(matches), by=by, now=self.now
         )
         included = list(self._find_included(matches, query.getlist("_include")))
-        address = request.build_absolute_uri()
-        links = {"self": address, "next": replace_query_param(address, "_cursor", cursor) if cursor else None}
         entries = [(versioned(kind, row, self.now), "match") for row in matches]
         entries += [(resource, "include") for resource in included]
-        return Response(searchset(entries, links, base_address(request)))
+        return Response(searchset(entries, self.request, query, cursor))
 
     def _find_included(self, rows: Sequence[Any], includes: Iterable[str]) -> Iterable[dict[str, Any]]:
         """Yield the resources that the rows refer to by the named references, each once."""
@@ -130,9 +159,13 @@ def render_version(request: Request, resource: dict[str, Any], changed_at: datet
 
 
 def searchset(
-    entries: Iterable[tuple[dict[str, Any], str]], links: Mapping[str, str | None], base: str
+    entries: Iterable[tuple[dict[str, Any], str]], request: Request, query: QueryDict, cursor: str
 ) -> dict[str, Any]:
-    """Return a Bundle of resources, each with its search mode."""
+    """Return a Bundle of resources, each with its search mode. The page at `cursor` follows; "" where none does."""
+    base = base_address(request)
+    address = request.build_absolute_uri(request.path.removesuffix("/_search"))
+    this_page = f"{address}?{query.urlencode()}" if query else address
+    links = {"self": this_page} | ({"next": replace_query_param(this_page, "_cursor", cursor)} if cursor else {})
     rendered = [
         {
             "fullUrl": f"{base}/{resource['resourceType']}/{resource['id']}",
@@ -144,7 +177,7 @@ def searchset(
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "link": [{"relation": relation, "url": url} for relation, url in links.items() if url],
+        "link": [{"relation": relation, "url": url} for relation, url in links.items()],
     }
     return bundle | ({"entry": rendered} if rendered else {})
 
@@ -153,17 +186,6 @@ def base_address(request: Request) -> str:
     """Return the base of the FHIR addresses, without a final slash."""
     address: str = request.build_absolute_uri(request.path)
     return address[: address.rindex("/fhir/") + len("/fhir")]
-
-
-def refuse_unknown(query: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise `InvalidInput` for a parameter that is not known here: an ignored one would widen the answer."""
-    problems = [
-        Problem(name[:60], "a parameter", f"one of {', '.join(names)}", "GET /api/v1/fhir/metadata lists them.")
-        for name in query
-        if name not in names
-    ]
-    if problems:
-        raise InvalidInput("This search cannot be answered.", *problems)
 
 
 def _read_sort(query: Mapping[str, Any], kind: Kind) -> str:
@@ -199,8 +221,8 @@ OF_RESULTS = [
 ]
 
 
-def make_views(kind: Kind) -> tuple[type[RecordView], type[SearchView]]:
-    """Return the views of a kind, described for the OpenAPI document."""
+def make_views(kind: Kind) -> tuple[type[RecordView], type[SearchView], type[SearchView]]:
+    """Return the views of a kind, described for the OpenAPI document: one resource, a search, a search by POST."""
     parameters = [
         OpenApiParameter(parameter.name, OpenApiTypes.STR, description=parameter.documentation or parameter.expected)
         for parameter in kind.all_parameters()
@@ -212,6 +234,7 @@ def make_views(kind: Kind) -> tuple[type[RecordView], type[SearchView]]:
         parameters.append(OpenApiParameter("_include", str, many=True, enum=names))
     record = type(f"{kind.name}RecordView", (RecordView,), {"kind": kind, "__doc__": f"One {kind.name}."})
     search = type(f"{kind.name}SearchView", (SearchView,), {"kind": kind, "__doc__": f"A search for {kind.name}."})
+    posted = type(f"Posted{search.__name__}", (PostedSearchView, search), {"kind": kind, "__doc__": search.__doc__})
     describe_record = extend_schema(
         operation_id=f"fhir_{kind.name}_read",
         responses={**{(200, media_type): RESOURCE for media_type in JSON_KINDS}, 304: None},
@@ -223,10 +246,10 @@ def make_views(kind: Kind) -> tuple[type[RecordView], type[SearchView]]:
         parameters=[PHARMACY, *parameters, *OF_RESULTS],
         responses={(200, media_type): SEARCHSET for media_type in JSON_KINDS},
         summary=f"Search for {kind.name}, newest first",
-        description=kind.documentation,
+        description=f"{kind.documentation} Also by POST to `{kind.name}/_search`, with the parameters as a form.",
     )
-    return extend_schema_view(get=describe_record)(record), extend_schema_view(get=describe_search)(search)
+    return extend_schema_view(get=describe_record)(record), extend_schema_view(get=describe_search)(search), posted
 
 
 VIEWS = {name: make_views(kind) for name, kind in KINDS.items()}
-"""Of each kind the view of one resource and that of a search."""
+"""Of each kind the view of one resource, that of a search, and that of a search by POST."""

@@ -351,6 +351,56 @@ def test_the_log_is_searched_and_read_as_audit_events_by_auditors_alone(
     )
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_search_by_post_is_the_search_by_get(pharmacist: Caller, handed_over: Dispense) -> None:
+    number = handed_over.patient.identifier
+    by_get = search(
+        pharmacist, f"MedicationRequest?patient={handed_over.patient_id}&_include=MedicationRequest:patient"
+    )
+    form = f"patient={handed_over.patient_id}&_include=MedicationRequest%3Apatient".encode()
+    by_post = pharmacist.call("POST", "fhir/MedicationRequest/_search", form, content_type=FORM)
+    assert by_post.status_code == 200, by_post.content
+    assert by_post.json() == by_get
+    both = pharmacist.call("POST", f"fhir/Patient/_search?identifier={number}", b"_count=1", content_type=FORM)
+    assert ids(both.json()) == [str(handed_over.patient_id)]
+    assert matches(pharmacist.call("POST", "fhir/Patient/_search", b"", content_type=FORM).json())
+
+
+def test_the_pages_of_a_search_by_post_are_followed_by_get(pharmacist: Caller, shop: Pharmacy) -> None:
+    people = {str(make.patient(shop, now=timezone.now()).pk) for _ in range(3)}
+    bundle = pharmacist.call("POST", "fhir/Patient/_search", b"_count=2", content_type=FORM).json()
+    following = next(link["url"] for link in bundle["link"] if link["relation"] == "next")
+    rest = pharmacist.get(following.removeprefix("http://testserver")).json()
+    assert {*ids(bundle), *ids(rest)} == people
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "status"),
+    [
+        (b"birth=1980", FORM, 400),
+        (b"_count=0", FORM, 400),
+        (b"identifier=%00", FORM, 400),
+        (b"_id=x&" * 2000, FORM, 400),
+        (b"a" * 300_000, FORM, 413),
+        (b"{}", "application/json", 415),
+        (b"<Parameters/>", "application/fhir+xml", 415),
+    ],
+)
+def test_a_form_that_is_no_search_is_refused_in_words(pharmacist: Caller, form: bytes, kind: str, status: int) -> None:
+    outcome(pharmacist.call("POST", "fhir/Patient/_search", form, content_type=kind), status)
+    outcome(pharmacist.get("fhir/Patient/_search"), 405)
+
+
+def test_the_log_is_searched_by_post_newest_first_alone(auditor: Caller, handed_over: Dispense) -> None:
+    form = f"patient={handed_over.patient_id}&_sort=-date".encode()
+    found = auditor.call("POST", "fhir/AuditEvent/_search", form, content_type=FORM).json()
+    assert ids(found) == ids(search(auditor, f"AuditEvent?patient={handed_over.patient_id}&_sort=-_lastUpdated"))
+    for wrong in ("_lastUpdated", "date", "-agent"):
+        assert "-date or -_lastUpdated" in diagnostics(outcome(auditor.get(f"fhir/AuditEvent?_sort={wrong}"), 400))
+
+
 def test_an_auditor_reads_no_patients(auditor: Caller, one_of_each: dict[str, str]) -> None:
     for name, pk in one_of_each.items():
         outcome(auditor.get(f"fhir/{name}"), 403)
@@ -378,6 +428,12 @@ def test_another_pharmacys_resources_are_not_there(
         ("application/fhir+xml", "?_format=json", 200, "application/json"),
         ("*/*", "?_format=application/fhir%2Bjson", 200, "application/fhir+json"),
         ("*/*", "?_format=xml", 406, "application/fhir+json"),
+        ("application/fhir+json; fhirVersion=4.0", "", 200, "application/fhir+json"),
+        ("application/fhir+json; fhirVersion=5.0", "", 406, "application/fhir+json"),
+        ("application/fhir+json; fhirVersion=5.0, application/json", "", 200, "application/json"),
+        ("*/*; fhirVersion=3.0", "", 406, "application/fhir+json"),
+        ("*/*", "?_format=application/fhir%2Bjson;fhirVersion=5.0", 406, "application/fhir+json"),
+        ("*/*", "?_format=application/fhir%2Bjson;fhirVersion=4.0", 200, "application/fhir+json"),
     ],
 )
 def test_json_is_served_and_xml_refused_in_words(
