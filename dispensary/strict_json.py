@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from decimal import Decimal
 from typing import Any
 
@@ -81,9 +82,12 @@ def _unclear(value_kind: str, expected: str) -> InvalidInput:
 
 
 def loads(body: bytes) -> Any:
-    """Read one JSON document: whole numbers as `int`, all others as exact `Decimal`. Raises `InvalidInput`."""
+    """Read one JSON document: whole numbers as `int`, all others as exact `Decimal`. Raises `InvalidInput`.
+
+    A byte order mark before it is ignored (RFC 8259, 8.1).
+    """
     try:
-        text = body.decode("utf-8")
+        text = body.removeprefix(BOM_UTF8).decode("utf-8")
         _check_depth(text)
         value = read_json(text, _number, _whole)
     except DoubledName as error:

@@ -112,6 +112,19 @@ class BaseView(APIView):
         classes = self.authentication_classes
         return [make() for make in (site_authentication() if classes is None else classes)]
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body that is packed. Raises `UnsupportedMediaType`, and what `APIView.initial` raises."""
+        super().initial(request, *args, **kwargs)
+        packing = request.headers.get("Content-Encoding", "identity")
+        if packing.lower() != "identity":
+            raise exceptions.UnsupportedMediaType(
+                packing, f"Content-Encoding {packing[:20]} is not read: send the body as it is."
+            )
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Return the header `Allow` alone; the OpenAPI document says the rest."""
+        return Response(status=204)
+
     def get_exception_handler(self) -> Callable[..., Response]:
         """Return the handler that answers with problem documents, whatever the host's settings say."""
         return problems.handle_error

@@ -1,5 +1,6 @@
 """Whatever goes wrong, the answer is a problem document, and no patient stands in the log."""
 
+import gzip
 import logging
 from typing import Any
 
@@ -143,3 +144,20 @@ def test_what_is_wrong_is_answered_with_what_is_expected(
 ) -> None:
     (entry,) = problem(pharmacist.post(f"patients/{patient.pk}/{address}", body), 400)["problems"]
     assert (entry["field"], entry["expected"]) == (field, expected)
+
+
+def test_a_packed_body_is_refused_in_words(technician: Caller) -> None:
+    packed = gzip.compress(b'{"words": "Okafor"}')
+    refused = problem(technician.call("POST", "patients/search/", packed, Content_Encoding="gzip"), 415)
+    assert refused["detail"] == "Content-Encoding gzip is not read: send the body as it is."
+    assert technician.post("patients/search/", {"words": "Okafor"}, Content_Encoding="identity").status_code == 200
+
+
+def test_a_byte_order_mark_before_a_body_is_ignored(technician: Caller) -> None:
+    assert technician.call("POST", "patients/search/", b'\xef\xbb\xbf{"words": "Okafor"}').status_code == 200
+
+
+@pytest.mark.parametrize("address", ["patients/", "fhir/MedicationRequest"])
+def test_the_methods_of_an_address_are_named_without_a_body(technician: Caller, address: str) -> None:
+    answer = technician.call("OPTIONS", address)
+    assert (answer.status_code, answer.content, answer["Allow"]) == (204, b"", "GET, POST, HEAD, OPTIONS")
