@@ -61,6 +61,7 @@ _SLOW_FILES = {
         "dispensary/api/test_bad_input.py",
         "dispensary/api/cds_hooks",
         "dispensary/api/test_cds_hooks.py",
+        "dispensary/api/test_exports.py",
         "dispensary/api/test_fhir.py",
         "dispensary/api/test_fhir_bundles.py",
         "dispensary/api/test_fhir_changes.py",

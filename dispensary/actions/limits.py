@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from django.db import transaction
@@ -30,6 +31,11 @@ def signed_lines(pharmacy: Pharmacy, on: date) -> dict[str, SignedLimit]:
     """Return the newest signature under each line by the line's digest, without those that are to be read again."""
     rows = SignedLimit.objects.filter(pharmacy=pharmacy, review_on__gt=on).order_by("signed_at")
     return {row.digest: row for row in rows}
+
+
+def digest_of(digests: Iterable[str], *further: str) -> str:
+    """Return the SHA-256 of lines by their digests, and of what else a signature is for."""
+    return sha256("\n".join([*digests, *further]).encode()).hexdigest()
 
 
 def are_checked(pharmacy: Pharmacy, on: date) -> bool:

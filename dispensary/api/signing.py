@@ -16,7 +16,7 @@ from dispensary.models.review import Reviewed
 from dispensary.proof import prove
 
 
-def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed, by: Actor) -> dict[str, Any]:
+def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed | None, by: Actor) -> dict[str, Any]:
     """Take `proof` out of a checked body and verify it; return `signature`, `digest` and `nonce` for each answer.
 
     A wrong proof is counted here, outside the transaction of the request. A repeated request, which gets its first answer again, is not asked to

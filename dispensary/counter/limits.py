@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
 
 from django import forms
 from django.contrib import messages
@@ -55,7 +54,7 @@ def limits(request: HttpRequest, visit: Visit) -> HttpResponse:
     errors: list[ErrorLine] = []
     signature = None
     if may_sign:
-        digest = sha256("\n".join(line.digest for line in lines).encode()).hexdigest()
+        digest = actions.digest_of(line.digest for line in lines)
         signature = SignatureForm(posted_data(request), request, visit, None, digest)
         if request.method == "POST":
             result = sign(visit, form, signature)

@@ -10,10 +10,11 @@ from rest_framework import serializers
 
 from dispensary.actions.pharmacies import CHANGEABLE
 from dispensary.actions.settings_changes import find_waiting
-from dispensary.api.fields import Count, Flag, Text
+from dispensary.api.fields import Body, Choice, Count, Day, Flag, Text
 from dispensary.api.serializers.messages import LocalTime
-from dispensary.api.serializers.staff import ChangesInPerson
-from dispensary.models import Pharmacy, SettingsChange, SignedLimit
+from dispensary.api.serializers.orders import ProofIn
+from dispensary.api.serializers.staff import ChangesInPerson, InPerson
+from dispensary.models import Medium, Pharmacy, SettingsChange, SignedLimit
 
 _FIELDS = {
     models.BooleanField: Flag,
@@ -67,6 +68,34 @@ class LimitSignature(serializers.ModelSerializer[Any]):
     class Meta:
         model = SignedLimit
         fields = ["signer_name", "signed_at", "review_on"]
+
+
+class LimitsToSign(Body):
+    """Lines of the pharmacy's profile that a pharmacist has read."""
+
+    lines = serializers.ListField(
+        child=Text(max_length=64), min_length=1, max_length=1000, help_text="`digest` of each line"
+    )
+    review_on = Day(help_text="when they are to be read again: a day ahead, within three years")
+
+
+class SignedLimitsIn(LimitsToSign):
+    """Lines of the pharmacy's profile, signed with this request."""
+
+    proof = ProofIn(help_text="of the signer; digest and nonce from limits/signatures/")
+
+
+class ChannelTrialIn(InPerson):
+    """The address that a test message goes to."""
+
+    medium = Choice(Medium)
+    address = Text(max_length=254, help_text="one of your own")
+
+
+class ChannelTrialOut(serializers.Serializer[Any]):
+    """The answer of a channel to a test message."""
+
+    answer = serializers.CharField(help_text='"accepted" by its provider, "unknown", or what is wrong')
 
 
 class LimitOut(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -70,17 +70,21 @@ class AuditEventView(FHIRView, LogView):
         return render_version(request, event, line.entry.recorded_at)
 
 
-class AuditEventSearchView(FHIRSearchView, LogView):
-    """A search of the log."""
-
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="fhir_AuditEvent_search",
-        parameters=[PHARMACY, *(OpenApiParameter(name, str, description=_DESCRIPTIONS[name]) for name in PARAMETERS), OpenApiParameter("_sort", str, enum=SORTS), *OF_RESULTS],
+        parameters=[
+            PHARMACY,
+            *(OpenApiParameter(name, str, description=_DESCRIPTIONS[name]) for name in PARAMETERS),
+            OpenApiParameter("_sort", str, enum=SORTS),
+            *OF_RESULTS,
+        ],
         responses={(200, kind): SEARCHSET for kind in JSON_KINDS},
         summary="Search the log, newest first; each search is recorded",
-    )  # fmt: skip
-    def get(self, request: Request) -> Response:
-        return super().get(request)
+    )
+)
+class AuditEventSearchView(FHIRSearchView, LogView):
+    """A search of the log."""
 
     def search(self, query: QueryDict) -> Response:
         """Return the Bundle of the entries that have these parameters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -9,13 +10,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import limits, settings_changes
-from dispensary.api.schema import IF_MATCH, PHARMACY
+from dispensary import policies
+from dispensary.actions import channel_trials, limits, settings_changes, signatures
+from dispensary.actions.idempotency import Reply
+from dispensary.api.schema import CREATES, IF_MATCH, PHARMACY
 from dispensary.api.serializers import settings as shapes
+from dispensary.api.serializers.orders import SignatureOut
 from dispensary.api.serializers.staff import InPerson
-from dispensary.api.signing import authorize_in_person
-from dispensary.api.views.base import MANAGE, READ_SETTINGS, BaseView, etag_header, read_if_match
+from dispensary.api.signing import authorize_in_person, read_signature
+from dispensary.api.views.base import MANAGE, READ_SETTINGS, BaseView, Policy, etag_header, read_if_match, reply
+from dispensary.api.views.overrides import begun_fields
 from dispensary.models import Pharmacy, SettingsChange
+
+SIGN_LIMITS: tuple[Policy, str, str] = (policies.may_override, "sign limits", "a pharmacist")
 
 
 class SettingsView(BaseView):
@@ -75,13 +82,83 @@ class LimitsView(BaseView):
     )
     def get(self, request: Request) -> Response:
         self.authorize()
-        today = self.pharmacy.local_day(self.now)
-        signed = limits.signed_lines(self.pharmacy, today)
-        rows: list[dict[str, Any]] = [
-            asdict(line) | {"digest": line.digest, "signed": signed.get(line.digest)}
-            for line in limits.lines_of(self.pharmacy, today)
-        ]
-        return Response(shapes.LimitOut(rows, many=True).data)
+        return Response(render_limits(self))
+
+
+class LimitSignaturesView(BaseView):
+    """The beginning of a signature under limits."""
+
+    may: ClassVar = {"POST": SIGN_LIMITS}
+
+    @extend_schema(
+        request=shapes.LimitsToSign,
+        responses=SignatureOut,
+        parameters=[PHARMACY],
+        summary="Begin the signature under limits, to be used once within the hour",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = self.authorize(), self.parse_body(shapes.LimitsToSign)
+        begun = signatures.begin(subject=None, shown=digest_to_sign(body), by=by, now=self.now)
+        return Response(SignatureOut(begun_fields(request, begun)).data)
+
+
+class LimitsSignView(BaseView):
+    """The signature of a pharmacist under limits."""
+
+    may: ClassVar = {"POST": SIGN_LIMITS}
+
+    @extend_schema(
+        request=shapes.SignedLimitsIn,
+        responses=shapes.LimitOut(many=True),
+        parameters=CREATES,
+        summary="Sign limits that were read, line by line; the answer has every limit",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = self.authorize(), self.parse_body(shapes.SignedLimitsIn)
+        signature = read_signature(self, body, None, by)
+        signatures.require_digest(signature["digest"], digest_to_sign(body))
+
+        def do() -> Reply:
+            limits.sign_limits(
+                pharmacy=self.pharmacy, digests=body["lines"], review_on=body["review_on"],
+                method=signature["signature"], nonce=signature["nonce"], by=by, now=self.now,
+            )  # fmt: skip
+            return reply(200, render_limits(self))
+
+        return self.answer_once(by, do)
+
+
+class ChannelTrialView(BaseView):
+    """Test messages of a channel."""
+
+    may: ClassVar = {"POST": MANAGE}
+
+    @extend_schema(
+        request=shapes.ChannelTrialIn,
+        responses=shapes.ChannelTrialOut,
+        parameters=[PHARMACY],
+        summary="Send a test message to an address of your own, and say what its channel answered",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = authorize_in_person(self, shapes.ChannelTrialIn)
+        answer = channel_trials.send_trial(pharmacy=self.pharmacy, by=by, now=self.now, **body)
+        return Response(shapes.ChannelTrialOut({"answer": answer}).data)
+
+
+def digest_to_sign(body: Mapping[str, Any]) -> str:
+    """Return what a signature under limits is for: the lines, and the day on which they are to be read again."""
+    return limits.digest_of(sorted(set(body["lines"])), body["review_on"].isoformat())
+
+
+def render_limits(view: BaseView) -> Any:
+    """Return every limit of the pharmacy with its signature, as a response body."""
+    today = view.pharmacy.local_day(view.now)
+    signed = limits.signed_lines(view.pharmacy, today)
+    rows: list[dict[str, Any]] = [
+        asdict(line) | {"digest": line.digest, "signed": signed.get(line.digest)}
+        for line in limits.lines_of(view.pharmacy, today)
+    ]
+    return shapes.LimitOut(rows, many=True).data
 
 
 def render_settings(pharmacy: Pharmacy) -> Response:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dispensary.models import Prescription
 from tests.dispensary.api.conftest import Caller, fields, problem
 
 
@@ -48,3 +49,11 @@ def test_a_list_is_never_shown_for_a_parameter_that_was_not_read(pharmacist: Cal
 @pytest.mark.parametrize("address", ["reminders/?state=", "patients/?identifier=%20", "prescribers/?q=%20"])
 def test_a_parameter_without_text_filters_nothing(pharmacist: Caller, address: str) -> None:
     assert pharmacist.get(address).status_code == 200
+
+
+def test_the_next_order_of_the_queue_is_named_or_none(pharmacist: Caller, prescription: Prescription) -> None:
+    following = pharmacist.get("queue/next/").json()["next"]
+    assert (following["prescription"], following["state"]) == (str(prescription.pk), "ready")
+    assert pharmacist.get(f"queue/next/?after={prescription.pk}").json() == {"next": None}
+    assert fields(pharmacist.get("queue/next/?after=7")) == {"after"}
+    assert fields(pharmacist.get("queue/next/?afer=7")) == {"afer"}

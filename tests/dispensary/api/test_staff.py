@@ -20,12 +20,13 @@ from dispensary.models import (
     Pharmacy,
     Product,
     SettingsChange,
+    SignedLimit,
     StaffAlert,
     StaffMember,
     StaffRole,
 )
 from tests.dispensary import make
-from tests.dispensary.api.conftest import Caller, fields, problem
+from tests.dispensary.api.conftest import Caller, fields, problem, proof_of, today
 
 pytestmark = pytest.mark.django_db
 PROOF = {"proof": {"password": make.PASSWORD}}
@@ -213,6 +214,64 @@ def test_every_limit_is_read_with_its_source(technician: Caller) -> None:
     limits = technician.get("limits/").json()
     assert len(limits) > 20
     assert all(limit["source"] and limit["mark"] and limit["signed"] is None for limit in limits)
+
+
+def sign_limits(caller: Caller, lines: list[str], review_on: str, **proof: Any) -> Any:
+    """Begin the signature under limits, and send it with its proof."""
+    body = {"lines": lines, "review_on": review_on}
+    begun = caller.post("limits/signatures/", body)
+    assert begun.status_code == 200, begun.content
+    return caller.post("limits/sign/", body | {"proof": proof_of(begun.json()) | proof}, Idempotency_Key="s1")
+
+
+def test_limits_are_signed_line_by_line_with_a_fresh_proof(pharmacist: Caller) -> None:
+    lines = [limit["digest"] for limit in pharmacist.get("limits/").json()][:2]
+    later = str(today() + timedelta(days=300))
+    assert problem(sign_limits(pharmacist, lines, later, password="another"), 403)["code"] == "not-proven"
+    assert not SignedLimit.objects.exists()
+    signed = sign_limits(pharmacist, lines, later)
+    assert signed.status_code == 200, signed.content
+    assert [row["digest"] for row in signed.json() if row["signed"]] == lines
+    repeated = sign_limits(pharmacist, lines, later)
+    assert (repeated.json(), SignedLimit.objects.count()) == (signed.json(), 2)
+
+
+def test_a_signature_under_limits_is_for_these_lines_and_this_day(pharmacist: Caller) -> None:
+    lines = [limit["digest"] for limit in pharmacist.get("limits/").json()][:2]
+    later = str(today() + timedelta(days=300))
+    begun = pharmacist.post("limits/signatures/", {"lines": lines[:1], "review_on": later}).json()
+    for body in ({"lines": lines, "review_on": later}, {"lines": lines[:1], "review_on": str(today())}):
+        sent = pharmacist.post("limits/sign/", body | {"proof": proof_of(begun)})
+        assert problem(sent, 412)["problems"][0]["field"] == "proof.digest"
+    assert not SignedLimit.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"lines": []}, "lines"),
+        ({"lines": ["0" * 64]}, "lines"),
+        ({"review_on": "2020-01-01"}, "review_on"),
+        ({"review_on": "2199-01-01"}, "review_on"),
+        ({"review_on": "soon"}, "review_on"),
+    ],
+)
+def test_limits_that_cannot_be_signed_are_named(pharmacist: Caller, changes: dict[str, Any], field: str) -> None:
+    lines = [limit["digest"] for limit in pharmacist.get("limits/").json()][:1]
+    body: dict[str, Any] = {"lines": lines, "review_on": str(today() + timedelta(days=300))} | changes
+    begun = pharmacist.post("limits/signatures/", body)
+    answer = (
+        begun if begun.status_code == 400 else pharmacist.post("limits/sign/", body | {"proof": proof_of(begun.json())})
+    )
+    assert {entry.split("[")[0] for entry in fields(answer)} == {field}
+
+
+def test_a_manager_tries_a_channel(manager: Caller) -> None:
+    message = {"medium": "email", "address": "mara@example.org"}
+    assert fields(manager.post("settings/test-message/", message)) == {"proof"}
+    assert manager.post("settings/test-message/", message | PROOF).json() == {"answer": "accepted"}
+    assert fields(manager.post("settings/test-message/", message | {"address": "mara"} | PROOF)) == {"address"}
+    assert fields(manager.post("settings/test-message/", message | {"medium": "pigeon"} | PROOF)) == {"medium"}
 
 
 # --- packs ------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from dispensary.models import (
     Dispense,
     Finding,
     Language,
+    LimitTrial,
+    LogExport,
     Medium,
     Override,
     Pharmacy,
@@ -68,7 +70,9 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
     ("POST", "fhir/MedicationRequest/$review", {"resourceType": "Bundle"}, COUNTER),
     *(("GET", f"fhir/{name}", None, COUNTER) for name in KINDS),
+    *(("POST", f"fhir/{name}/_search", b"", COUNTER) for name in KINDS),
     ("GET", "fhir/AuditEvent", None, AUDITORS),
+    ("POST", "fhir/AuditEvent/_search", b"", AUDITORS),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
     ("GET", "audit/days/2026-01-01/", None, AUDITORS),
@@ -88,6 +92,16 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "settings/", None, {StaffRole.MANAGER}),
     ("PATCH", "settings/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
     ("GET", "limits/", None, COUNTER),
+    ("POST", "limits/signatures/", {"lines": ["0"], "review_on": "2030-01-01"}, PHARMACISTS),
+    ("POST", "limits/sign/", {"proof": {"password": "x"}}, PHARMACISTS),
+    ("POST", "settings/test-message/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "queue/next/", None, COUNTER),
+    ("GET", "audit/exports/", None, AUDITORS),
+    ("POST", "audit/exports/", {"purpose": "inspection"}, AUDITORS),
+    ("POST", "audit/exports/records/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "audit/trials/", None, AUDITORS),
+    ("POST", "audit/trials/", {"line": "0"}, AUDITORS),
+    ("GET", "audit/trials/lines/", None, AUDITORS),
 ]
 OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/", None, COUNTER),
@@ -185,6 +199,11 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "audit/entries/{entry}/proof/", None, AUDITORS),
     ("GET", "audit/samples/{sample}/", None, AUDITORS),
     ("POST", "audit/samples/{sample}/judgements/", {"entry": str(uuid4()), "judgement": "agreed"}, AUDITORS),
+    ("GET", "audit/exports/{export}/", None, AUDITORS),
+    ("GET", "audit/exports/{export}/file.zip", None, AUDITORS),
+    ("POST", "audit/exports/{export}/file.zip", {"proof": {"password": "x"}}, AUDITORS),
+    ("POST", "audit/patients/{patient}/file/", {"purpose": "asked for"}, AUDITORS),
+    ("GET", "audit/trials/{trial}/", None, AUDITORS),
     ("GET", "people/{person}/", None, {StaffRole.MANAGER}),
     ("PATCH", "people/{person}/", {"proof": {"password": "x"}, "role": "auditor"}, {StaffRole.MANAGER}),
     ("POST", "people/{person}/end/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
@@ -199,7 +218,8 @@ UNKNOWN_IDS: dict[str, UUID | int] = defaultdict(uuid4, person=4711, change=4711
 def asked(caller: Caller, method: str, address: str, body: Any) -> Any:
     late = {"handed_over_at": timezone.now().isoformat(), "handed_over_by": "Pat Locum"} if "late" in address else {}
     sent = body if body is not ... else hand_over(**late) if "dispenses" in address else order()
-    return caller.call(method, address, sent, If_Match="*", Idempotency_Key=str(uuid4()))
+    kind = "application/x-www-form-urlencoded" if address.endswith("/_search") else "application/json"
+    return caller.call(method, address, sent, content_type=kind, If_Match="*", Idempotency_Key=str(uuid4()))
 
 
 @pytest.fixture
@@ -229,6 +249,13 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     alert = StaffAlert.objects.create(
         pharmacy=shop, kind=AlertKind.SETTINGS, subject_id=str(change.pk), opened_at=now, next_at=now
     )
+    export = LogExport.objects.create(
+        pharmacy=shop, requested_by="Aude", requested_at=now, filters={}, sentence="All.", purpose="inspection"
+    )
+    trial = LimitTrial.objects.create(
+        pharmacy=shop, requested_by="Aude", requested_at=now, line="0", place="terms.max_mg_per_day", unit="mg/day",
+        value_before="100", value=110, since=now, until=now,
+    )  # fmt: skip
     sample = str(uuid4())
     audit.record(
         audit.Event.REVIEW_SAMPLED, pharmacy=shop, by=by, now=now, subject=audit.Subject("sample", sample), body={}
@@ -237,6 +264,8 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
         "alert": str(alert.pk),
         "change": str(change.pk),
         "person": str(pharmacist.member.pk) if pharmacist.member else "",
+        "export": str(export.pk),
+        "trial": str(trial.pk),
         "sample": sample,
         "bag": str(bag.pk),
         "contact": str(contact.pk),
@@ -342,7 +371,8 @@ def test_each_role_gets_as_far_as_its_work_goes(
         member = caller(shop, role)
         for method, address, body, roles in ANYWHERE + OF_ONE:
             if role in roles and method == "GET":
-                far = 409 if address.endswith("proof/") else 200  # here nothing is committed, hence nothing is signed
+                # Here nothing is committed, hence nothing is signed, and no worker prepares an export.
+                far = 409 if address.endswith(("proof/", "file.zip")) else 200
                 assert asked(member, method, address.format(**things), body).status_code == far, (role, address)
             elif role in roles:
                 assert asked(member, method, address.format(**things), {"unknown": 1}).status_code == 400, (
