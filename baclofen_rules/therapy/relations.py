@@ -211,12 +211,17 @@ def _before_a_start(
 def _frozen_rows(state: Courses, asked: Asked, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
     """Return the row of each course by what is frozen: what it does not name goes on beside.
 
-    A course stopped on the day itself was continued before that. Where nobody knows how it stands to a planned course,
-    nobody knows how it stands to what that is to take the place of, unless the table has it run beside that.
+    A course stopped on the day itself was continued before that; one whose plan was over is not continued. Where nobody
+    knows how it stands to a planned course, nobody knows how it stands to what that is to take the place of, unless the
+    table has it run beside that.
     """
     rows = {course: _Row(4, Relation.BESIDE, frozen.how) for course in running}
     for name in frozen.to:
-        fed = [c for c in state.courses if c.is_fed_by(name) and (c.is_open or c.ended_on == state.day)]
+        fed = [
+            c
+            for c in state.courses
+            if c.is_fed_by(name) and (c.is_open or (c.ended_on == state.day and c.ended_why is not Ending.PLANNED))
+        ]
         for course in [c for c in fed if c.name == name] or fed[-1:]:
             rows[course] = row = _Row(4, frozen.relation, frozen.how)
             if frozen.relation is Relation.UNKNOWN and course.first_on > state.day:

@@ -219,6 +219,16 @@ def test_an_answer_given_with_a_repeat_holds_against_what_was_handed_over_before
     assert day_of(before, 6) == day_of(after, 6) == (75, 75, 75, "A C")
 
 
+def test_what_was_to_go_on_with_a_plan_that_is_over_is_taken_all_the_same() -> None:
+    def goes_on(on: int, tablets: int, number: int) -> Supply:
+        kept = FrozenRelation(Relation.CONTINUES, How.AFTER_GAP, ("A",))
+        return given("B", on, tablets, relation=kept, number=number)
+
+    orders = [order("A", plan(([15] * 3, 5), then_stop=True)), order("B", 45)]
+    rows = [given("A", -19, 42), goes_on(-18, 42, 0), given("A", 0, 12, number=1), goes_on(0, 21, 1)]
+    assert day_of(state(*orders, *rows)) == (45, 45, 45, "B")
+
+
 def test_of_one_day_returns_come_before_hand_overs() -> None:
     orders = [order("A", 30), order("B", 45, replaces="A")]
     rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]
