@@ -97,12 +97,14 @@ def check(
     preparation: Preparation,
     acknowledged: Sequence[str] = (),
     decisions: Sequence[Decided] = (),
+    no_label: str = "",
     by: Actor,
     now: datetime,
 ) -> Preparation | Refused:
     """Check a bag against its order, as another person than who prepared it; what the rules ask is answered with it.
 
-    `acknowledged` and `decisions` are those of a hand-over, and stand for the one to come. A refusal is recorded and returned.
+    `acknowledged` and `decisions` are those of a hand-over, and stand for the one to come. `no_label` says why no label was
+    printed. A refusal is recorded and returned. Raises `Conflict` for a bag without a label that could have been printed.
     """
     policies.require(policies.may_override(by), by, "check a bag", "a pharmacist")
     row, items = _lock(preparation, by)
@@ -127,6 +129,9 @@ def check(
     if problems:
         return refuse(**refusal, review=None, problems=problems)
     first_assessment = assess_items(items, products, today)
+    after = first_assessment.after_hand_over()
+    is_printable = after is not None and bool(after.label(HAND_OVER))
+    label_reason = _require_label(row, no_label, is_due=is_printable)
     rows = check_answers(decisions, prescription=order, assessment=first_assessment, by=by, now=now)
     assessment = assess_items(items, products, today, rows) if rows else first_assessment
     review = reviews.freeze(subject=order, assessment=assessment, reason=ReviewReason.CHECKED, by=by, now=now)
@@ -148,7 +153,10 @@ def check(
     row.stage, row.checked_by, row.checker_name, row.checked_at = Stage.CHECKED, by.name, by.display, now
     row.save(update_fields=["stage", "checked_by", "checker_name", "checked_at"])
     follow_therapy(patient_id=order.patient_id, by=by, now=now)
-    _record(Event.BAG_CHECKED, row, by, now, {"bag": row.bag, "review": review.pk, "prepared_by": row.preparer_name})
+    _record(
+        Event.BAG_CHECKED, row, by, now,
+        {"bag": row.bag, "review": review.pk, "prepared_by": row.preparer_name, "no_label": label_reason},
+    )  # fmt: skip
     return row
 
 
@@ -189,12 +197,20 @@ def put_back(*, preparation: Preparation, reason: str, by: Actor, now: datetime)
 @audit.retrying
 @transaction.atomic
 def hand_over(
-    *, preparation: Preparation, identified: str, counselled: Sequence[str], key: str, by: Actor, now: datetime
+    *,
+    preparation: Preparation,
+    identified: str,
+    counselled: Sequence[str],
+    no_label: str = "",
+    key: str,
+    by: Actor,
+    now: datetime,
 ) -> Dispense | Refused:
     """Hand a checked bag over to somebody who said who they are, with the points told.
 
-    `identified` says how the person was identified, `counselled` are codes of `COUNSELLING`. What the rules find since the check
-    is refused as in any hand-over: the bag is then checked again.
+    `identified` says how the person was identified, `counselled` are codes of `COUNSELLING`, `no_label` says why no label was
+    printed. What the rules find since the check is refused as in any hand-over: the bag is then checked again.
+    Raises `Conflict` for a bag without a printed label and without that reason.
     """
     who = clean_line(identified, "identified", longest=120)
     if unknown := set(counselled) - set(COUNSELLING):
@@ -203,6 +219,7 @@ def hand_over(
             Problem("counselled", ", ".join(sorted(unknown))[:64], f"some of {', '.join(COUNSELLING)}"),
         )
     row, (first, *also) = _lock(preparation, by)
+    label_reason = _require_label(row, no_label, is_due=row.stage in CHECKED_STAGES)  # refused below where it is not
     result = dispenses.dispense(
         prescription=first.prescription,
         quantity=first.quantity,
@@ -216,7 +233,7 @@ def hand_over(
     if isinstance(result, Dispense):
         _record(
             Event.BAG_HANDED_OVER, row, by, now,
-            {"dispense": result.pk, "identified": who, "counselled": list(counselled)},
+            {"dispense": result.pk, "identified": who, "counselled": list(counselled), "no_label": label_reason},
         )  # fmt: skip
     return result
 
@@ -276,6 +293,24 @@ def _values_to_print(preparation: Preparation, by: Actor, now: datetime) -> tupl
         return row, label_values(dispenses_to_come, after)
     except DoesNotFit as error:
         raise not_printable(error) from None
+
+
+def _require_label(row: Preparation, no_label: str, *, is_due: bool) -> str:
+    """Return the reason why a bag has no printed label; empty for one that has. Raises `Conflict` where both are due and missing."""
+    reason = clean_line(no_label, "no_label", longest=120, required=False)
+    if row.label_prints:
+        return ""
+    if is_due and not reason:
+        raise Conflict(
+            "No label was printed for this bag.",
+            Problem(
+                "no_label",
+                "a bag without a printed label",
+                "its label, or the reason why it has none",
+                "Print the label, or say why there is none.",
+            ),
+        )
+    return reason
 
 
 def _record_print(row: Preparation, values: Sequence[Handover], by: Actor, now: datetime) -> None:

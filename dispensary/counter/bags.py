@@ -29,10 +29,12 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.main_button import Step
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.printing import respond_with, show_labels
+from dispensary.counter.reviewing import Line
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError, Problem
 from dispensary.handover import order_number
 from dispensary.models import OPEN_STAGES, Preparation, Prescription, Product, Stage
+from dispensary.scanning import Pack
 
 TOLD = {
     "how": "How it is taken: the label read together, and what changes",
@@ -89,6 +91,12 @@ class CollectForm(StyledForm):
     )
     told = forms.MultipleChoiceField(
         label="Told", required=False, choices=list(TOLD.items()), widget=forms.CheckboxSelectMultiple
+    )
+    no_label = forms.CharField(
+        label="Why it goes out without a printed label",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
@@ -175,11 +183,12 @@ def take(
         result = preparations.hand_over(
             identified=collect.identified,
             counselled=collect.cleaned_data["told"],
+            no_label=collect.cleaned_data["no_label"],
             key=collect.cleaned_data["key"],
             **step,
         )
     except DispensaryError as error:
-        return error_lines(error, {"shelf": "id_shelf", "reason": "id_reason"})
+        return error_lines(error, {"shelf": "id_shelf", "reason": "id_reason", "no_label": "id_no_label"})
     if isinstance(result, Refused):
         return [*refusal_lines(result, visit), ErrorLine("Let a pharmacist check the bag again, then hand it over")]
     return redirect("counter:dispensed", result.pk)
@@ -211,8 +220,10 @@ def may_check(row: Preparation, visit: Visit) -> bool:
 
 
 def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Preparation) -> None:
-    """Put the packs of a bag into the fields of the check page."""
+    """Put the packs of a bag into the fields of the check page. Of another bag than before, nothing is scanned to check it."""
     draft = drafts.load(request, items[0].pk)
+    if draft.bag != str(row.pk):
+        draft.bag, draft.scanned_of_bag, draft.no_label = str(row.pk), [], ""
     for item in unpack_bag(row, {order.pk: order for order in items}):
         pack_draft, box = draft.pack(item.prescription.pk), drafts.box_of(item.pack)
         pack_draft.gtin, pack_draft.lot, pack_draft.serial = box["gtin"], box["lot"], box["serial"]
@@ -221,10 +232,40 @@ def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Prepara
     drafts.store(request, items[0].pk, draft)
 
 
+def scan_of_bag(request: HttpRequest, items: Sequence[Prescription], row: Preparation, scan: Pack) -> str:
+    """Note that a pack of the bag was scanned to check it; say what is wrong where the bag holds no such pack."""
+    draft = drafts.load(request, items[0].pk)
+    bag_items = unpack_bag(row, {order.pk: order for order in items})
+    fitting = [item.prescription for item in bag_items if any(_is_same_pack(pack, scan) for pack in item.packs)]
+    if not fitting:
+        draft.scanned_of_bag = []
+        drafts.store(request, items[0].pk, draft)
+        return "This pack is not that of the bag, by its number, lot or serial number. Look into the bag, and scan it again."
+    order = next((order for order in fitting if str(order.pk) not in draft.scanned_of_bag), None)
+    if order is not None:
+        draft.scanned_of_bag.append(str(order.pk))
+        drafts.store(request, items[0].pk, draft)
+    return ""
+
+
+def _is_same_pack(pack: Pack, scan: Pack) -> bool:
+    """Say whether a scan is of a pack, as far as both say lot and serial number."""
+    pairs = ((pack.lot, scan.lot), (pack.serial, scan.serial))
+    return pack.gtin == scan.gtin and all(not mine or not other or mine == other for mine, other in pairs)
+
+
+def lines_to_scan(lines: Sequence[Line], draft: drafts.Draft, step: Step) -> list[Line]:
+    """Return the strengths of which a pack is still to be scanned before the bag is checked."""
+    if step is not Step.CHECK:
+        return []
+    return [line for line in lines if str(line.prescription.pk) not in draft.scanned_of_bag]
+
+
 def take_step(
     items: Sequence[Item],
     *,
     bag: Preparation | None,
+    no_label: str,
     acknowledged: Sequence[str],
     decisions: Sequence[Decided],
     by: Actor,
@@ -240,7 +281,9 @@ def take_step(
                 "packs", "other packs or tablets", "those that were prepared", "Put the bag back, prepare it again."
             ),
         )
-    return preparations.check(preparation=bag, acknowledged=acknowledged, decisions=decisions, by=by, now=now)
+    return preparations.check(
+        preparation=bag, acknowledged=acknowledged, decisions=decisions, no_label=no_label, by=by, now=now
+    )
 
 
 def step_of(row: Preparation | None, visit: Visit) -> Step:

@@ -21,20 +21,17 @@ from dispensary.actions import (
 from dispensary.actions.bags import find_open_bag
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.refusals import Refused
-from dispensary.actors import Actor
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
-from dispensary.counter.bags import fill_draft, name_step, step_of, step_trouble, take_step
-from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines
-from dispensary.counter.check_rights import rights_on_check
-from dispensary.counter.check_view import CheckView
-from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
+from dispensary.counter.bags import fill_draft, lines_to_scan, name_step, scan_of_bag, step_of, step_trouble, take_step
+from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines, to_scan_error
+from dispensary.counter.check_rights import rights_on_check, ticks
 from dispensary.counter.forms import DispenseForm, PackForm
-from dispensary.counter.holds import find_resumption, hold_words
+from dispensary.counter.holds import find_resumption, held_scan_trouble
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.label_trial import find_label_trouble
-from dispensary.counter.main_button import main_button
+from dispensary.counter.main_button import Step, main_button
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import (
     Line,
@@ -113,6 +110,7 @@ def save_draft(request: HttpRequest, items: Sequence[Prescription]) -> None:
     draft.key = request.POST.get("key", "").strip()[:64]
     draft.acknowledged = request.POST.getlist("acknowledged")[:100]
     draft.facts = typed_answers(request.POST.lists())
+    draft.no_label = request.POST.get("no_label", "").strip()[:120]
     drafts.store(request, items[0].pk, draft)
 
 
@@ -122,10 +120,7 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     Another box stands beside those before it, while they hold too few tablets; otherwise nothing of the first one stays.
     """
     if items[0].status == PrescriptionStatus.ON_HOLD:
-        words = (
-            f"This prescription is on hold, {hold_words(items[0])}. The pack was not taken: resume it before you scan."
-        )
-        return render_check(request, visit, items, errors=[ErrorLine(words)], status=409)
+        return render_check(request, visit, items, errors=[ErrorLine(held_scan_trouble(items[0]))], status=409)
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
     text = request.POST.get("scan", "")
@@ -135,6 +130,11 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         pack = read_scan(text)
     except UnreadableScan as error:
         return refuse_scan(request, visit, items, str(error))
+    if (bag := find_open_bag(items[0])) is not None:
+        trouble = scan_of_bag(request, items, bag, pack)
+        if trouble:
+            return render_check(request, visit, items, errors=[ErrorLine(trouble, "id_scan")], status=422)
+        return redirect("counter:check", items[0].pk)
     line = lines[0]
     if len(lines) > 1:
         product = Product.objects.filter(pk=pack.gtin).first()
@@ -190,7 +190,7 @@ def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], w
     """Say why a scan was not taken over. Where every pack was scanned before, they are scanned again."""
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
-    if all(line.is_scanned for line in lines):
+    if find_open_bag(items[0]) is None and all(line.is_scanned for line in lines):
         for line in lines:
             line.draft.empty()
         drafts.store(request, items[0].pk, draft)
@@ -274,6 +274,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
     errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
     errors += form_error_lines(form)
+    errors += [to_scan_error(line) for line in lines_to_scan(reviewed.lines, draft, step_of(bag, visit))]
     if (
         not errors
         and not is_preparing
@@ -303,7 +304,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     result: Dispense | Preparation | Refused
     try:
         if visit.pharmacy.separate_steps or bag is not None:
-            result = take_step([first, *also], bag=bag, **step)
+            result = take_step([first, *also], bag=bag, no_label=draft.no_label, **step)
         else:
             result = dispenses.dispense(
                 prescription=first.prescription, quantity=first.quantity, pack=first.pack, further=first.further,
@@ -352,6 +353,8 @@ def render_check(
     supplies = supplies_of(prescription.patient)
     claim = others_claim(prescription, visit)
     bag = find_open_bag(prescription)
+    step = step_of(bag, visit)
+    to_scan = lines_to_scan(reviewed.lines, draft, step)
     view = check_view.build_check_view(
         prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None, answers=draft.facts
     )
@@ -367,13 +370,15 @@ def render_check(
         "lines": reviewed.lines,
         "has_ended": prescription.status not in OPEN_STATUSES,
         "handed_over": [row for row in supplies if row.prescription_id in {item.pk for item in items}],
-        "is_scanned": all(line.is_scanned for line in reviewed.lines),
+        "is_scanned": all(line.is_scanned for line in reviewed.lines) and not to_scan,
+        "to_scan": to_scan,
+        "is_checking": step is Step.CHECK,
         "has_trouble": any(line.trouble for line in reviewed.lines),
         "choices": reviewed.choices,
         "earlier": supplies[:5],
         "past_overrides": check_view.past_overrides(prescription),
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
-        "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
+        "main": main_button(view, reviewed, visit.by, step, by_hand=draft.by_hand),
         "bag": bag,
         "resumed": find_resumption(prescription),
         "step": name_step(bag, visit),
@@ -390,9 +395,3 @@ def others_claim(prescription: Prescription, visit: Visit) -> OrderClaim | None:
         return None
     claim = order_states.claim(prescription=prescription, by=visit.by, now=visit.now)
     return None if claim.actor == visit.by.name else claim
-
-
-def ticks(view: CheckView, by: Actor) -> set[str]:
-    """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
-    questions = [finding.question for finding in view.unanswered("acknowledge")]
-    return {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}

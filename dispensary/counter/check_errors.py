@@ -19,6 +19,7 @@ TARGETS = {
     "pack.expiry": "id_expiry",
     "pack.lot": "id_lot",
     "decisions": "choices",
+    "no_label": "id_no_label",
 }
 
 
@@ -29,6 +30,12 @@ def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
     return [
         (missing or ErrorLine(error.words, "id_scan")) if error.target.endswith("gtin") else error for error in lines
     ]
+
+
+def to_scan_error(line: Line) -> ErrorLine:
+    """Return the error of a strength of which no pack in the bag was scanned to check it."""
+    pack = f"the pack of {line.ordered}" if line.prefix else "the pack"
+    return ErrorLine(f"Scan {pack} in the bag, to check it", "id_scan")
 
 
 def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:

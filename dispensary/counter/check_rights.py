@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dispensary import policies
 from dispensary.actions import order_states
+from dispensary.actors import Actor
 from dispensary.assessment import Assessment
+from dispensary.counter.check_view import CheckView
+from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.visit import Visit
 from dispensary.models import Prescription
 from dispensary.models.prescription import OPEN_STATUSES
@@ -33,3 +36,9 @@ def feeds_a_course(asked: Assessment) -> bool:
     """Say whether something of the order in question is taken, or planned."""
     courses = [asked.therapy.course(thread.last_course) for thread in asked.therapy.threads]
     return asked.ask.order in {course.source for course in courses}
+
+
+def ticks(view: CheckView, by: Actor) -> set[str]:
+    """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
+    questions = [finding.question for finding in view.unanswered("acknowledge")]
+    return {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}

@@ -71,6 +71,13 @@ class Draft:
     by_hand: bool = False
     """Say whether the label cannot be printed, so that the next press hands over with one written by hand."""
 
+    bag: str = ""
+    """The bag on the page, by its key."""
+    scanned_of_bag: list[str] = field(default_factory=list)
+    """Keys of the prescriptions of which a pack of that bag was scanned, to check it."""
+    no_label: str = ""
+    """The reason why that bag has no printed label."""
+
     override_shown_at: str = ""
     """When the override page was first shown since its answers were last signed, ISO 8601."""
 
@@ -100,7 +107,7 @@ def store(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
 def drop_answers(request: HttpRequest) -> None:
     """Drop from every draft what a person has answered for; what was scanned and typed stays."""
     drafts: dict[str, Any] = request.session.get(KEY, {})
-    answers = ("key", "acknowledged", "choice", "reason", "by_hand", "override_shown_at")
+    answers = ("key", "acknowledged", "choice", "reason", "by_hand", "scanned_of_bag", "no_label", "override_shown_at")
     request.session[KEY] = {
         order: {name: value for name, value in draft.items() if name not in answers} for order, draft in drafts.items()
     }

@@ -23,10 +23,13 @@ class Resumption:
     at: datetime
 
 
-def hold_words(prescription: Prescription) -> str:
-    """Return what an order on hold waits for, with the note: `awaiting the prescriber: Dose to be confirmed`."""
-    waits = f"awaiting {Awaited(prescription.awaiting).label}" if prescription.awaiting else "by its sender"
-    return f"{waits}: {prescription.ended_reason}" if prescription.ended_reason else waits
+def held_scan_trouble(prescription: Prescription) -> str:
+    """Say why a pack is not taken for an order on hold, with what it waits for and the note."""
+    if not prescription.awaiting:
+        return "This prescription is on hold by its sender. The pack was not taken: wait for its sender to release it."
+    note = f": {prescription.ended_reason}" if prescription.ended_reason else ""
+    waits = f"awaiting {Awaited(prescription.awaiting).label}{note}"
+    return f"This prescription is on hold, {waits}. The pack was not taken: resume it before you scan."
 
 
 def find_resumption(prescription: Prescription) -> Resumption | None:

@@ -285,16 +285,19 @@ def test_a_bag_is_prepared_checked_shelved_put_back_and_handed_over(pharmacy: St
     pharmacy.check_recorded(Event.BAG_PUT_BACK, by=technician)
     bag = f"bags/{step(technician, bags, hand_over(), 201)['id']}"
     step(technician, f"{bag}/shelve/", {"shelf": "A3"}, 409)
-    assert step(pharmacist, f"{bag}/check/", {})["stage"] == "checked"
+    assert step(pharmacist, f"{bag}/check/", {"no_label": "by hand"})["stage"] == "checked"
     pharmacy.check_recorded(Event.BAG_CHECKED, by=pharmacist)
     step(technician, f"{bag}/shelve/", {"shelf": "A3"})
     assert pharmacy.check_recorded(Event.BAG_SHELVED, by=technician)["shelf"] == "A3"
     checks = {"identified": "said name and date of birth", "counselled": ["how"]}
+    step(technician, f"{bag}/hand-over/", checks, 409)
+    checks["no_label"] = "by hand"
     step(technician, f"{bag}/hand-over/", checks, 201)
-    assert pharmacy.check_recorded(Event.BAG_HANDED_OVER, by=technician)["counselled"] == ["how"]
+    recorded = pharmacy.check_recorded(Event.BAG_HANDED_OVER, by=technician)
+    assert (recorded["counselled"], recorded["no_label"]) == (["how"], "by hand")
 
     unanswered = step(technician, f"prescriptions/{too_high['id']}/bags/", hand_over(294), 201)
-    step(pharmacist, f"bags/{unanswered['id']}/check/", {}, 409)
+    step(pharmacist, f"bags/{unanswered['id']}/check/", {"no_label": "by hand"}, 409)
     pharmacy.check_recorded(Event.BAG_CHECK_REFUSED, by=pharmacist, outcome="refused")
     desk = Client()
     desk.force_login(pharmacy.staff[technician].user)

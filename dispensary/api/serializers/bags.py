@@ -19,6 +19,9 @@ class BagIn(PacksIn):
     also = ItemIn(many=True, required=False, help_text="the packs of the order's other strengths")
 
 
+NO_LABEL = "why no label was printed here, where none was, such as: labelled by the system that asks"
+
+
 class BagCheckIn(Body):
     """The acknowledgements and decisions of the checking pharmacist."""
 
@@ -26,6 +29,7 @@ class BagCheckIn(Body):
         child=Text(max_length=64), required=False, max_length=100, help_text="codes of findings that need one step only"
     )
     decisions = AnswerDecisionIn(many=True, required=False, help_text="how the supply stands to what the patient takes")
+    no_label = Text(max_length=120, required=False, help_text=NO_LABEL)
 
 
 class ShelfIn(Body):
@@ -39,6 +43,7 @@ class CollectIn(Body):
 
     identified = Text(max_length=120, help_text="how the person was identified, such as: said name and date of birth")
     counselled = serializers.ListField(child=serializers.ChoiceField(COUNSELLING), required=False, max_length=10)
+    no_label = Text(max_length=120, required=False, help_text=NO_LABEL)
 
 
 class BagOut(serializers.ModelSerializer[Any]):

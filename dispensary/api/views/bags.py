@@ -78,7 +78,12 @@ class BagCheckView(BaseView):
 
         def do() -> Reply:
             result = preparations.check(
-                preparation=row, acknowledged=body.get("acknowledged", ()), decisions=decisions, by=by, now=self.now
+                preparation=row,
+                acknowledged=body.get("acknowledged", ()),
+                decisions=decisions,
+                no_label=body.get("no_label", ""),
+                by=by,
+                now=self.now,
             )
             return refusal_reply(result) if isinstance(result, Refused) else reply(200, render_bag(result))
 
@@ -147,6 +152,7 @@ class BagCollectView(BaseView):
                 preparation=row,
                 identified=body["identified"],
                 counselled=body.get("counselled", ()),
+                no_label=body.get("no_label", ""),
                 key=request.headers["Idempotency-Key"],
                 by=by,
                 now=self.now,

@@ -113,8 +113,9 @@ def test_a_checked_bag_is_checked_once_more(
     packed = technician.post(f"prescriptions/{prescription.pk}/bags/", hand_over())
     assert packed.status_code == 201, packed.content
     address = f"bags/{packed.json()['id']}/"
-    assert pharmacist.post(f"{address}check/", {}).json()["stage"] == "checked"
+    assert fields(pharmacist.post(f"{address}check/", {}), 409) == {"no_label"}
+    assert pharmacist.post(f"{address}check/", {"no_label": "by hand"}).json()["stage"] == "checked"
     again = technician.post(f"{address}uncheck/", {}).json()
     assert (again["stage"], again["checker_name"]) == ("prepared", "")
     assert technician.get(address).json() == again
-    assert pharmacist.post(f"{address}check/", {}).json()["stage"] == "checked"
+    assert pharmacist.post(f"{address}check/", {"no_label": "by hand"}).json()["stage"] == "checked"

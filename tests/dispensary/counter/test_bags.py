@@ -10,7 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary import audit
 from dispensary.actions import order_states
+from dispensary.audit import Event
 from dispensary.models import Dispense, Patient, Preparation, Prescription, StaffMember, StaffRole, Stage
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import order, page_of, pharmacist, press, words
@@ -62,11 +64,23 @@ def prepare(bench: Client, prescription: Prescription) -> Preparation:
     return Preparation.objects.get(prescription=prescription, stage=Stage.PREPARED)
 
 
+def print_label(client: Client, bag: Preparation) -> None:
+    assert client.post(reverse("counter:bag-labels", args=[bag.pk])).status_code == 200
+
+
+def scan(client: Client, prescription: Prescription, code: str = make.TEN_MG) -> Any:
+    """Scan a pack on the check page as it is now."""
+    address = reverse("counter:check", args=[prescription.pk])
+    return client.post(address, {"step": client.get(address).context["step"], "scan": code, "scan-it": "1"})
+
+
 def check_bag(pharmacist: StaffMember, prescription: Prescription) -> Client:
     desk = sign_in(pharmacist)
     page = page_of(desk, prescription)
     assert words(page) == "Check 42 tablets"
     assert page["lines"][0].draft.gtin == make.TEN_MG
+    print_label(desk, Preparation.objects.get(prescription=prescription, stage=Stage.PREPARED))
+    scan(desk, prescription)
     done = press(desk, prescription)
     assert done.status_code == 302, text_of(done)
     return desk
@@ -202,11 +216,61 @@ def test_a_bag_that_was_checked_anew_is_another_than_that_of_an_old_page(
     assert desk.post(bag_page(bag), {"shelve": "1", "shelf": "A3"} | old).status_code == 409
 
 
+def test_a_bag_is_checked_with_a_scan_of_its_pack(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    print_label(bench, bag)
+    desk = sign_in(pharmacist)
+    refused = press(desk, waiting)
+    assert refused.status_code == 422
+    assert "Scan the pack in the bag, to check it" in text_of(refused)
+    for code in (make.TWENTY_FIVE_MG, f"]d201{make.TEN_MG}10OTHER", "rubbish"):
+        assert scan(desk, waiting, code).status_code == 422, code
+        assert press(desk, waiting).status_code == 422, code
+    bag.refresh_from_db()
+    assert bag.stage == Stage.PREPARED
+    assert scan(desk, waiting, f"]d201{make.TEN_MG}10A1").status_code == 302
+    assert "Scanned in the bag" in text_of(desk.get(reverse("counter:check", args=[waiting.pk])))
+    assert press(desk, waiting).status_code == 302
+
+
+def test_a_scan_of_one_bag_checks_no_other(bench: Client, pharmacist: StaffMember, waiting: Prescription) -> None:
+    bag = prepare(bench, waiting)
+    desk = sign_in(pharmacist)
+    scan(desk, waiting)
+    send(bag, bench, {"put-back": "1", "reason": "wrong box"})
+    print_label(bench, prepare(bench, waiting))
+    assert press(desk, waiting).status_code == 422
+
+
+def test_a_bag_without_a_printed_label_is_checked_and_handed_over_only_with_a_reason(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    desk = sign_in(pharmacist)
+    scan(desk, waiting)
+    assert "No label is printed yet" in text_of(desk.get(reverse("counter:check", args=[waiting.pk])))
+    refused = press(desk, waiting)
+    assert refused.status_code == 409
+    assert "Print the label, or say why there is none" in text_of(refused)
+    assert press(desk, waiting, no_label="written by hand: the printer is broken").status_code == 302
+    collect = {"collect": "1", "key": "k1", "who": "Said name and date of birth"}
+    refused = send(bag, bench, collect)
+    assert "Print the label, or say why there is none" in text_of(refused)
+    assert not Dispense.objects.exists()
+    assert send(bag, bench, collect | {"no_label": "written by hand"}).status_code == 302
+    (line,) = audit.history(bag, pharmacy=bag.pharmacy_id, events=[Event.BAG_HANDED_OVER])
+    assert line.body is not None and line.body["no_label"] == "written by hand"
+
+
 def test_other_packs_than_those_of_the_bag_are_not_checked(
     bench: Client, pharmacist: StaffMember, waiting: Prescription
 ) -> None:
     prepare(bench, waiting)
-    refused = press(sign_in(pharmacist), waiting, lot="Z9")
+    desk = sign_in(pharmacist)
+    scan(desk, waiting)
+    refused = press(desk, waiting, lot="Z9")
     assert refused.status_code == 409
     assert "These are not the packs of the bag" in text_of(refused)
 
@@ -302,6 +366,8 @@ def test_a_change_of_dose_is_acknowledged_at_the_check(
     increase = order(patient, 10, 10, 15)
     assert press(bench, increase).status_code == 302
     desk = sign_in(pharmacist)
+    scan(desk, increase)
+    print_label(desk, Preparation.objects.get(prescription=increase))
     assert words(page_of(desk, increase)) == "Replaces 30 mg a day: check 98 tablets"
     assert press(desk, increase).status_code == 302
     bag = Preparation.objects.get(prescription=increase)

@@ -263,6 +263,7 @@ def test_another_pharmacys_order_is_left_alone(counter: Client) -> None:
     foreign = order(make.staff(make.pharmacy("Elsewhere")))
     for name in ("hold", "resume", "take-over", "reinstate", "correct-order"):
         assert send(counter, name, foreign, awaiting="stock", reason="mine").status_code == 404, name
+    assert counter.get(reverse("counter:resume", args=[foreign.pk])).status_code == 404
     foreign.refresh_from_db()
     assert foreign.status == PrescriptionStatus.ACTIVE
 

@@ -46,7 +46,7 @@ def bag(shop: Pharmacy, technician: Actor, pharmacist: Actor) -> Preparation:
     order = make.prescription(patient, now=MORNING)
     assert order.quantity is not None
     made = preparations.prepare(items=[Item(order, order.quantity, make.pack())], by=technician, now=MORNING)
-    checked = preparations.check(preparation=made, by=pharmacist, now=MORNING)
+    checked = preparations.check(preparation=made, no_label="by hand", by=pharmacist, now=MORNING)
     assert isinstance(checked, Preparation), checked
     return checked
 
@@ -123,7 +123,7 @@ def test_a_bag_that_is_checked_again_is_announced_when_it_is_back_on_the_shelf(
     preparations.shelve(preparation=bag, shelf="A3", by=technician, now=MORNING)
     preparations.uncheck(preparation=bag, by=technician, now=MORNING + HOUR)
     assert states() == [ReminderState.WITHDRAWN]
-    preparations.check(preparation=bag, by=pharmacist, now=MORNING + 2 * HOUR)
+    preparations.check(preparation=bag, no_label="by hand", by=pharmacist, now=MORNING + 2 * HOUR)
     preparations.shelve(preparation=bag, shelf="A3", by=technician, now=MORNING + 3 * HOUR)
     assert states() == [ReminderState.WITHDRAWN, ReminderState.SCHEDULED]
 
@@ -131,8 +131,8 @@ def test_a_bag_that_is_checked_again_is_announced_when_it_is_back_on_the_shelf(
 def test_a_hand_over_withdraws_it(bag: Preparation, technician: Actor) -> None:
     preparations.shelve(preparation=bag, shelf="A3", by=technician, now=MORNING)
     done = preparations.hand_over(
-        preparation=bag, identified="said name and date of birth", counselled=["how"], key="k", by=technician,
-        now=MORNING + HOUR,
+        preparation=bag, identified="said name and date of birth", counselled=["how"], no_label="by hand", key="k",
+        by=technician, now=MORNING + HOUR,
     )  # fmt: skip
     assert isinstance(done, Dispense), done
     assert states() == [ReminderState.WITHDRAWN]
