@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from dispensary.models.answers import Answer
 from dispensary.reminders.texts import LANGUAGES, words_in
@@ -16,7 +16,7 @@ _ARABIC = str.maketrans({"ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ء": N
 _STRETCH = "\u0640"  # draws an Arabic word out
 _ANSWER = re.compile(r"(?P<before>[a-h])?\s*(?P<number>\d)\s*(?P<after>[a-h])?\s*[.!)]?")
 _ANSWERS = tuple(Answer)
-_CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
+CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
 
 
 def fold(text: str) -> str:
@@ -48,16 +48,20 @@ def _polite_words() -> re.Pattern[str]:
     return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
 
 
-def _clauses(reply: str) -> list[str]:
-    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
+@lru_cache(maxsize=1)
+def _clauses(reply: str) -> tuple[str, ...]:
+    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list.
+
+    The last reply is remembered, because each question about it asks for them.
+    """
     clauses = []
-    for clause in _CLAUSE_END.split(fold(reply)):
+    for clause in CLAUSE_END.split(fold(reply)):
         phrase = _phrase(clause)
         while phrase != (shorter := _polite_words().sub("", phrase)):
             phrase = shorter
         if phrase:
             clauses.append(f"{phrase}?" if re.search(r"[?\u061f]", clause) else phrase)
-    return clauses
+    return tuple(clauses)
 
 
 def is_stop(reply: str) -> bool:

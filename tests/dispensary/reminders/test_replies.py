@@ -4,7 +4,7 @@ import pytest
 
 from dispensary.reminders.red_flags import is_red_flag
 from dispensary.reminders.replies import is_ordinary, is_start, is_stop, says_more
-from tests.dispensary.reminders.learning import replies
+from tests.dispensary.reminders.learning import read_replies
 
 
 @pytest.mark.parametrize(
@@ -200,5 +200,5 @@ def test_what_says_anything_else_is_not(reply):
 
 
 def test_nothing_that_cannot_wait_is_ordinary():
-    assert [text for _, text in replies("urgent_replies.tsv") if is_ordinary(text)] == []
+    assert [reply for reply in read_replies() if reply.is_urgent and is_ordinary(reply.text)] == []
     assert not is_red_flag("ok, thanks")
