@@ -62,6 +62,8 @@ STARTED = "started, to confirm"
 RED_FLAG = "red flag, to answer"
 REQUESTED = "requested, to confirm"
 FREE_TEXT = "free text, to answer"
+STOPPED_AND_MORE = "stopped, and free text, to answer"
+STARTED_AND_MORE = "started, and free text, to answer"
 FOR_WHICH = "for which of several, to ask"
 _ANSWERS = {
     CONFIRM: "stopped",
@@ -70,6 +72,8 @@ _ANSWERS = {
     REQUESTED: "requested",
     FOR_WHICH: "for which of several",
     FREE_TEXT: "free text",
+    STOPPED_AND_MORE: "free text",
+    STARTED_AND_MORE: "free text",
 }
 """Results of replies to answer, and once their answer is no longer owed."""
 TO_ANSWER = tuple(_ANSWERS)
@@ -100,7 +104,9 @@ def act_on_reply(event: InboundEvent, now: datetime) -> str:
     if ended_or_begun is None or says_more(text):
         within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
         has_reader = _open_reply_work(WorkKind.REPLY, sender, text, now, within)
-        return ended_or_begun or (FREE_TEXT if not is_of_the_lists(text) else "work" if has_reader else "nobody")
+        if not is_of_the_lists(text):
+            return {CONFIRM: STOPPED_AND_MORE, STARTED: STARTED_AND_MORE}.get(ended_or_begun or "", FREE_TEXT)
+        return ended_or_begun or ("work" if has_reader else "nobody")
     return ended_or_begun
 
 
@@ -271,8 +277,8 @@ def answer_replies(*, now: datetime) -> int:
 
 
 def _answer(event: InboundEvent, now: datetime) -> bool:
-    cannot_wait, is_free_text = event.result == RED_FLAG, event.result == FREE_TEXT
     result = _ANSWERS[event.result]
+    cannot_wait, is_free_text = event.result == RED_FLAG, result == _ANSWERS[FREE_TEXT]
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
     if not marked.update(processed_at=now, result=result, facts={}):
         return False
@@ -289,7 +295,7 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
         return False
     if pharmacy is None and not (cannot_wait or is_free_text):
         return False
-    if is_free_text and _was_answered(reader, now):
+    if event.result == FREE_TEXT and _was_answered(reader, now):
         return False
     preferred = point.patient.language if point else guess_language(unseal(event.facts["text"]))
     language = language_for(preferred, pharmacy.language if pharmacy else "")
@@ -319,6 +325,8 @@ def _write_answer(result: str, reader: Sender, pharmacy: Pharmacy | None, sender
         return nobody_reads_answer(language, emergency)
     if result == FREE_TEXT:
         return free_text_answer(language, sender, phone, emergency)
+    if confirmed := {STOPPED_AND_MORE: CONFIRM, STARTED_AND_MORE: STARTED}.get(result):
+        return " ".join(_write_answer(part, reader, pharmacy, sender, language) for part in (confirmed, FREE_TEXT))
     if result == REQUESTED:
         return request_answer(language, sender)
     if result == FOR_WHICH:

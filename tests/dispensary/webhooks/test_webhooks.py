@@ -279,7 +279,7 @@ def test_a_reply_that_is_not_plainly_ordinary_is_due_within_the_hour(client, sen
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Yes, thank you"})
     item = WorklistItem.objects.get(kind="reply")
     assert item.due_by - item.opened_at == timedelta(hours=8)
-    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "Yes, but I feel odd"})
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "Yes, but the calendar has another colour"})
     news = WorklistItem.objects.get(kind="reply")
     assert timedelta(minutes=59) < news.due_by - item.opened_at < timedelta(minutes=61)
 
@@ -429,6 +429,25 @@ def test_a_message_that_cannot_wait_is_answered_once_with_the_emergency_number(c
     assert (inbound.result, inbound.facts) == ("red flag, answered", {}) and inbound.processed_at
 
 
+def test_a_stop_with_more_is_confirmed_and_says_whom_to_call_once(client, sent, confirming):
+    for name in ("r1", "r2"):
+        call(client, {"type": "reply", "id": name, "from": PHONE, "text": "STOP, the calendar has another colour"})
+        reminders.tick()
+    [(_, body)] = confirming.calls
+    answer = json.loads(body)["text"]
+    assert "no more reminders" in answer and "nobody has read your message yet" in answer and "Call 999 now" in answer
+    assert InboundEvent.objects.get(provider_event_id="r1").result == "free text, answered"
+
+
+def test_a_stop_with_more_says_whom_to_call_where_the_provider_confirms(client, sent, confirming, monkeypatch):
+    monkeypatch.setattr("dispensary.channels.gateway.Gateway.confirms_stop", False)
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP, the calendar has another colour"})
+    reminders.tick()
+    [(_, body)] = confirming.calls
+    answer = json.loads(body)["text"]
+    assert "no more reminders" not in answer and "Call 999 now" in answer
+
+
 def test_a_message_that_cannot_wait_is_answered_after_an_earlier_stop(client, sent, confirming):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
     reminders.tick()
@@ -508,7 +527,7 @@ def test_what_is_no_plain_yes_or_thanks_is_told_whom_to_call_until_somebody_read
 
 
 def test_who_writes_again_within_the_hour_is_told_once_whom_to_call(client, sent, confirming):
-    for number, text in (("r1", "my legs are odd"), ("r2", "hello?")):
+    for number, text in (("r1", "the calendar has another colour"), ("r2", "hello?")):
         call(client, {"type": "reply", "id": number, "from": PHONE, "text": text})
         reminders.tick()
     assert len(confirming.calls) == 1 and "hello?" in WorklistItem.objects.get(kind="reply").reason
@@ -523,7 +542,7 @@ def test_who_writes_again_within_the_hour_is_told_once_whom_to_call(client, sent
 
 
 def test_the_words_of_an_answered_message_are_kept_in_its_work_only(client, sent, confirming):
-    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "my legs are odd"})
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "the calendar has another colour"})
     reminders.tick()
     event = InboundEvent.objects.get()
     assert event.result == "free text, answered"
