@@ -274,7 +274,8 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
     errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
     errors += form_error_lines(form)
-    errors += [to_scan_error(line) for line in lines_to_scan(reviewed.lines, draft, step_of(bag, visit))]
+    to_scan = lines_to_scan(reviewed.lines, draft, step_of(bag, visit))
+    errors += [to_scan_error(line, is_only=len(reviewed.lines) == 1) for line in to_scan]
     if (
         not errors
         and not is_preparing

@@ -32,9 +32,9 @@ def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
     ]
 
 
-def to_scan_error(line: Line) -> ErrorLine:
-    """Return the error of a strength of which no pack in the bag was scanned to check it."""
-    pack = f"the pack of {line.ordered}" if line.prefix else "the pack"
+def to_scan_error(line: Line, *, is_only: bool) -> ErrorLine:
+    """Return the error of a strength of which no pack in the bag was scanned to check it; `is_only` where it has one strength."""
+    pack = "the pack" if is_only else f"the pack of {line.ordered}"
     return ErrorLine(f"Scan {pack} in the bag, to check it", "id_scan")
 
 

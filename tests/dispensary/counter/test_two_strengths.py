@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dispensary.models import Dispense, Prescription, StaffMember
+from dispensary.actions import preparations
+from dispensary.actions.handover_problems import Item
+from dispensary.models import Dispense, Pharmacy, Prescription, StaffMember, StaffRole, Stage
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import check, order
 
@@ -130,6 +133,30 @@ def test_a_missing_pack_is_named(counter: Client, pharmacist: StaffMember) -> No
         "Scan the pack of 10 mg tablets"
     ]
     assert not first.dispenses.exists()
+
+
+def test_a_bag_of_two_strengths_is_checked_with_a_scan_of_each(counter: Client, pharmacist: StaffMember) -> None:
+    first, second = two_strengths(pharmacist)
+    make.change_past_actions(Pharmacy.objects.filter(pk=pharmacist.pharmacy_id), separate_steps=True)
+    technician, now = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN).actor(), timezone.now()
+    packs = [(first, Decimal(28), make.pack(gtin=make.TWENTY_FIVE_MG)), (second, Decimal(14), make.pack())]
+    bag = preparations.prepare(items=[Item(*values) for values in packs], by=technician, now=now)
+    preparations.print_labels(preparation=bag, by=technician, now=now)
+
+    def send(**button: str) -> Any:
+        context = counter.get(check(first)).context
+        data = {"step": context["step"], "key": context["draft"].key, "acknowledged": context["main"].acknowledges}
+        return counter.post(check(first), typed(counter, first) | data | button)
+
+    send(**{"scan-it": "1", "scan": make.TEN_MG})
+    refused = send(**{"dispense-it": "1"})
+    assert [line.words.replace("\u00a0", " ") for line in refused.context["errors"]] == [
+        "Scan the pack of 25 mg tablets in the bag, to check it"
+    ]
+    send(**{"scan-it": "1", "scan": make.TWENTY_FIVE_MG})
+    assert send(**{"dispense-it": "1"}).status_code == 302
+    bag.refresh_from_db()
+    assert bag.stage == Stage.CHECKED
 
 
 def test_what_is_left_of_an_order_is_handed_over_alone(counter: Client, pharmacist: StaffMember) -> None:
