@@ -272,10 +272,12 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     reviewed = review_draft(visit, items, draft)
     form = DispenseForm(request.POST, acknowledging=reviewed.assessment.questions())
     packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
-    errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
+    is_only = len(packs) == 1
+    pairs = zip(packs, reviewed.lines, strict=True)
+    errors = [error for pack, line in pairs for error in pack_error_lines(pack, line, is_only=is_only)]
     errors += form_error_lines(form)
     to_scan = lines_to_scan(reviewed.lines, draft, step_of(bag, visit))
-    errors += [to_scan_error(line, is_only=len(reviewed.lines) == 1) for line in to_scan]
+    errors += [to_scan_error(line, is_only=is_only) for line in to_scan]
     if (
         not errors
         and not is_preparing

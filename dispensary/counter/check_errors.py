@@ -23,10 +23,10 @@ TARGETS = {
 }
 
 
-def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
-    """Return the errors of one strength; a missing pack points at the scan field, and names its strength."""
+def pack_error_lines(form: PackForm, line: Line, *, is_only: bool) -> list[ErrorLine]:
+    """Return the errors of one strength; a missing pack points at the scan field, and names its strength beside others."""
     lines = form_error_lines(form)
-    missing = ErrorLine(f"Scan the pack of {line.ordered}", "id_scan") if line.prefix else None
+    missing = None if is_only else ErrorLine(f"Scan the pack of {line.ordered}", "id_scan")
     return [
         (missing or ErrorLine(error.words, "id_scan")) if error.target.endswith("gtin") else error for error in lines
     ]

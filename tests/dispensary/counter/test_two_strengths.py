@@ -124,13 +124,14 @@ def test_a_pack_of_no_strength_ordered_is_said_at_once_and_not_taken_over(
     assert not any(line.is_scanned for line in page.context["lines"])
 
 
-def test_a_missing_pack_is_named(counter: Client, pharmacist: StaffMember) -> None:
+@pytest.mark.parametrize(("in_hand", "missing"), [(make.TWENTY_FIVE_MG, "10 mg"), (make.TEN_MG, "25 mg")])
+def test_a_missing_pack_is_named(counter: Client, pharmacist: StaffMember, in_hand: str, missing: str) -> None:
     first, _ = two_strengths(pharmacist)
-    page = scan(counter, first, code_of(make.TWENTY_FIVE_MG, "LOT25"))
+    page = scan(counter, first, code_of(in_hand, "LOT"))
     data = {"dispense-it": "1", "key": page.context["draft"].key}
     refused = counter.post(check(first), typed(counter, first) | data)
     assert [line.words.replace("\u00a0", " ") for line in refused.context["errors"]] == [
-        "Scan the pack of 10 mg tablets"
+        f"Scan the pack of {missing} tablets"
     ]
     assert not first.dispenses.exists()
 
