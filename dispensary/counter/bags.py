@@ -251,7 +251,7 @@ def scan_of_bag(request: HttpRequest, items: Sequence[Prescription], row: Prepar
 def _is_same_pack(pack: Pack, scan: Pack) -> bool:
     """Say whether a scan is of a pack, as far as both say lot and serial number."""
     pairs = ((pack.lot, scan.lot), (pack.serial, scan.serial))
-    return pack.gtin == scan.gtin and all(not mine or not other or mine == other for mine, other in pairs)
+    return pack.gtin == scan.gtin and all(not packed or not scanned or packed == scanned for packed, scanned in pairs)
 
 
 def lines_to_scan(lines: Sequence[Line], draft: drafts.Draft, step: Step) -> list[Line]:
@@ -298,12 +298,12 @@ def name_step(row: Preparation | None, visit: Visit) -> str:
     return f"{step_of(row, visit)} {row.pk}" if row else str(step_of(row, visit))
 
 
-def step_trouble(named: str, row: Preparation | None, visit: Visit) -> str:
-    """Say what became of the order since a check page was made for the step it names; empty where that step is the next one.
+def step_trouble(form_step: str, row: Preparation | None, visit: Visit) -> str:
+    """Say what became of the order since a check page was made for `form_step`; empty where that step is the next one.
 
     A form that names no step is one for a hand-over in one step.
     """
-    if (named or Step.HAND_OVER) == name_step(row, visit):
+    if (form_step or Step.HAND_OVER) == name_step(row, visit):
         return ""
     state = f"now {describe_state(row)}" if row else "without a bag now"
     return f"This order is {state}. Nothing was recorded. Look at the page again, it is renewed."
