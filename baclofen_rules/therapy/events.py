@@ -122,7 +122,7 @@ def _is_undone(supply: Supply, supplies: Sequence[Supply]) -> bool:
 
 
 def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[str, int]:
-    """Return by id how many hand-overs of its day, one on another, each of one day's is known to have come after.
+    """Return by id the place of each hand-over of a day: above 0 for one that is known to have come after another.
 
     The relation frozen with it names their courses, or an answer given with it, or a person said on that day that it takes
     their place. What an earlier one of its own order came after, it came after too. Of those that name each other the first
@@ -149,6 +149,7 @@ def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[
             else:
                 ready.append(row)
         lowest = min([row.rank for row in waiting], default=0)
-        places |= {row.id: place for row in ready or [row for row in waiting if row.rank == lowest]}
+        of_a_circle = [row for row in waiting if row.rank == lowest]  # each is known to have come after another
+        places |= {row.id: 2 * place for row in ready} or {row.id: 2 * place + 1 for row in of_a_circle}
         waiting = [row for row in waiting if row.id not in places]
     return places
