@@ -260,7 +260,7 @@ def test_each_of_two_guardians_gets_as_many_nudges_a_day_as_a_patient(guardians,
     row, (_first, second) = guardians
     Reminder.objects.filter(pk=row.pk).update(kind="refill_due")
     reminders.drain()
-    due("start_day", person=row.patient, reach=())
+    due("start_day", person=row.patient, reach=(), useful=timedelta(days=2))
     reminders.drain()
     assert len(outbox.sent) == 2
     assert [row.last_error for row in Reminder.objects.filter(kind="start_day")] == ["daily-limit"] * 2
