@@ -12,8 +12,13 @@ from dispensary.models import DispenseStatus, Override, OverrideState
 from dispensary.rows import Rows
 from dispensary.statements import list_rows
 
-_REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
-"""Codes of the rules for which an earlier answer counts: at a repeat, or where a rise asks several again in one."""
+NOT_KNOWN = "not-known"
+"""The code under which a pharmacist acknowledges facts that nobody knows, at a start or a rise."""
+_REMEMBERED = [
+    NOT_KNOWN,
+    *(rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)),
+]
+"""Codes for which an earlier answer counts: at a repeat, or where a rise asks several again in one."""
 
 
 def answered_document(rows: Rows) -> list[dict[str, Any]]:

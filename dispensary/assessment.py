@@ -6,9 +6,8 @@ the action that calls.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,53 +20,27 @@ from baclofen_rules import Review as RuleReview
 from baclofen_rules.checked import Fields
 from baclofen_rules.continuing import was_asked
 from baclofen_rules.facts import FACTS, Fact, Kind, PatientFacts
-from baclofen_rules.findings import Dur, Finding, NotAssessed
+from baclofen_rules.findings import NotAssessed
 from baclofen_rules.order import Wordings
 from baclofen_rules.record import MOST_DUPLICATES, Ask, read_record
 from baclofen_rules.rulebook import rulebook
-from baclofen_rules.rules import all_rules
 from baclofen_rules.terms import STOP_FACT
 from baclofen_rules.therapy import Habits, Plan, Relation, SupplyType, Therapy, therapy
+from baclofen_rules.unknown_facts import find_grave_unknowns
 from dispensary.answered import answered_document
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex, Source
 from dispensary.models.review import Reviewed
 from dispensary.profiles import profile_named
+from dispensary.questions import Question, ask_unassessed, ask_unknown
 from dispensary.record import record_document, trim_zeros
 from dispensary.rows import Rows, group_packs, order_id, select_rows
 
 CASE_FORMAT = "baclofen-case/2"
 INPUT_FORMAT = "baclofen-case/1"
 """The format in which orders, facts and earlier supplies come in."""
-NOT_ASSESSED = "not-assessed"
-"""The code under which everything that could not be assessed is acknowledged, in one step."""
-
 ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
 """No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person."""
-
-_FOR_PHARMACISTS = {rule.code for rule in all_rules() if rule.is_for_pharmacist}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A finding, or all rules that could not be assessed, for a person to answer before a hand-over."""
-
-    code: str
-    severity: str
-    summary: str
-    detail: str
-    fingerprint: str
-    """The same finding on the same facts has the same one; an answer holds for exactly one."""
-    finding: Finding | None
-
-    @property
-    def is_for_pharmacist(self) -> bool:
-        """Say whether a pharmacist answers it, also where one step is enough."""
-        return self.code in _FOR_PHARMACISTS
-
-    @property
-    def is_dose_above_limit(self) -> bool:
-        return self.finding is not None and self.finding.dur is Dur.HIGH_DOSE
 
 
 @dataclass(frozen=True)
@@ -81,6 +54,8 @@ class Assessment:
     case: Case
     asked: frozenset[str] = frozenset()
     """Paths of facts that were asked and are not known, and need not be asked again yet."""
+    grave_unknowns: tuple[str, ...] = ()
+    """Names of those whose gravest answer would stop this start or rise, or ask for an override."""
 
     @property
     def outcome(self) -> str:
@@ -133,11 +108,16 @@ class Assessment:
         return self.review.standing.after
 
     def questions(self) -> tuple[Question, ...]:
-        """Return every finding, worst first, then what could not be assessed."""
+        """Return every finding, worst first, then which grave facts nobody knows, then what could not be assessed."""
         questions = tuple(
             Question(row.code, row.severity.value, row.summary, row.detail, row.fingerprint, finding=row)
             for row in self.review.findings
         )
+        if self.grave_unknowns:
+            recorded_on = self.case.patient.recorded_on or {}
+            unknown = ask_unknown({name: recorded_on[name] for name in self.grave_unknowns})
+            is_answered = unknown.fingerprint in {answer.fingerprint for answer in self.case.answered or ()}
+            questions = questions if is_answered else (*questions, unknown)
         missing = self._not_assessed()
         return (*questions, ask_unassessed(missing)) if missing else questions
 
@@ -261,7 +241,13 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
     case = read_case(document)
     answer = review(case, profile)
     return Assessment(
-        canonical(case.to_json()), canonical(answer.to_json()), answer, on, case, _asked(case, profile, on)
+        canonical(case.to_json()),
+        canonical(answer.to_json()),
+        answer,
+        on,
+        case,
+        _asked(case, profile, on),
+        find_grave_unknowns(case, profile, answer),
     )
 
 
@@ -380,16 +366,3 @@ def presume_not_pregnant(facts: Mapping[str, Any], profile: Profile, on: date) -
     ):
         return {}
     return {name: bool(facts.get(name)) for name in ("pregnant", "breastfeeding")}
-
-
-def ask_unassessed(missing: Iterable[NotAssessed]) -> Question:
-    """Return the question that stands for rules that could not be assessed."""
-    missing_text = "; ".join(f"{rule.code} needs {', '.join(rule.missing)}" for rule in missing)
-    return Question(
-        code=NOT_ASSESSED,
-        severity="acknowledge",
-        summary="Some rules could not be assessed because a fact is missing",
-        detail=missing_text,
-        fingerprint=hashlib.sha256(missing_text.encode()).hexdigest(),
-        finding=None,
-    )

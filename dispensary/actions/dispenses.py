@@ -41,7 +41,8 @@ from dispensary.actions.second_signatures import second_problems
 from dispensary.actions.summaries import follow_record, follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import NOT_ASSESSED, Assessment, Question, therapy_of
+from dispensary.answered import NOT_KNOWN
+from dispensary.assessment import Assessment, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem, Stale
 from dispensary.loading import Record, add_answers, add_decisions, add_dispenses
@@ -59,12 +60,13 @@ from dispensary.models import (
     ReviewReason,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.questions import NOT_ASSESSED, Question
 from dispensary.rows import group_orders, order_id, supplies_of
 from dispensary.scanning import Pack
 from dispensary.statements import insert, list_rows, remember_related
 from dispensary.text import clean_line
 
-ACKNOWLEDGED_CODES = {NOT_ASSESSED, *(rule.code for rule in all_rules())}
+ACKNOWLEDGED_CODES = {NOT_ASSESSED, NOT_KNOWN, *(rule.code for rule in all_rules())}
 """The codes that an acknowledgement may name."""
 
 

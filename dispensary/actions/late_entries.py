@@ -40,7 +40,7 @@ from dispensary.actions.papers import open_work_on_late_entry
 from dispensary.actions.prescriptions import end
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, therapy_of
+from dispensary.assessment import Assessment, therapy_of
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.handover import order_number
 from dispensary.models import (
@@ -58,6 +58,7 @@ from dispensary.models import (
     WorkKind,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.questions import Question
 from dispensary.reminders.work import open_or_add
 from dispensary.scanning import Pack
 from dispensary.text import clean_line, clean_words

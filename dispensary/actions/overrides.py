@@ -18,7 +18,7 @@ from dispensary.actions.locks import lock, lock_patient
 from dispensary.actions.reviews import name_subject
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess, rules_of_two
+from dispensary.assessment import Assessment, assess, rules_of_two
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
@@ -33,6 +33,7 @@ from dispensary.models import (
     SignatureMethod,
 )
 from dispensary.models.review import Reviewed
+from dispensary.questions import Question
 from dispensary.statements import list_rows
 from dispensary.text import clean_line, clean_words
 

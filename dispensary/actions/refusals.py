@@ -8,11 +8,11 @@ from datetime import datetime
 
 from dispensary import audit
 from dispensary.actors import Actor
-from dispensary.assessment import Question
 from dispensary.audit import Event
 from dispensary.errors import Problem
 from dispensary.models import FindingSeverity, Review
 from dispensary.models.review import Reviewed
+from dispensary.questions import Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dispensary import policies
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
-from dispensary.assessment import Question
 from dispensary.counter.choices import Choices, may_acknowledge
 from dispensary.counter.forms import PackForm
 from dispensary.counter.pages import ErrorLine, capitalize, form_error_lines
 from dispensary.counter.reviewing import Line
 from dispensary.counter.visit import Visit
 from dispensary.errors import Problem
+from dispensary.questions import Question
 
 TARGETS = {
     "quantity": "id_quantity",

@@ -14,7 +14,7 @@ from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER
-from dispensary.assessment import NOT_ASSESSED, Assessment, Question, ask_unassessed
+from dispensary.assessment import Assessment
 from dispensary.counter.asking import AskForm
 from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.counter.finding_words import describe_fact, describe_proposal, describe_source, format_quantities
@@ -22,6 +22,7 @@ from dispensary.counter.remedies import what_clears
 from dispensary.documents.words import NB, describe_doses, mg
 from dispensary.models import UNUSED_STATES, FindingSeverity, Override, Prescription
 from dispensary.models.review import Reviewed
+from dispensary.questions import NOT_ASSESSED, Question, ask_unassessed
 
 HALF = Decimal("0.5")
 MOST_IN_A_COLUMN = 3

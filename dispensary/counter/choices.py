@@ -15,10 +15,11 @@ from baclofen_rules.words import count_days
 from dispensary import policies
 from dispensary.actions.decisions import Decided, is_for_pharmacist
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question
+from dispensary.assessment import Assessment
 from dispensary.counter.drafts import Draft
 from dispensary.documents.words import NB, mg, short_day
 from dispensary.models import DecisionKind
+from dispensary.questions import Question
 
 PROPOSED = ""
 """The choice that the main button stands for where nothing was chosen."""

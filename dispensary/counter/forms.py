@@ -11,10 +11,10 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from dispensary.actions.overrides import EMERGENCY, Answer
-from dispensary.assessment import Question
 from dispensary.conf import conf
 from dispensary.counter.reasons import reasons_for
 from dispensary.models import SignatureMethod
+from dispensary.questions import Question
 from dispensary.scanning import Pack
 
 NOT_RECOGNISED = "That is not your password. After five wrong ones you are locked out for a while."

@@ -9,9 +9,9 @@ from typing import Any
 from baclofen_rules import rule_by_code
 from baclofen_rules.findings import Facts, Finding
 from baclofen_rules.rule import Rule
-from dispensary.assessment import Question
 from dispensary.counter.finding_words import UNITS, format_quantity
 from dispensary.documents.words import long_day
+from dispensary.questions import Question
 from dispensary.templatetags.counter import dates
 
 _ANSWERS = {

@@ -8,7 +8,6 @@ from django import forms
 from django.http import HttpRequest, JsonResponse, QueryDict
 
 from dispensary.actions import signatures
-from dispensary.assessment import Question
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, form_error_lines
 from dispensary.counter.visit import Visit
@@ -16,6 +15,7 @@ from dispensary.errors import DispensaryError, Stale
 from dispensary.models import BegunSignature, StaffMember
 from dispensary.models.review import Reviewed
 from dispensary.proof import Factor, NotProven, Proof, person_proof, prove
+from dispensary.questions import Question
 
 BEGIN_PASSKEY = "passkey-begin"
 """Value of `how` in the request of a script that asks for the options of a passkey; the form itself is sent with `passkey`."""

@@ -13,11 +13,12 @@ from dispensary.api.cds_hooks.calls import Draft
 from dispensary.api.fhir.instructions import render_phases
 from dispensary.api.fhir.issue import MITIGATION
 from dispensary.api.fhir.values import ACT_CODE, json_number
-from dispensary.assessment import ANSWERED_BY_THE_SCAN, NOT_ASSESSED, Assessment
+from dispensary.assessment import ANSWERED_BY_THE_SCAN, Assessment
 from dispensary.errors import Problem
 from dispensary.fhir.order import COURSES
 from dispensary.models import FindingSeverity, Mitigation
 from dispensary.models.keys import uuid7
+from dispensary.questions import NOT_ASSESSED
 
 LONGEST_SUMMARY: Final = 139
 """CDS Hooks wants less than 140 characters."""

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.assessment import assess
-from dispensary.models import Override, Prescription, StaffMember
+from dispensary.models import Override, Prescription, StaffMember, StaffRole
+from tests.dispensary import make
 from tests.dispensary.counter.test_check import check, counter, handed, order, pharmacist
 
 __all__ = ["counter", "pharmacist"]
@@ -48,18 +49,14 @@ def test_answers_are_stored_with_their_day_and_the_tablets_handed_over_in_one_pr
     counter: Client, pharmacist: StaffMember
 ) -> None:
     prescription = order(pharmacist, patient=UNKNOWN)
-    answers = {"fact-alcohol_use": "no", "fact-pregnant": "unknown", "fact-medicines": "none"}
+    answers = {"fact-alcohol_use": "no", "fact-pregnant": "no", "fact-medicines": "none"}
     assert handed(counter, prescription, **answers).status_code == 302
     patient = prescription.patient
     patient.refresh_from_db()
-    assert (patient.alcohol_use, patient.pregnant, patient.medicines) == (False, None, [])
+    assert (patient.alcohol_use, patient.pregnant, patient.medicines) == (False, False, [])
     today = timezone.now().date().isoformat()
     assert {patient.recorded_on[name] for name in UNKNOWN} == {today}
     assert prescription.dispenses.count() == 1 and not Override.objects.exists()
-    (changed,) = (
-        line for line in audit.history(patient, pharmacy=pharmacist.pharmacy) if line.entry.action == "patient.changed"
-    )
-    assert changed.body["not_known"] == ["pregnant"]
 
 
 def test_what_is_not_known_is_said_and_asked_again_when_its_time_is_over(
@@ -69,10 +66,66 @@ def test_what_is_not_known_is_said_and_asked_again_when_its_time_is_over(
     answers = {"answer": "1", "fact-alcohol_use": "unknown", "fact-pregnant": "unknown"}
     assert counter.post(check(prescription), answers).status_code == 302
     page = counter.get(check(prescription)).content.decode()
-    assert "Asked and not known: pregnant" in page and "No rule that could be assessed has anything to say" in page
+    assert "Asked and not known: pregnant" in page and "has anything to say" not in page
+    (changed,) = (
+        line
+        for line in audit.history(prescription.patient, pharmacy=pharmacist.pharmacy)
+        if line.entry.action == "patient.changed"
+    )
+    assert sorted(changed.body["not_known"]) == ["alcohol_use", "pregnant"]
     assert asked_on(prescription, days=27) == []
     assert asked_on(prescription, days=28) == ["pregnant"]
     assert asked_on(prescription, days=180) == ["pregnant", "alcohol_use"]
+
+
+def not_known(prescription: Prescription) -> list[str]:
+    """Return the summaries of what a pharmacist acknowledges because nobody knows it."""
+    fresh = Prescription.objects.get(pk=prescription.pk)
+    return [q.summary for q in assess(fresh, on=timezone.now().date()).questions() if q.code == "not-known"]
+
+
+def test_a_start_with_a_grave_fact_unknown_waits_for_a_pharmacist(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, patient={"pregnant": None, "drives": None})
+    technician = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN)
+    counter.force_login(technician.user)
+    answers = {"fact-pregnant": "unknown", "fact-drives": "unknown"}
+    page = handed(counter, prescription, **answers)
+    assert page.status_code == 422 and not prescription.dispenses.exists()
+    assert not_known(prescription) == ["Not known: pregnant"]
+    refused = handed(counter, prescription)
+    assert refused.status_code == 409 and "A pharmacist acknowledges this." in refused.content.decode()
+    assert handed(counter, prescription, acknowledged=["not-known"]).status_code != 302
+    assert not prescription.dispenses.exists()
+
+
+def test_a_pharmacist_acknowledges_once_that_a_grave_fact_is_unknown(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, patient={"pregnant": None}, repeats=1)
+    assert handed(counter, prescription, **{"fact-pregnant": "unknown"}).status_code == 422
+    page = counter.get(check(prescription))
+    (finding,) = (f for f in page.context["view"].findings if f.question.code == "not-known")
+    assert (
+        finding.question.fingerprint in page.context["ticks"] and "Hand over without knowing" in page.content.decode()
+    )
+    assert handed(counter, prescription, acknowledged=[finding.question.fingerprint]).status_code == 302
+    (answer,) = Override.objects.filter(code="not-known")
+    assert (answer.severity, answer.state) == ("acknowledge", "used")
+    rise = make.prescription(
+        prescription.patient,
+        now=timezone.now(),
+        written_on=timezone.now().date().isoformat(),
+        phases=[{"dose": 10, "unit": "mg", "times_per_day": 3, "days": 14}],
+    )
+    assert not_known(rise) == []
+
+
+@pytest.mark.parametrize("facts", [{"pregnant": None, "sex": "male"}, {"drives": None}, {"egfr": None}])
+def test_an_unknown_fact_that_forbids_nothing_here_needs_no_pharmacist(
+    counter: Client, pharmacist: StaffMember, facts: dict[str, Any]
+) -> None:
+    prescription = order(pharmacist, patient=facts)
+    unknown = {f"fact-{name}": "unknown" for name in asked_on(prescription)}
+    counter.post(check(prescription), {"answer": "1", **unknown})
+    assert not_known(prescription) == []
 
 
 def test_an_answer_that_brings_a_finding_stops_the_hand_over_and_shows_it(

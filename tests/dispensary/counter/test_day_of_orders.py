@@ -22,7 +22,8 @@ from typing import Any
 from baclofen_rules import Case, Profile, load_profile
 from baclofen_rules.facts import FACTS
 from baclofen_rules.rulebook import rulebook
-from dispensary.assessment import NOT_ASSESSED, Assessment, assess_document, presume_not_pregnant
+from dispensary.assessment import Assessment, assess_document, presume_not_pregnant
+from dispensary.questions import NOT_ASSESSED
 from tests.benchmarks import alert_rates
 
 DAY = tomllib.loads(Path(__file__).with_name("day_of_orders.toml").read_text(encoding="utf-8"))
