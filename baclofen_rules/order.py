@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -54,7 +54,10 @@ class Order:
     structured: Regimen | None = field(init=False, repr=False, compare=False)
     """The regimen of the structured fields; None where there are none."""
     regimen: Regimen | None = field(init=False, repr=False, compare=False)
-    """The structured regimen, or where there is none the one of the directions, also where only its days are in doubt."""
+    """The structured regimen, or where there is none the one of the directions, also where only its days are in doubt.
+
+    What follows its last phase is the field's where the words do not say it.
+    """
 
     @property
     def has_own_words(self) -> bool:
@@ -64,6 +67,8 @@ class Order:
     def __post_init__(self) -> None:
         structured = None if self.phases is None else Regimen(self.phases, self.then_stop)
         read = None if self.reading is None else self.reading.regimen
+        if read is not None and read.then_stop is None:  # the words do not say it, a field may
+            read = replace(read, then_stop=self.then_stop)
         object.__setattr__(self, "structured", structured)
         object.__setattr__(self, "regimen", structured or read)
 

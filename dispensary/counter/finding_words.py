@@ -94,7 +94,7 @@ def describe_source(source: Citation) -> str:
 _FACTS_OF_ORDERS = {
     "picked.expires_on": "the expiry date of the pack (scan its square code, or type the date)",
     STOP_FACT: "whether the medicine goes on after the days of the order",
-    PHASES_FACT: "a dose in fields of its own (only the words were read: compare them with the computed course)",
+    PHASES_FACT: "a second statement of the doses (they were read from the words alone: compare the words with the computed course)",
     "prescription.written_on": "the day on which the prescription was written",
     STRENGTH_FACT: "the strength of the tablets",
     QUANTITY_FACT: "the number of tablets ordered",

@@ -113,3 +113,21 @@ def test_a_gap_in_the_directions_hides_no_other_finding() -> None:
     severity = {finding.code: finding.severity for finding in answer.findings}
     assert severity["directions"] is Severity.STOP
     assert severity["starting-dose"] is severity["daily-maximum"] is severity["single-dose"] is Severity.OVERRIDE
+
+
+@pytest.mark.parametrize(
+    ("words", "then_stop", "is_missing", "stops"),
+    [
+        ("20 mg tds for 28 days", None, True, False),
+        ("20 mg tds for 28 days", False, False, False),
+        ("20 mg tds for 28 days", True, False, True),
+        ("20 mg tds for 28 days, then stop", False, False, True),
+    ],
+)
+def test_a_field_says_what_follows_where_the_words_do_not(
+    words: str, then_stop: bool | None, is_missing: bool, stops: bool
+) -> None:
+    answer = review(case_with({"directions": words, "phases": None, "quantity": 168, "then_stop": then_stop}), LIORESAL)
+    missing = {fact for rule in answer.not_assessed for fact in rule.missing}
+    assert ("prescription.then_stop" in missing) is is_missing
+    assert ("taper-duration" in {finding.code for finding in answer.findings}) is stops

@@ -202,7 +202,7 @@ def test_what_is_not_said_of_the_end_is_asked_in_words(counter: Client, pharmaci
 
 def test_that_only_words_give_the_dose_is_said_in_words(counter: Client, pharmacist: StaffMember) -> None:
     page = counter.get(check(order(pharmacist, phases=None))).content.decode()
-    assert "a dose in fields of its own (only the words were read" in page
+    assert "a second statement of the doses (they were read from the words alone" in page
 
 
 def test_an_order_without_directions_lacks_no_fact(counter: Client, pharmacist: StaffMember) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.assessment import assess
 from dispensary.models import Patient, Prescriber, Prescription, Source, StaffMember
 from tests.dispensary import make
 from tests.dispensary.counter.test_check import counter, order, pharmacist
@@ -61,6 +62,20 @@ def test_a_typed_order_is_taken_in_and_its_check_page_opens(counter: Client, pat
     assert (taken.source, taken.quantity, taken.repeats, taken.then_stop) == (Source.COUNTER, 42, 0, False)
     assert [phase.days for phase in taken.phases.all()] == [28]
     assert "Typed at the counter" in counter.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.parametrize(("follows", "is_missing"), [("continues", False), ("stops", False), ("", True)])
+def test_what_was_answered_about_the_end_is_missing_no_more(
+    counter: Client, patient: Patient, follows: str, is_missing: bool
+) -> None:
+    typed(counter, patient, follows=follows, directions="20 mg three times a day for 28 days", quantity="168")
+    taken = Prescription.objects.filter(then_stop={"continues": False, "stops": True}.get(follows)).first()
+    assert (taken is None) is is_missing, "without an answer nothing is taken in"
+    if taken is not None:
+        missing = {
+            fact for rule in assess(taken, on=timezone.now().date()).review.not_assessed for fact in rule.missing
+        }
+        assert "prescription.then_stop" not in missing
 
 
 def test_the_same_form_sent_twice_is_one_order(counter: Client, patient: Patient) -> None:
