@@ -109,7 +109,8 @@ def find_visit(request: HttpRequest) -> Visit | None:
     is_locked = lock_when_idle(request, member.moment, asks_by_itself=request.path == reverse("counter:queue-news"))
     pharmacy_of_work, open_work = request.session.pop(OPEN_WORK_KEY, ("", {}))
     if pharmacy_of_work == str(member.pharmacy_id):
-        request.session.update(open_work)
+        for key, saved in open_work.items():  # what another tab sent since is newer
+            request.session[key] = saved | request.session.get(key, {})
     by = member.actor().at(request.session.get("dispensary_station", ""), uuid.uuid4())
     return Visit(
         member,

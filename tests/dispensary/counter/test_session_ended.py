@@ -88,6 +88,18 @@ def test_a_browser_without_any_cookie_left_is_told_and_gets_back_what_was_typed(
     assert client.get(page).status_code == 200
 
 
+def test_a_sign_out_in_another_tab_loses_nothing_of_an_order_that_is_typed(
+    client: Client, pharmacist: StaffMember, prescription: Prescription
+) -> None:
+    client.force_login(pharmacist.user)
+    intake = reverse("counter:new-order", args=[prescription.patient_id])
+    assert client.get(intake).status_code == 200
+    client.post(reverse("counter:leave"), {"next": reverse("counter:queue"), "typed": json.dumps([["q", "Okafor"]])})
+    sent = client.post(intake, {"read": "1", "directions": WORDS, "strength_mg": "10"})
+    assert sent["Location"].endswith(f"?next={intake}")
+    assert ["directions", WORDS] in sign_in(client, pharmacist, intake).context["typed"]
+
+
 def test_a_form_from_another_site_carries_nothing(client: Client, page: str) -> None:
     stranger = Client(enforce_csrf_checks=True)
     answer = stranger.post(page, {"words": "forged"}, headers={"Origin": "https://evil.example"})
