@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -32,9 +33,17 @@ from dispensary.handover import (
     select_dispenses,
 )
 from dispensary.loading import read_record
-from dispensary.models import ConsentAnswer, ConsentSource, Dispense, Patient, SecondSignature, WorkKind
+from dispensary.models import (
+    ConsentAnswer,
+    ConsentSource,
+    Dispense,
+    Patient,
+    PrescriptionStatus,
+    SecondSignature,
+    WorkKind,
+)
 from dispensary.reminders import reach
-from dispensary.rows import supplies_of
+from dispensary.rows import order_id, supplies_of
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -69,6 +78,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         if WorkKind.PAPERS_OUTDATED in record.work
         else None,
         "together": list(handed_over_together(dispense)),
+        "owed": sum_owed(made) if dispense.prescription.status == PrescriptionStatus.ACTIVE else None,
         "number": order_number(dispense.prescription),
         "receipt": log_receipt(dispense),
         "how": label_directions(made, dispense),
@@ -79,6 +89,12 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "ask": describe_consent_to_ask(person, visit) if request.GET.get("ask") != "later" else None,
     }
     return render_page(request, visit, "dispensed.html", context)
+
+
+def sum_owed(made: HandedOver) -> Decimal | None:
+    """Return the tablets of the fill that are still to be handed over today; None where there are none."""
+    owed = made.now.owed(order_id(made.products))
+    return None if owed is None else sum(owed, Decimal(0))
 
 
 def describe_consent_to_ask(patient: Patient, visit: Visit) -> dict[str, object] | None:
