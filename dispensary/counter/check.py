@@ -24,9 +24,24 @@ from dispensary.actions.refusals import Refused
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
-from dispensary.counter.bags import fill_draft, lines_to_scan, name_step, scan_of_bag, step_of, step_trouble, take_step
-from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines, to_scan_error
-from dispensary.counter.check_rights import rights_on_check, ticks
+from dispensary.counter.bags import (
+    fill_draft,
+    lines_to_scan,
+    name_step,
+    scan_of_bag,
+    step_of,
+    step_trouble,
+    take_step,
+)
+from dispensary.counter.check_errors import (
+    CHANGED,
+    TARGETS,
+    choice_error_line,
+    pack_error_lines,
+    refusal_lines,
+    to_scan_error,
+)
+from dispensary.counter.check_rights import others_claim, rights_on_check, ticks
 from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.holds import find_resumption, held_scan_trouble
 from dispensary.counter.identities import group_namesakes
@@ -45,19 +60,13 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
 from dispensary.loading import read_record
-from dispensary.models import Dispense, OrderClaim, Preparation, Prescription, Product
+from dispensary.models import Dispense, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES, PrescriptionStatus
 from dispensary.rows import supplies_of
 from dispensary.scanning import UnreadableScan, read_scan
 
 BY_ENTER = "enter"
 """The value of the button that Enter presses in every field: with an empty scan field the page is reviewed again."""
-CHANGED = "The findings have changed since you opened this page. Look at them again."
-
-
-def select_prescriptions() -> Any:
-    """Return orders with the rows that the page shows."""
-    return Prescription.objects.select_related("patient__pharmacy", "prescriber", "pharmacy").prefetch_related("phases")
 
 
 def read_order(visit: Visit, pk: uuid.UUID) -> Prescription:
@@ -81,6 +90,8 @@ def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             if bag is not None:
                 fill_draft(request, items, bag)
             return render_check(request, visit, items, errors=[ErrorLine(trouble)], status=409)
+        if "override-it" in request.POST:
+            return redirect("counter:override", items[0].pk)
         return act_of(request)(request, visit, items)
     if items[0] != prescription:
         return redirect("counter:check", items[0].pk)
@@ -299,7 +310,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         drafts.store(request, items[0].pk, draft)
         return render_check(request, visit, items, errors=[ErrorLine(trouble, "act")], status=422)
     step: dict[str, Any] = {
-        "acknowledged": without_answers(items[0], form.cleaned_data["acknowledged"]),
+        "acknowledged": check_view.without_answers(items[0], form.cleaned_data["acknowledged"]),
         "decisions": reviewed.decided,
         "by": visit.by,
         "now": visit.now,
@@ -328,12 +339,6 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         return render_check(request, visit, items, errors=lines, title=title, status=409)
     drafts.clear(request, items[0].pk)
     return redirect("counter:bag" if isinstance(result, Preparation) else "counter:dispensed", result.pk)
-
-
-def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
-    """Return the ticked fingerprints that have no signed answer yet."""
-    answered = check_view.open_answers(prescription)
-    return tuple(fingerprint for fingerprint in ticked if fingerprint not in answered)
 
 
 def render_check(
@@ -390,11 +395,3 @@ def render_check(
         "errors_title": title,
     }
     return render_page(request, visit, "check.html", context, errors=errors or [], status=status)
-
-
-def others_claim(prescription: Prescription, visit: Visit) -> OrderClaim | None:
-    """Note who works on an order that can be handed over; return the claim of another person."""
-    if prescription.status != "active" or not policies.may_dispense(visit.by):
-        return None
-    claim = order_states.claim(prescription=prescription, by=visit.by, now=visit.now)
-    return None if claim.actor == visit.by.name else claim

@@ -8,11 +8,14 @@ from dispensary.actors import Actor
 from dispensary.counter.choices import Choices, may_acknowledge
 from dispensary.counter.forms import PackForm
 from dispensary.counter.pages import ErrorLine, capitalize, form_error_lines
-from dispensary.counter.reviewing import Line
+from dispensary.counter.reviewing import Line, Reviewed
 from dispensary.counter.visit import Visit
 from dispensary.errors import Problem
 from dispensary.questions import Question
 
+CHANGED = "The findings have changed since you opened this page. Look at them again."
+NOT_SCANNED = "The packs scanned hold fewer tablets: scan the others, or press again if all are of the same lot."
+NOTHING_LIFTS = "No reason lifts this: correct the prescription, the pack or the patient's record."
 TARGETS = {
     "quantity": "id_quantity",
     "pack.gtin": "id_scan",
@@ -63,6 +66,23 @@ def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
     ]
 
 
+def add_stops(errors: list[ErrorLine], reviewed: Reviewed, *, is_one_lot: bool) -> list[ErrorLine]:
+    """Return errors with the stops before them: what else is missing helps nothing until those are gone.
+
+    Without either, tablets beyond the packs scanned are an error, unless they are of the same lot.
+    """
+    stops = [
+        ErrorLine(f"{question.summary}. {NOTHING_LIFTS}", f"finding-{question.fingerprint[:12]}")
+        for question in reviewed.assessment.questions()
+        if question.severity == "stop"
+    ]
+    if errors:
+        return [*stops, *errors]
+    if stops or is_one_lot or not any(line.needs_more for line in reviewed.lines):
+        return []
+    return [ErrorLine(NOT_SCANNED, "id_scan")]
+
+
 def needed_words(problem: Problem, question: Question, by: Actor) -> str:
     """Return what an unanswered finding needs, as a sentence."""
     if question.is_for_pharmacist and not may_acknowledge(question, by):
@@ -70,7 +90,7 @@ def needed_words(problem: Problem, question: Question, by: Actor) -> str:
     if question.severity == "acknowledge":
         return "Tick that you have seen it."
     if question.severity == "stop":
-        return "No reason lifts this: correct the prescription, the pack or the patient's record."
+        return NOTHING_LIFTS
     return f"{capitalize(problem.expected)} is needed."
 
 

@@ -9,7 +9,7 @@ from dispensary.assessment import Assessment
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.visit import Visit
-from dispensary.models import Prescription
+from dispensary.models import OrderClaim, Prescription
 from dispensary.models.prescription import OPEN_STATUSES
 
 
@@ -42,3 +42,11 @@ def ticks(view: CheckView, by: Actor) -> set[str]:
     """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
     questions = [finding.question for finding in view.unanswered("acknowledge")]
     return {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
+
+
+def others_claim(prescription: Prescription, visit: Visit) -> OrderClaim | None:
+    """Note who works on an order that can be handed over; return the claim of another person."""
+    if prescription.status != "active" or not policies.may_dispense(visit.by):
+        return None
+    claim = order_states.claim(prescription=prescription, by=visit.by, now=visit.now)
+    return None if claim.actor == visit.by.name else claim

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from baclofen_rules.facts import FACTS
 from baclofen_rules.regimen import Phase as RulePhase
@@ -120,6 +121,11 @@ class CheckView:
     def unanswered(self, severity: str) -> list[ShownFinding]:
         """Return the findings of a severity without an answer."""
         return [finding for finding in self.findings if finding.is_open and finding.question.severity == severity]
+
+
+def select_prescriptions() -> Any:
+    """Return orders with the rows that the page shows."""
+    return Prescription.objects.select_related("patient__pharmacy", "prescriber", "pharmacy").prefetch_related("phases")
 
 
 def build_check_view(
@@ -250,6 +256,12 @@ def describe_tablets(count: Decimal) -> str:
 def open_answers(subject: Reviewed) -> dict[str, Override]:
     """Return the answers that no hand-over has used, by the fingerprint of their finding."""
     return {answer.fingerprint: answer for answer in subject.overrides.all() if answer.state in UNUSED_STATES}
+
+
+def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
+    """Return the ticked fingerprints that have no signed answer yet."""
+    answered = open_answers(prescription)
+    return tuple(fingerprint for fingerprint in ticked if fingerprint not in answered)
 
 
 def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dispensary import policies
 from dispensary.actions import order_states, patients, prescriptions
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import select_prescriptions
+from dispensary.counter.check_view import select_prescriptions
 from dispensary.counter.forms import ReasonForm, StyledForm, posted_data
 from dispensary.counter.new_order import (
     TARGETS,

@@ -20,7 +20,7 @@ from dispensary.actions.decisions import Decided
 from dispensary.actions.second_signatures import find_waiting
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import read_order, save_choice, select_prescriptions
+from dispensary.counter.check import read_order, save_choice
 from dispensary.counter.check_errors import choice_error_line
 from dispensary.counter.choices import Choices
 from dispensary.counter.forms import (
@@ -172,7 +172,7 @@ def sign_answers(
 @at_counter(policies.may_override)
 def withdraw(request: HttpRequest, visit: Visit, pk: uuid.UUID, answer: uuid.UUID) -> HttpResponse:
     """Withdraw an answer that no hand-over has used."""
-    prescription = visit.fetch(select_prescriptions(), pk)
+    prescription = visit.fetch(check_view.select_prescriptions(), pk)
     open_answer = Override.objects.filter(pk=answer, prescription=prescription, state__in=UNUSED_STATES).first()
     if open_answer is None:
         raise NotFound("There is no open answer of that kind.")

@@ -15,8 +15,7 @@ from dispensary import policies
 from dispensary.actions import patients, plans
 from dispensary.actions.plans import OPEN_DAYS, Goal, PlanWishes
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import select_prescriptions
-from dispensary.counter.check_view import keep_together
+from dispensary.counter.check_view import keep_together, select_prescriptions
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import TYPED
 from dispensary.counter.new_order import stocked_strengths

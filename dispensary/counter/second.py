@@ -17,7 +17,7 @@ from dispensary.actions import patients, second_signatures
 from dispensary.actions.pharmacies import possible_signers
 from dispensary.actions.second_signatures import MOST_DAYS_ALONE, Signed, alone_from, digest_waiting, find_waiting
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import select_prescriptions
+from dispensary.counter.check_view import select_prescriptions
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.signing import SignatureForm

@@ -20,9 +20,8 @@ from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
 from dispensary.assessment import Assessment, assess_stop
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import select_prescriptions
 from dispensary.counter.check_errors import refusal_lines
-from dispensary.counter.check_view import Group, group_findings, open_answers
+from dispensary.counter.check_view import Group, group_findings, open_answers, select_prescriptions
 from dispensary.counter.choices import describe_courses
 from dispensary.counter.forms import AnswerForm, StyledForm, answer_forms, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
