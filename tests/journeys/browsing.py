@@ -22,6 +22,8 @@ PICTURES = os.environ.get("PICTURES")
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 320, "height": 640}
 LONGEST_TABBING = 120
+KEY_CODES = {"Tab": 9, "F9": 120}
+"""Windows' codes of the keys that send no text."""
 AFTER_ANY_SCAN = timedelta(minutes=1)
 """Longer than the pause after which the page takes a scan as ended, and than this machine takes to stop the clock."""
 
@@ -140,10 +142,10 @@ def send_fast(window: BrowserWindow, keys: list[str]) -> None:
                 pressed, text = {"key": "]", "code": "BracketRight", "modifiers": 2}, {"text": "]"}
             elif key == "Enter":
                 pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 13}, {"text": "\r"}
-            elif key == "Tab":
-                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 9}, {}
+            elif key in KEY_CODES:
+                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": KEY_CODES[key]}, {}
             wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
             wire.send("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
-        if keys[-1] not in {"Enter", "Tab"}:
+        if keys[-1] not in {"Enter", *KEY_CODES}:
             page.clock.fast_forward(AFTER_ANY_SCAN // timedelta(milliseconds=1))
     page.clock.resume()

@@ -82,7 +82,7 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         window.tab_to(asked.get_by_role("radio", name="Yes"))
         page.keyboard.press("ArrowRight")
         window.follow("F9")
-        assert page.get_by_role("link", name="2 findings need a reason").evaluate("e => e === document.activeElement")
+        assert page.get_by_role("button", name="2 findings need a reason").evaluate("e => e === document.activeElement")
         page.keyboard.press("F9")
         expect(page.get_by_role("status").filter(has_text="Cannot dispense: 2 findings need a reason.")).to_be_visible()
         expect(page.locator("article.d-finding--override").first).to_be_focused()
@@ -255,6 +255,21 @@ def test_what_a_hand_types_is_no_scan(
         expect(page.locator("#id_lot")).to_have_value("0105012345")
 
 
+def test_a_key_pressed_while_a_scan_is_being_read_hands_nothing_over_and_says_so(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        send_fast(window, [*f"]d201{make.TEN_MG}1728113010LOT7", "F9"])
+        expect(page.get_by_text("Pressed while the pack was being read: nothing was done.")).to_be_visible()
+        expect(page.locator("#id_lot")).to_have_value("LOT7")
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        expect(page.get_by_text("Pressed while the pack was being read")).to_have_count(0)
+    assert not above_the_maximum.dispenses.exists()
+
+
 def test_a_lock_loses_nothing_that_was_typed(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
@@ -415,6 +430,25 @@ def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(
         window.go(reverse("counter:queue"))
         window.follow("F4")
         expect(page.get_by_role("heading", name="Abel")).to_be_visible()
+
+
+def test_the_keys_are_shown_from_the_empty_search_field_and_escape_goes_back(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember
+) -> None:
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        search = page.locator("#q")
+        expect(search).to_be_focused()
+        page.keyboard.type("?")
+        expect(page.locator("#keys")).to_have_attribute("open", "")
+        page.keyboard.press("Escape")
+        expect(page.locator("#keys[open]")).to_have_count(0)
+        expect(search).to_be_focused()
+        page.keyboard.type("a?")
+        expect(search).to_have_value("a?")
+        page.keyboard.press("Escape")
+        expect(search).not_to_be_focused()
 
 
 def test_an_empty_queue_says_so(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:

@@ -7,8 +7,10 @@
   // A key's name as the buttons carry it: "F9", "Alt+l", "?".
   const keyName = (event) => (event.altKey ? "Alt+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
 
+  let opened = null; // what a key has opened, and where the focus was before
   const press = (element) => {
     if (element.tagName === "SUMMARY") {
+      opened = element.parentElement.open ? null : { details: element.parentElement, before: document.activeElement };
       element.parentElement.open = !element.parentElement.open;
       element.focus();
     } else if (typing(element) || element.dataset.keyFocus !== undefined) {
@@ -44,8 +46,18 @@
       nextPane(event.shiftKey);
       return;
     }
+    if (event.key === "Escape") {
+      const { details, before } = opened || {};
+      if (details && details.open) {
+        details.open = false;
+        before.focus();
+      } else if (event.target.dataset.scan !== undefined) event.target.blur();
+      opened = null;
+      return;
+    }
     const name = keyName(event);
-    if (name.length === 1 && typing(event.target)) return;
+    const isEmptySearch = event.target.dataset.scan !== undefined && !event.target.value;
+    if (name.length === 1 && typing(event.target) && !(name === "?" && isEmptySearch)) return;
     const wanted = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === name);
     const refusal = [...document.querySelectorAll("[data-refuses]")].find((element) => element.dataset.refuses === name);
     if (!wanted && !refusal) return;
@@ -113,12 +125,22 @@
     }
   };
 
-  // A second press of the same button within two seconds is a slip of the hand.
+  // A second press of the same button within two seconds is a slip of the hand; another button was pressed too early, and the next page says so.
   let pressed = null;
   document.addEventListener("submit", (event) => {
-    if (pressed && pressed.form === event.target && Date.now() - pressed.at < 2000) event.preventDefault();
-    else pressed = { form: event.target, at: Date.now() };
+    const button = event.submitter;
+    if (pressed && pressed.form === event.target && Date.now() - pressed.at < 2000) {
+      event.preventDefault();
+      if (button !== pressed.button) sessionStorage.setItem("pressed-early", location.pathname);
+    } else pressed = { form: event.target, button, at: Date.now() };
   });
+
+  const sayPressedEarly = () => {
+    const status = document.querySelector("[data-early]");
+    const path = sessionStorage.getItem("pressed-early");
+    sessionStorage.removeItem("pressed-early");
+    if (status && path === location.pathname) status.textContent = status.dataset.early;
+  };
 
   document.addEventListener("change", (event) => {
     const chosen = event.target.closest("[data-sends]");
@@ -156,5 +178,6 @@
     document.querySelectorAll(".d-label-picture").forEach((picture) => picture.complete && !picture.naturalWidth && sayNoPicture(picture));
     giveBack();
     settle(document);
+    sayPressedEarly();
   });
 })();

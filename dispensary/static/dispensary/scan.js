@@ -62,6 +62,12 @@
         take();
         return;
       }
+      if (event.key === "F9" && A_CODE.test(caught)) {
+        event.preventDefault();
+        sessionStorage.setItem("pressed-early", location.pathname);
+        take();
+        return;
+      }
       if (event.key.length === 1) caught += event.key;
     }
     if (A_CODE.test(caught)) pause = setTimeout(take, PAUSE);
