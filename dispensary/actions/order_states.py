@@ -217,6 +217,13 @@ def claim(*, prescription: Prescription, take_over: bool = False, by: Actor, now
     return row
 
 
+@transaction.atomic
+def release(*, prescription: Prescription, by: Actor) -> None:
+    """End the claim of who has done the work; that of another person stays."""
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    OrderClaim.objects.filter(prescription=prescription, actor=by.name).delete()
+
+
 def _strengths_of(locked: Prescription, status: PrescriptionStatus) -> list[Prescription]:
     """Return the prescriptions of that status that are strengths of one order, this one included."""
     if not locked.group:
