@@ -36,6 +36,7 @@ from dispensary.counter.bags import (
 from dispensary.counter.check_errors import (
     CHANGED,
     TARGETS,
+    add_stops,
     choice_error_line,
     pack_error_lines,
     refusal_lines,
@@ -289,6 +290,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     errors += form_error_lines(form)
     to_scan = lines_to_scan(reviewed.lines, draft, step_of(bag, visit))
     errors += [to_scan_error(line, is_only=is_only) for line in to_scan]
+    errors = add_stops(errors, reviewed, is_one_lot=bool(request.POST.get("one-lot")))
     if (
         not errors
         and not is_preparing

@@ -18,7 +18,7 @@ from dispensary.actions import patients
 from dispensary.assessment import assess
 from dispensary.documents.words import long_day, short_day
 from dispensary.handover import medicine_name, order_number
-from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
+from dispensary.models import AuditEntry, Dispense, OrderClaim, Override, Prescription, Product, StaffMember, StaffRole
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,7 @@ def handed(counter: Client, prescription: Prescription, **typed: Any) -> Any:
         "lot": "A1",
         "expiry": str(make.pack_expiry()),
         "key": "key-1",
+        "one-lot": "1",
     }
     return counter.post(check(prescription), data | typed)
 
@@ -193,6 +194,61 @@ def test_a_repeat_that_does_not_say_what_follows_is_taken_to_go_on(
     if is_told:
         assert "No rule that could be assessed has anything to say" in page.content.decode()
         assert [rule.code for rule in assess(prescription, on=now.date()).review.not_assessed if rule.missing]
+
+
+def test_going_to_the_override_page_keeps_what_was_ticked_and_typed(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    ticked = ["0" * 64]
+    pressed = counter.post(check(prescription), {"override-it": "1", "quantity": "40", "acknowledged": ticked})
+    assert pressed.status_code == 302 and pressed["Location"] == reverse("counter:override", args=[prescription.pk])
+    page = counter.get(check(prescription))
+    assert (page.context["draft"].acknowledged, page.context["lines"][0].quantity) == (ticked, "40")
+
+
+@pytest.mark.parametrize(("tablets", "is_asked"), [("50", False), ("50.5", True)])
+def test_more_tablets_than_the_packs_scanned_hold_are_asked_about_once(
+    counter: Client, pharmacist: StaffMember, tablets: str, is_asked: bool
+) -> None:
+    prescription = order(pharmacist, quantity=98)
+    pressed = handed(counter, prescription, quantity=tablets, **{"one-lot": ""})
+    asks = "The packs scanned hold fewer tablets" in pressed.content.decode()
+    assert (asks, pressed.status_code == 422) == (is_asked, is_asked)
+    assert ('name="one-lot"' in pressed.content.decode()) is is_asked
+    if is_asked:
+        again = handed(counter, prescription, quantity=tablets)
+        assert "The packs scanned hold fewer tablets" not in again.content.decode()
+
+
+@pytest.mark.parametrize(("tablets", "owed"), [("42", None), ("20", 22)])
+def test_the_page_after_a_part_says_what_is_owed(
+    counter: Client, pharmacist: StaffMember, tablets: str, owed: int | None
+) -> None:
+    page = counter.get(handed(counter, order(pharmacist), quantity=tablets)["Location"])
+    assert page.context["owed"] == owed
+    assert ("of this prescription are still owed" in page.content.decode()) is (owed is not None)
+
+
+def test_who_handed_over_works_on_the_order_no_more(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.get(check(prescription))
+    assert OrderClaim.objects.filter(prescription=prescription).exists()
+    handed(counter, prescription)
+    assert prescription.dispenses.exists() and not OrderClaim.objects.filter(prescription=prescription).exists()
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        (None, ""),
+        (27, "at least 27 days between supplies; this one lasts 28 days"),
+        (28, "at least 28 days between supplies<"),
+    ],
+)
+def test_instalments_stand_on_the_order(
+    counter: Client, pharmacist: StaffMember, interval: int | None, words: str
+) -> None:
+    page = counter.get(check(order(pharmacist, interval_days=interval))).content.decode()
+    assert ("<dt>Instalments</dt>" in page) is bool(words) and words in page
 
 
 def test_what_is_not_said_of_the_end_is_asked_in_words(counter: Client, pharmacist: StaffMember) -> None:
@@ -436,6 +492,13 @@ def test_what_cannot_be_is_an_error_at_its_field_and_nothing_is_written(
     assert target in [line.target for line in page.context["errors"]]
     assert "lot" in typed or 'value="A1"' in page.content.decode()
     assert not prescription.dispenses.exists()
+
+
+def test_a_stop_is_named_before_the_pack_that_is_missing(counter: Client, pharmacist: StaffMember) -> None:
+    page = handed(counter, order(pharmacist, form="oral solution"), gtin="")
+    first, *others = page.context["errors"]
+    assert first.target.startswith("finding-") and "No reason lifts this" in first.words
+    assert [line.target for line in others] == ["id_scan"]
 
 
 def test_a_stop_is_never_handed_over(counter: Client, pharmacist: StaffMember) -> None:

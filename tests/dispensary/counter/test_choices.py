@@ -79,6 +79,7 @@ def press(counter: Client, prescription: Prescription, **typed: Any) -> Any:
         "lot": "A1",
         "expiry": str(make.pack_expiry()),
         "key": page["draft"].key,
+        "one-lot": "1",
         "acknowledged": page["main"].acknowledges,
     }
     return counter.post(check(prescription), data | typed)
