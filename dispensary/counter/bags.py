@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients, preparations
-from dispensary.actions.bags import pack_bag, unpack_bag
+from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
 from dispensary.actions.decisions import Decided
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.preparations import COUNSELLING
@@ -324,3 +324,9 @@ def describe_state(row: Preparation) -> str:
 def name_state(row: Preparation) -> str:
     """Return the state that a bag's page is made for, as its forms carry it; another check or shelf is another state."""
     return f"{row.stage} {row.checked_at or ''} {row.shelf}"
+
+
+def find_other_bags(items: Sequence[Prescription]) -> list[Preparation]:
+    """Return the bags of the patient's other orders that are in the pharmacy. The record of the patient has been read."""
+    others = [order for order in items[0].patient.prescriptions.all() if order not in items]
+    return [bag for bag in map(find_open_bag, others) if bag is not None]

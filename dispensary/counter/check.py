@@ -26,6 +26,7 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
 from dispensary.counter.bags import (
     fill_draft,
+    find_other_bags,
     lines_to_scan,
     name_step,
     scan_of_bag,
@@ -366,6 +367,7 @@ def render_check(
     bag = find_open_bag(prescription)
     step = step_of(bag, visit)
     to_scan = lines_to_scan(reviewed.lines, draft, step)
+    others = find_other_bags(items)
     view = check_view.build_check_view(
         prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None, answers=draft.facts
     )
@@ -389,8 +391,9 @@ def render_check(
         "earlier": supplies[:5],
         "past_overrides": check_view.past_overrides(prescription),
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
-        "main": main_button(view, reviewed, visit.by, step, by_hand=draft.by_hand),
+        "main": main_button(view, reviewed, visit.by, step, by_hand=draft.by_hand, beside_bag=bool(others)),
         "bag": bag,
+        "other_bags": others,
         "resumed": find_resumption(prescription),
         "step": name_step(bag, visit),
         "ticks": ticks(view, visit.by),

@@ -15,6 +15,8 @@ from dispensary.counter.choices import acknowledged_by_button, button_deeds, may
 from dispensary.counter.reviewing import Line, Reviewed
 from dispensary.models import OverrideState
 
+BESIDE_BAG = "Beside a bag not collected"
+
 
 class Step(StrEnum):
     """The deed of the button, as the verb of its words."""
@@ -50,9 +52,18 @@ class MainButton:
 
 
 def main_button(
-    view: CheckView, reviewed: Reviewed, by: Actor, step: Step = Step.HAND_OVER, *, by_hand: bool = False
+    view: CheckView,
+    reviewed: Reviewed,
+    by: Actor,
+    step: Step = Step.HAND_OVER,
+    *,
+    by_hand: bool = False,
+    beside_bag: bool = False,
 ) -> MainButton:
-    """Return the main button of a page; `by_hand` says that no label can be printed."""
+    """Return the main button of a page.
+
+    `by_hand` says that no label can be printed, `beside_bag` that a bag of another order waits for the patient.
+    """
     if step is Step.OPEN_BAG:
         return MainButton("Open the bag", leads_to_bag=True)
     stops, overrides = view.unanswered("stop"), view.unanswered("override")
@@ -65,7 +76,7 @@ def main_button(
         return MainButton(f"Cannot {step}: put this pack back and scan another", is_blocked=True)
     quantities = describe_quantities(reviewed.lines)
     if step is Step.PREPARE:
-        return MainButton(f"Prepare {quantities}")
+        return MainButton(f"{BESIDE_BAG}: prepare {quantities}" if beside_bag else f"Prepare {quantities}")
     seconds = [f for f in view.findings if f.answered_by and f.answered_by.state == OverrideState.WAITING]
     if seconds and not overrides:
         words = f"{_count(len(seconds), 'answer')} need{'s' if len(seconds) == 1 else ''} a second pharmacist"
@@ -83,6 +94,8 @@ def main_button(
     if choices is not None and choices.is_open:
         return MainButton(choices.question)
     deeds = button_deeds(reviewed.assessment, acknowledged)
+    if beside_bag:
+        deeds = f"{BESIDE_BAG}, {deeds[:1].lower()}{deeds[1:]}" if deeds else BESIDE_BAG
     if by_hand:
         deeds = f"{deeds}, label by hand" if deeds else "Label by hand"
     if asked:

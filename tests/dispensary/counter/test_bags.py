@@ -375,3 +375,15 @@ def test_a_change_of_dose_is_acknowledged_at_the_check(
     done = send(bag, bench, {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
     assert done.status_code == 302, text_of(done)
     assert Dispense.objects.get(prescription=increase).relation == "changes"
+
+
+def test_another_order_says_that_a_bag_of_the_patient_waits(
+    pharmacist: StaffMember, bench: Client, waiting: Prescription
+) -> None:
+    other = make.prescription(waiting.patient, now=timezone.now())
+    assert page_of(bench, other)["other_bags"] == []
+    bag = prepare(bench, waiting)
+    page = page_of(bench, other)
+    assert words(page) == "Beside a bag not collected: prepare 42 tablets" and page["other_bags"] == [bag]
+    assert page_of(bench, waiting)["other_bags"] == []
+    assert "of another prescription of this patient" in text_of(bench.get(reverse("counter:check", args=[other.pk])))
