@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -37,5 +38,6 @@ def test_a_remedy_is_one_whole_sentence(journey: dict[str, Any]) -> None:
         assert not sentence[0].islower(), code
         assert sentence.endswith("."), code
         assert not set("{}[]_") & set(sentence), sentence
+        assert not re.search(r"\b(\w+) (on|until) \1\b", sentence), sentence
         if rule_by_code(code).clears:
             assert not sentence.startswith("Nothing"), sentence
