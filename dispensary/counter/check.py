@@ -56,12 +56,12 @@ from dispensary.counter.reviewing import (
     items_of,
     lines_of,
     read_day,
+    read_order,
     review_draft,
 )
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
-from dispensary.loading import read_record
 from dispensary.models import Dispense, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES, PrescriptionStatus
 from dispensary.rows import supplies_of
@@ -69,12 +69,6 @@ from dispensary.scanning import UnreadableScan, read_scan
 
 BY_ENTER = "enter"
 """The value of the button that Enter presses in every field: with an empty scan field the page is reviewed again."""
-
-
-def read_order(visit: Visit, pk: uuid.UUID) -> Prescription:
-    """Return an order of the pharmacy, with the record of its patient."""
-    asked = visit.fetch(Prescription.objects.select_related("patient__pharmacy"), pk)
-    return read_record(asked.patient_id, asked.patient).orders[pk]
 
 
 @require_http_methods(["GET", "POST"])

@@ -20,7 +20,7 @@ from dispensary.actions.decisions import Decided
 from dispensary.actions.second_signatures import find_waiting
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import read_order, save_choice
+from dispensary.counter.check import save_choice
 from dispensary.counter.check_errors import choice_error_line
 from dispensary.counter.choices import Choices
 from dispensary.counter.forms import (
@@ -31,7 +31,7 @@ from dispensary.counter.forms import (
     typed_fields,
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
-from dispensary.counter.reviewing import items_of, review_draft
+from dispensary.counter.reviewing import items_of, read_order, review_draft
 from dispensary.counter.signing import SignatureForm, digest_shown
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 from django.utils.dateparse import parse_date
 
@@ -20,6 +21,7 @@ from dispensary.counter.drafts import Draft, PackDraft
 from dispensary.counter.forms import PackForm
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import mg
+from dispensary.loading import read_record
 from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
 from dispensary.models.therapy import RELATIONS
 from dispensary.rows import group_orders
@@ -128,6 +130,12 @@ class Reviewed:
     @property
     def first(self) -> Line:
         return self.lines[0]
+
+
+def read_order(visit: Visit, pk: UUID) -> Prescription:
+    """Return an order of the pharmacy, with the record of its patient."""
+    asked = visit.fetch(Prescription.objects.select_related("patient__pharmacy"), pk)
+    return read_record(asked.patient_id, asked.patient).orders[pk]
 
 
 def items_of(prescription: Prescription) -> list[Prescription]:
