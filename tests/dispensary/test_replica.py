@@ -126,7 +126,6 @@ def test_an_export_holds_what_was_recorded_until_it_was_asked_for(manager: Staff
     export = long_exports.request_records(
         kind=RecordKind.ORDERS,
         pharmacy=manager.pharmacy,
-        sentence="All.",
         purpose="Test.",
         by=manager.actor(),
         now=read_clock(),
