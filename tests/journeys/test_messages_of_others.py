@@ -37,7 +37,9 @@ def test_a_manager_records_a_carer_and_looks_at_the_month(browser: Browser, live
         page.get_by_label("Carer", exact=True).check()
         page.get_by_label("Language of their messages").select_option("ar")
         page.locator("#carers ~ form").get_by_label("Text message").check()
-        page.locator("#carers ~ form").get_by_label("E-mail address, or mobile number").fill("+44 7700 900777")
+        page.locator("#carers ~ form").get_by_label("E-mail address, or telephone number with its country").fill(
+            "+44 7700 900777"
+        )
         page.get_by_role("button", name="Record the carer").click()
         expect(page.get_by_text("Maria Canary is recorded")).to_be_visible()
         page.locator("button[value=carer-yes]").click()
