@@ -339,23 +339,19 @@ class Older(Tuned):
     def binaries(self) -> Path:
         return older_server()
 
-    def _make_data(self, binaries: Path) -> None:
-        if self.data.exists():
-            return
-        give_to_server(self.data, 0o700)
-        initialise(binaries, self.data, self.password, "--locale=C")
+    def _make_data(self) -> None:
+        if not self.data.exists():
+            give_to_server(self.data, 0o700)
+            initialise(self, "--locale=C")
 
 
-def initialise(binaries: Path, data: Path, password: str, *options: str) -> None:
-    user = server_user()
-    who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    secret = data.with_name("secret")
-    secret.write_text(password)
+def initialise(server: Tuned, *options: str) -> None:
+    secret = server.data.with_name("secret")
+    secret.write_text(server.password)
     secret.chmod(0o644)
-    command = [binaries / "initdb", "-D", data, "-U", "postgres", f"--pwfile={secret}", "--auth=scram-sha-256"]
-    subprocess.run(
-        [*command, "--encoding=UTF8", "--no-sync", *options], check=True, capture_output=True, cwd="/",
-        env=BARE_ENVIRONMENT, **who,
+    server.run_program(
+        "initdb", "-D", server.data, "-U", "postgres", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8",
+        "--no-sync", *options,
     )  # fmt: skip
 
 
@@ -406,7 +402,7 @@ def test_an_upgrade_to_the_next_major_version_keeps_every_leaf(old_site: OwnSite
     server = Tuned(folder, site.server.password, durable=False)
     binaries = server.binaries()
     give_to_server(server.data, 0o700)
-    initialise(binaries, server.data, site.server.password, "--no-data-checksums", "--locale=C")
+    initialise(server, "--no-data-checksums", "--locale=C")
     user = server_user()
     who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     ports = ["-p", str(free_port()), "-P", str(free_port())]
