@@ -134,7 +134,7 @@ class _Course:
         changes = _Steps(step, self.doses, self.parts[-1].day, stops=last and self.text.stops)
         for at, doses in enumerate(changes.levels):
             final = last and not changes.to_zero and not self.text.stops and at == len(changes.levels) - 1
-            day = Day(doses, step.start, step.end, times=changes.times_of(doses))
+            day = Day(doses, step.start, step.end, times=changes.times_of(at))
             self.parts.append(Part(day, None if final else step.days, step.start, step.end))
         self.ends_at_zero = changes.to_zero
 
@@ -179,10 +179,9 @@ class _Steps:
         self.amount = doses.mg(step.amount)
         self.by_dose = self._by_dose(step.ways)
         self.target: Decimal | None = None if step.total is None else doses.mg(step.total)
-        self.last_doses: tuple[Decimal, ...] | None = None
-        if step.level is not None:
-            self.last_doses = doses.day(step.level).doses
-            self.target = sum(self.last_doses, Decimal(0))
+        self.last_day = None if step.level is None else doses.day(step.level)
+        if self.last_day is not None:
+            self.target = self.last_day.mg
         self.to_zero = step.to_zero or (self.target is None and stops)
         self._check_end()
         self.chunk = _chunk(self.before, self.amount)
@@ -190,11 +189,17 @@ class _Steps:
             raise Doubt(*self.where, "By how much does each dose change?")
         self.levels = self._levels()
 
-    def times_of(self, doses: tuple[Decimal, ...]) -> tuple[str | None, ...] | None:
-        """Return the times of a level's doses: of those of a day the earliest fall away first, of single ones nobody says which."""
-        if self.times is None or (self.by_dose and len(doses) < len(self.times)):
+    def times_of(self, level: int) -> tuple[str | None, ...] | None:
+        """Return the times of a level's doses: of the last level those that the text names for it.
+
+        Otherwise, of the doses of a day the earliest fall away first, of single ones nobody says which.
+        """
+        if level == len(self.levels) - 1 and self.last_day is not None and self.last_day.times is not None:
+            return self.last_day.times
+        count = len(self.levels[level])
+        if self.times is None or (self.by_dose and count < len(self.times)):
             return None
-        return self.times[len(self.times) - len(doses) :]
+        return self.times[len(self.times) - count :]
 
     def _by_dose(self, ways: list[bool]) -> bool:
         if len(set(ways)) == 1:
@@ -226,10 +231,10 @@ class _Steps:
                 break
             if len(levels) > MOST_STEPS:
                 raise Doubt(*self.where, f"That is more than {MOST_STEPS} steps. How large is each?")
-        if total != self.target or (self.last_doses and len(self.last_doses) != len(doses)):
+        if total != self.target or (self.last_day is not None and len(self.last_day.doses) != len(doses)):
             raise Doubt(*self.where, OFF_THE_STEPS)
-        if self.last_doses:
-            levels[-1] = self.last_doses
+        if self.last_day is not None:
+            levels[-1] = self.last_day.doses
         return levels
 
     def _next(self, doses: tuple[Decimal, ...]) -> tuple[Decimal, ...]:

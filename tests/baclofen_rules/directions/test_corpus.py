@@ -156,6 +156,22 @@ def test_the_times_of_the_doses_are_those_that_the_text_names(
             "10 mg in the morning and 5 mg at night for 7 days, then reduce each dose by 5 mg every week until stopped",
             [("morning", "bedtime"), None],
         ),
+        (
+            "10 mg in the morning and at night for 7 days, then reduce by 5 mg a day every week to 5 mg in the morning",
+            [("morning", "bedtime")] * 3 + [("morning",)],
+        ),
+        (
+            "10 mg at night for 7 days, then increase by 5 mg a day every week to 20 mg in the morning",
+            [("bedtime",)] * 2 + [("morning",)],
+        ),
+        (
+            "10 mg twice a day for 7 days, then reduce by 5 mg a day every week to 5 mg in the morning and at night",
+            [None, None, ("morning", "bedtime")],
+        ),
+        (
+            "10 mg in the morning and at night for 7 days, then reduce by 5 mg a day every week to 5 mg twice a day",
+            [("morning", "bedtime")] * 3,
+        ),
     ],
 )
 def test_steps_have_the_times_of_the_doses_that_are_left(text: str, times: list[tuple[str, ...] | None]) -> None:
