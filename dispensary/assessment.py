@@ -52,10 +52,18 @@ class Assessment:
     review: RuleReview
     on: date
     case: Case
-    asked: frozenset[str] = frozenset()
-    """Paths of facts that were asked and are not known, and need not be asked again yet."""
-    grave_unknowns: tuple[str, ...] = ()
-    """Names of those whose gravest answer would stop this start or rise, or ask for an override."""
+    profile: Profile
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """Paths of facts that were asked and are not known, and need not be asked again yet."""
+        terms = rulebook(self.profile, self.profile.on or self.on).terms
+        return frozenset(f"patient.{name}" for name in FACTS if was_asked(self.case.patient, name, self.on, terms))
+
+    @cached_property
+    def grave_unknowns(self) -> tuple[str, ...]:
+        """Names of those whose gravest answer would stop this start or rise, or ask for an override; a review for each."""
+        return find_grave_unknowns(self.case, self.profile, self.review)
 
     @property
     def outcome(self) -> str:
@@ -240,20 +248,7 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
     """Review a case given as a document."""
     case = read_case(document)
     answer = review(case, profile)
-    return Assessment(
-        canonical(case.to_json()),
-        canonical(answer.to_json()),
-        answer,
-        on,
-        case,
-        _asked(case, profile, on),
-        find_grave_unknowns(case, profile, answer),
-    )
-
-
-def _asked(case: Case, profile: Profile, on: date) -> frozenset[str]:
-    terms = rulebook(profile, profile.on or on).terms
-    return frozenset(f"patient.{name}" for name in FACTS if was_asked(case.patient, name, on, terms))
+    return Assessment(canonical(case.to_json()), canonical(answer.to_json()), answer, on, case, profile)
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
