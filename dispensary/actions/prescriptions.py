@@ -169,7 +169,8 @@ def cancel(
 ) -> Prescription:
     """End an order of which nothing more is to be handed over: written in error, withdrawn by the prescriber.
 
-    `cause` is a `CancelCause`, "" where it is not said: for a finding, the rules of the newest review are recorded. Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first. What was
+    `cause` is a `CancelCause`, "" where it is not said: for a finding, the rules of the newest review are recorded.
+    Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first. What was
     handed over is still taken, so its reminders stay.
     """
     policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
@@ -289,10 +290,10 @@ def _read_directions(order: Mapping[str, Any], pharmacy: Pharmacy) -> Reading | 
 
 def _phases(order: Mapping[str, Any], reading: Reading | None) -> list[dict[str, Any]]:
     """Return the phases as ordered, with the times of day that only the words name; those of the words where there are none."""
-    said = reading.to_json()["phases"] if reading else []
-    phases = order.get("phases") or said
-    if len(phases) == len(said):
-        phases = [_with_times(phase, words) for phase, words in zip(phases, said, strict=True)]
+    of_words = reading.to_json()["phases"] if reading else []
+    phases = order.get("phases") or of_words
+    if len(phases) == len(of_words):
+        phases = [_with_times(phase, words) for phase, words in zip(phases, of_words, strict=True)]
     names = ("times", "unit", "days", "from_day")
     return [
         {"doses": [Decimal(str(dose)) for dose in phase["doses"]], **{name: phase.get(name) for name in names}}

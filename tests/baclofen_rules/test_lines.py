@@ -241,8 +241,8 @@ def answers_about(*products: dict[str, Any], directions: str | None = None) -> l
     case = {"format": "baclofen-case/2", "on": "2026-11-22", "action": "dispense", "patient": {"age_years": 45}}
     written = Case.from_json(case | {"orders": [body], "supplies": [], "ask": {"order": "A"}})
     assert Case.from_json(written.to_json()) == written
-    found = [finding for finding in review(written, LIORESAL).findings if finding.code == "directions"]
-    return [(str(finding.severity), finding.summary) for finding in found]
+    findings = review(written, LIORESAL).findings
+    return [(str(finding.severity), finding.summary) for finding in findings if finding.code == "directions"]
 
 
 _TEN, _TWENTY_FIVE = (10, [10] * 3), (25, [25] * 3)

@@ -176,9 +176,9 @@ def test_what_a_planned_dose_that_is_asked_about_is_to_replace_stays_asked_about
     before = state(*orders, given("A", -24, 84), given("B", -3, 126))
     relation = before.relate("C")
     assert relation is not None
-    kept = FrozenRelation(relation.relation, relation.how, relation.to)
-    assert kept == FrozenRelation(Relation.UNKNOWN, How.UNKNOWN, ("B",))
-    handed_over = [given("C", 0, 84), replace(given("C", 0, 84), relation=kept)]
+    frozen = FrozenRelation(relation.relation, relation.how, relation.to)
+    assert frozen == FrozenRelation(Relation.UNKNOWN, How.UNKNOWN, ("B",))
+    handed_over = [given("C", 0, 84), replace(given("C", 0, 84), relation=frozen)]
     for supply in handed_over:
         assert day_of(state(*orders, given("A", -24, 84), given("B", -3, 126), supply)) == (None, 30, 60, "A C")
 
@@ -212,17 +212,18 @@ def test_an_answer_given_with_a_repeat_holds_against_what_was_handed_over_before
     rows = [given("A", -14, 126), given("B", -9, 84), given("C", 0, 84)]
     answer = said("beside", "C", subject="B", since=HAND_OVER)
     before = state(*orders, *rows, decisions=answers).with_hand_over("B", amounts([42]), (answer,))
-    kept = before.relate_supply(HAND_OVER)
-    assert kept is not None
-    repeat = given("B", 0, 42, relation=FrozenRelation(kept.relation, kept.how, kept.to), number=1)
+    relation = before.relate_supply(HAND_OVER)
+    assert relation is not None
+    frozen = FrozenRelation(relation.relation, relation.how, relation.to)
+    repeat = given("B", 0, 42, relation=frozen, number=1)
     after = state(*orders, *rows, repeat, decisions=(*answers, replace(answer, since=repeat.id)))
     assert day_of(before, 6) == day_of(after, 6) == (75, 75, 75, "A C")
 
 
 def test_what_was_to_go_on_with_a_plan_that_is_over_is_taken_all_the_same() -> None:
     def goes_on(on: int, tablets: int, number: int) -> Supply:
-        kept = FrozenRelation(Relation.CONTINUES, How.AFTER_GAP, ("A",))
-        return given("B", on, tablets, relation=kept, number=number)
+        frozen = FrozenRelation(Relation.CONTINUES, How.AFTER_GAP, ("A",))
+        return given("B", on, tablets, relation=frozen, number=number)
 
     orders = [order("A", plan(([15] * 3, 5), then_stop=True)), order("B", 45)]
     rows = [given("A", -19, 42), goes_on(-18, 42, 0), given("A", 0, 12, number=1), goes_on(0, 21, 1)]

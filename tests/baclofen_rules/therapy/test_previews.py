@@ -39,10 +39,10 @@ FIRST, LAST = -25, 0
 @examples_at_random(60, 2000)
 @given(st.integers(0, 2**32))
 def test_what_a_hand_over_was_to_become_is_what_its_record_says(seed: int) -> None:
-    for after, kept in histories(Random(seed)):
-        assert describe_days(after) == describe_days(therapy(kept))
-        tomorrow = therapy(replace(kept, today=kept.today + timedelta(1)))
-        assert describe_days(tomorrow) == describe_days(therapy(kept), tomorrow.today)
+    for preview, record in histories(Random(seed)):
+        assert describe_days(preview) == describe_days(therapy(record))
+        tomorrow = therapy(replace(record, today=record.today + timedelta(1)))
+        assert describe_days(tomorrow) == describe_days(therapy(record), tomorrow.today)
 
 
 def describe_days(state: Therapy, today: date | None = None) -> dict[date, Any]:
@@ -75,20 +75,19 @@ def hand_over(random: Random, facts: Facts, order: Order) -> tuple[Therapy, Fact
     answers: tuple[Decision, ...] = ()
     if random.random() < (0.85 if relation.relation is Relation.UNKNOWN else 0.2):
         kind = random.choice(ANSWERS)
-        start = kind is DecisionKind.REPLACES and random.random() < 0.3
-        starts_on = facts.today + timedelta(random.choice([1, 3, 8])) if start else None
+        is_later = kind is DecisionKind.REPLACES and random.random() < 0.3
+        starts_on = facts.today + timedelta(random.choice([1, 3, 8])) if is_later else None
         about = relation.to[:1] if kind is DecisionKind.CONTINUES else relation.to
         answers = tuple(
             Decision(kind, course, facts.today, order.id, starts_on, id=f"{name} {course}", since=HAND_OVER)
             for course in about
         )
     after = therapy(facts).with_hand_over(order.id, tablets, answers)
-    kept = after.relate_supply(HAND_OVER)
-    if kept is None:
+    relation_after = after.relate_supply(HAND_OVER)
+    if relation_after is None:
         return None
-    frozen = FrozenRelation(
-        kept.relation, kept.how, kept.to, next((answer.starts_on for answer in answers if answer.starts_on), None)
-    )
+    answered_start = next((answer.starts_on for answer in answers if answer.starts_on), None)
+    frozen = FrozenRelation(relation_after.relation, relation_after.how, relation_after.to, answered_start)
     number = 1 + max((supply.number for supply in facts.supplies if supply.order == order.id), default=0)
     supply = Supply(name, facts.today, order.id, tablets, relation=frozen, number=number)
     settled = tuple(replace(answer, since=name) for answer in answers)
