@@ -61,7 +61,7 @@ class Order:
 
     @property
     def has_own_words(self) -> bool:
-        """Whether words stand on each of its strengths, and none on the order as a whole."""
+        """Whether words stand on one of its strengths at least, and none on the order as a whole."""
         return self.reading is None and any(product.reading is not None for product in self.products)
 
     def __post_init__(self) -> None:
@@ -198,7 +198,7 @@ def combine_words(
         return text, Reading(text, together, products[0].as_needed)
     if len(texts) == 1:
         first = worded[0]
-        is_of_each = len(worded) == len(products) and all(_says(product, product.structured) for product in products)
+        is_of_each = all(_says(product, product.structured) for product in products)
         if _says(first, together) or (len(worded) == len(products) and not is_of_each):
             return first.directions, first.reading
     return None, None
