@@ -238,12 +238,13 @@ def _with_nothing_running(state: Courses, asked: Asked, own: Course | None) -> R
     it was written; on one day, and without the day on which it was written, nobody knows which came first.
     """
     paused = state.open_courses()
-    outdated = [own] if own is not None and own.is_outdated else []
+    outdated_on = own.ended_on if own is not None and own.is_outdated else None
     if own is None and not paused and asked.order is not None:
         last_on = max([course.ended_on or 0 for course in state.courses], default=0)
-        if asked.written_on is None or asked.written_on.toordinal() <= last_on:
-            outdated = [c for c in state.courses if c.ended_on == last_on and c.ended_why is Ending.STOPPED]
-    if outdated and (paused or state.day - (outdated[0].ended_on or 0) <= state.facts.habits.new_after):
+        is_stopped = any(c.ended_on == last_on and c.ended_why is Ending.STOPPED for c in state.courses)
+        if is_stopped and (asked.written_on is None or asked.written_on.toordinal() <= last_on):
+            outdated_on = last_on
+    if outdated_on is not None and (paused or state.day - outdated_on <= state.facts.habits.new_after):
         return RelationToCourses(Relation.UNKNOWN, How.OUTDATED)
     if not paused:
         return RelationToCourses(Relation.NEW, None)
