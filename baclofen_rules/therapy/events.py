@@ -139,7 +139,8 @@ def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[
         waiting.append(_HandOver(supply.id, source, names - {source}, ranks[source]))
         ranks[source] += 1
     places: dict[str, int] = {}
-    for place in range(len(waiting)):
+    place = 0
+    while waiting:
         sources = {row.source for row in waiting}
         ready: list[_HandOver] = []
         blocked: set[str] = set()
@@ -148,8 +149,9 @@ def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[
                 blocked.add(row.source)
             else:
                 ready.append(row)
-        lowest = min([row.rank for row in waiting], default=0)
+        lowest = min(row.rank for row in waiting)
         of_a_circle = [row for row in waiting if row.rank == lowest]  # each is known to have come after another
-        places |= {row.id: 2 * place for row in ready} or {row.id: 2 * place + 1 for row in of_a_circle}
+        places |= {row.id: place for row in ready} or {row.id: place + 1 for row in of_a_circle}
         waiting = [row for row in waiting if row.id not in places]
+        place += 2
     return places
