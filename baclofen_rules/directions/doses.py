@@ -22,8 +22,8 @@ NOON = 12 * 60
 _HOURS_OF_PLACES = {3: ((8,), (12,), (18, 22)), 4: ((8,), (12,), (18,), (22,))}
 """The hours by which words for a time of day are sorted, for each place of a scheme of three or four."""
 EVENING_OR_NIGHT = {18 * 60, 22 * 60}
-_TIMES_OF_PLACES = ("morning", "midday", "evening", "bedtime")
 _TIMES_OF_HOURS = {8: "morning", 12: "midday", 18: "evening", 22: "bedtime"}
+"""The times of day as a phase names them: those of the places of a scheme too, of which three are until the evening."""
 
 
 class Day(NamedTuple):
@@ -182,7 +182,7 @@ class DoseReader:
             or clause.doses
         ):
             raise Doubt(clause.start, clause.end, f"{len(doses)} doses a day, or as often as said? Which is right?")
-        times = [time for time, count in zip(_TIMES_OF_PLACES, counts, strict=False) if count]
+        times = [time for time, count in zip(_TIMES_OF_HOURS.values(), counts, strict=False) if count]
         if counts[-1] and labels and labels[-1] == 22 * 60:
             times[-1] = "bedtime"
         return Day(doses, *where, by_the_clock=True, times=tuple(times))
@@ -308,8 +308,8 @@ class DoseReader:
         if len({dose.mg is None for dose in clause.doses}) > 1:
             raise Doubt(*where, "Milligrams or tablets? Write all of the doses in the same way.")
         doses = tuple(self.mg(dose) for dose in clause.doses)
-        changes = {(right > left) - (right < left) for left, right in pairwise(doses)} - {0}
-        if clause.total is None and len(changes) == 1:
+        in_order = (tuple(sorted(doses)), tuple(sorted(doses, reverse=True)))
+        if clause.total is None and len(set(doses)) > 1 and doses in in_order:
             raise Doubt(*where, DOSES_OR_STEPS)
         return Day(doses, *where)
 
