@@ -97,11 +97,11 @@ def read_events(
     before: dt.timedelta,
     after: dt.timedelta = dt.timedelta(0),
 ) -> list[OrderEvent]:
-    """Return what is recorded of the patients to whom one of the events `about` happened from `since` until before `until`.
+    """Return the events `about` and the arrivals, reviews and hand-overs of the patients to whom one of `about` happened.
 
-    From `before` that time to `after` it, in the order of recording.
+    It happened from `since` until before `until`; they are read from `before` that time to `after` it, in the order of recording.
     """
-    actions = (Event.PRESCRIPTION_RECEIVED, Event.REVIEW_RECORDED, Event.PATIENT_CHANGED, *ENDINGS)
+    actions = {Event.PRESCRIPTION_RECEIVED, Event.REVIEW_RECORDED, Event.DISPENSED, *about}
     values = {
         "log": log_id, "since": since, "until": until, "back": since - before, "end": until + after,
         "about": [event.value for event in about], "actions": [event.value for event in actions],
