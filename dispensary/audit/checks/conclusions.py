@@ -216,26 +216,25 @@ class Edit:
 
 def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
     """Return the findings that asked for a signature, were shown before a change of facts and gone at a hand-over within a day."""
-    newest: dict[str, tuple[str, Severities]] = {}
-    """Order -> patient, and findings of its newest review."""
+    newest: dict[str, dict[str, Severities]] = defaultdict(dict)
+    """Patient -> order -> findings of its newest review."""
     reviews: dict[str, Severities] = {}
     changes: dict[str, list[tuple[OrderEvent, dict[str, Severities]]]] = defaultdict(list)
     """Patient -> changes of facts, each with the findings of the orders at that time."""
     edits = []
     for event in events:
         if event.action == Event.PATIENT_CHANGED and event.is_counted:
-            of_patient = {order: rules for order, (patient, rules) in newest.items() if patient == event.patient}
-            changes[event.patient].append((event, of_patient))
+            changes[event.patient].append((event, dict(newest[event.patient])))
         elif event.order is not None and event.action == Event.REVIEW_RECORDED and event.rules is not None:
-            newest[event.order] = (event.patient, event.rules)
+            newest[event.patient][event.order] = event.rules
             reviews[event.review or ""] = event.rules
         elif event.order is not None and event.action == Event.DISPENSED and event.review in reviews:
             remaining = reviews[event.review]
             edits += [
                 Edit(rule, severity, event.patient, event.order, change.entry, event.entry, event.at)
-                for change, of_patient in changes[event.patient]
+                for change, orders in changes[event.patient]
                 if event.at - change.at <= EDIT_MATTERS
-                for rule, severity in of_patient.get(event.order, {}).items()
+                for rule, severity in orders.get(event.order, {}).items()
                 if severity != SEVERITIES[0] and rule not in remaining and rule not in WAITING_RULES
             ]
     return edits
