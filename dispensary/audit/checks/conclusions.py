@@ -171,8 +171,10 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
             new = ((rule, severity) for rule, severity in event.rules.items() if rule not in ended[order])
             open_findings[order] = _highest(new, open_findings[order])
             reviews[event.review or ""] = event.rules
-            if first_review.setdefault(order, event.rules) is event.rules and order in replaced:
-                end(replaced[order][0], event.rules, replaced[order][1])
+            first_review.setdefault(order, event.rules)
+            if order in replaced:
+                earlier, is_counted = replaced.pop(order)
+                end(earlier, event.rules, is_counted)
         elif event.action == Event.PRESCRIPTION_REPLACED and event.replaced_by:
             if event.replaced_by in first_review:
                 end(order, first_review[event.replaced_by], event.is_counted)
