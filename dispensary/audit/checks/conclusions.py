@@ -18,13 +18,12 @@ from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from baclofen_rules.findings import Severity
 from baclofen_rules.rules import all_rules
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.reader import reading
 from dispensary.audit.log.search import logs_of
 
-SEVERITIES = ("acknowledge", "override", "stop")
-"""The severities that ask for something, mildest first."""
 WAITING_RULES = frozenset(rule.code for rule in all_rules() if rule.clears_on is not None)
 """Rules whose findings go away because a day comes."""
 
@@ -134,7 +133,7 @@ def _highest(findings: Iterable[tuple[str, str]], before: Severities = MappingPr
     """Return the highest severity of each rule among findings and those before them."""
     highest = dict(before)
     for rule, severity in findings:
-        highest[rule] = max(highest.get(rule, severity), severity, key=SEVERITIES.index)
+        highest[rule] = max(highest.get(rule, severity), severity, key=lambda word: Severity(word).rank)
     return highest
 
 
@@ -237,7 +236,7 @@ def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
                 for change, orders in changes[event.patient]
                 if event.at - change.at <= EDIT_MATTERS
                 for rule, severity in orders.get(event.order, {}).items()
-                if severity != SEVERITIES[0] and rule not in remaining and rule not in WAITING_RULES
+                if severity != Severity.ACKNOWLEDGE and rule not in remaining and rule not in WAITING_RULES
             ]
     return edits
 
