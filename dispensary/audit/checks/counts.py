@@ -233,8 +233,10 @@ def compare_counts(today: dt.date, *, using: str = DEFAULT_DB_ALIAS) -> Iterator
                 since, until = pharmacies[log.pharmacy].span_of(day, day)
                 cursor.execute(_ERASED, [log.log_id, since - LOOK_BACK, until])
                 (is_erased,) = cursor.fetchone()
+                if is_erased:
+                    continue
                 counted = _read_day(cursor, log.log_id, since, until)
-                if not is_erased and counted.leaves and not _is_stored(cursor, log.log_id, day, counted):
+                if counted.leaves and not _is_stored(cursor, log.log_id, day, counted):
                     detail = "the desk shows other numbers than the log gives"
                     yield Orphan(Kind.CHANGED, "counts of a day", f"{log.pharmacy} {day}", detail=detail)
 
