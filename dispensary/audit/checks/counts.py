@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 from uuid import UUID
@@ -177,8 +177,8 @@ def count_day(
     """Count a day of a log into the tables of the desk, in place of what stood there; return its entries."""
     with reading(pharmacy, using=using), connections[using].cursor() as cursor:
         counted = _read_day(cursor, log.log_id, *pharmacy.span_of(day, day))
-        for table, (names, columns) in _TABLES.items():
-            _replace(cursor, table, (*names, *columns), log.log_id, day, counted.cells[table])
+        for table, cells in counted.cells.items():
+            _replace(cursor, table, log.log_id, day, cells)
         cursor.execute("DELETE FROM desk.made WHERE log_id = %s AND day = %s", [log.log_id, day])
         digest = hashlib.sha256(b"".join(bytes(leaf) for _, leaf in counted.leaves)).digest()
         first, last = (counted.leaves[0][0], counted.leaves[-1][0]) if counted.leaves else (None, None)
@@ -258,16 +258,15 @@ def _values(cell: Cell, columns: Iterable[str]) -> tuple[Any, ...]:
     return tuple(getattr(cell, column) for column in columns)
 
 
-def _replace(  # noqa: PLR0917  (the parts of one statement)
-    cursor: Any, table: str, columns: Sequence[str], log_id: UUID, day: dt.date, cells: _Cells
-) -> None:
+def _replace(cursor: Any, table: str, log_id: UUID, day: dt.date, cells: _Cells) -> None:
+    names, columns = _TABLES[table]
     cursor.execute(f"DELETE FROM desk.{table} WHERE log_id = %s AND day = %s", [log_id, day])  # noqa: S608  (names of our own tables)
-    places = ", ".join(["%s"] * (2 + len(columns)))
+    filled = ("log_id", "day", *names, *columns)
     cursor.executemany(
-        f"INSERT INTO desk.{table} (log_id, day, {', '.join(columns)}) VALUES ({places})",  # noqa: S608  (names of our own tables)
+        f"INSERT INTO desk.{table} ({', '.join(filled)}) VALUES ({', '.join(['%s'] * len(filled))})",  # noqa: S608  (names of our own tables)
         [
-            [log_id, day, *names, *(json.dumps(v) if isinstance(v, Counter) else v for v in _values(cell, columns[2:]))]
-            for names, cell in cells.items()
+            [log_id, day, *key, *(json.dumps(v) if isinstance(v, Counter) else v for v in _values(cell, columns))]
+            for key, cell in cells.items()
         ],
     )
 
