@@ -105,6 +105,12 @@ def _record_reading(subject: Model, patient: Patient, body: dict[str, object], b
     )
 
 
+def _record_search(pharmacy: Pharmacy, filters: dict[str, object], shown: int, by: Actor, now: datetime) -> None:
+    subject = Subject("log", str(pharmacy.pk))
+    body = {"filters": filters, "shown": shown}
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+
+
 @transaction.atomic
 def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: datetime) -> Counted:
     """Return the counts of findings and answers of a period, both days included. Raises InvalidInput for one that ends before it begins."""
@@ -112,9 +118,7 @@ def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now
     policies.require_same_pharmacy(by, pharmacy.pk)
     _require_period(since, until)
     counted = read_counts(pharmacy.pk, since, until)
-    body = {"filters": {"counts": "rules", "since": since, "until": until}, "shown": len(counted.rules)}
-    subject = Subject("log", str(pharmacy.pk))
-    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    _record_search(pharmacy, {"counts": "rules", "since": since, "until": until}, len(counted.rules), by, now)
     return counted
 
 
@@ -137,9 +141,7 @@ def read_own_counts(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, 
     everybody = Cell()
     for cell in counted.people.values():
         everybody.add_cell(cell)
-    body = {"filters": {"counts": "own", "since": since, "until": until}, "shown": 1}
-    subject = Subject("log", str(pharmacy.pk))
-    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    _record_search(pharmacy, {"counts": "own", "since": since, "until": until}, 1, by, now)
     return OwnCounts(counted.people.get(by.name, Cell()), everybody, counted.days)
 
 
@@ -149,9 +151,7 @@ def read_words(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: 
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
     wording = read_wording(pharmacy.pk, *pharmacy.span_of(since, until))
-    body = {"filters": {"words": "to be read", "since": since, "until": until}, "shown": len(wording.sayings)}
-    subject = Subject("log", str(pharmacy.pk))
-    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    _record_search(pharmacy, {"words": "to be read", "since": since, "until": until}, len(wording.sayings), by, now)
     return wording
 
 
@@ -161,9 +161,7 @@ def list_looks(*, pharmacy: Pharmacy, day: date, by: Actor, now: datetime) -> li
     policies.require(policies.may_read_log(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
     looks = read_looks(pharmacy.pk, *pharmacy.span_of(day, day))
-    body = {"filters": {"looks": "by day", "since": day, "until": day}, "shown": len(looks)}
-    subject = Subject("log", str(pharmacy.pk))
-    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    _record_search(pharmacy, {"looks": "by day", "since": day, "until": day}, len(looks), by, now)
     return looks
 
 
@@ -195,9 +193,7 @@ def list_edits(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: 
     edits = read_edits(pharmacy.pk, *pharmacy.span_of(since, until))
     entries = AuditEntry.objects.filter(entry_id__in={key for edit in edits for key in (edit.change, edit.handover)})
     lines = {line.entry.entry_id: line for line in reader.recheck(audit.lines(entries, pharmacy))}
-    body = {"filters": {"edits": "silencing", "since": since, "until": until}, "shown": len(edits)}
-    subject = Subject("log", str(pharmacy.pk))
-    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    _record_search(pharmacy, {"edits": "silencing", "since": since, "until": until}, len(edits), by, now)
     edits.sort(key=lambda edit: edit.handed_over_at, reverse=True)
     return [EditFile(edit, lines[edit.change], lines[edit.handover]) for edit in edits]
 
