@@ -72,6 +72,12 @@ class ClosedPeriodForm(PeriodForm):
             self.fields[name].required = True
 
 
+def query_with_period(request: HttpRequest, since: date, until: date) -> dict[str, Any]:
+    """Return what an address says that is not empty, with these days where it says none."""
+    said = {name: value for name, value in request.GET.items() if value}
+    return {"since": since.isoformat(), "until": until.isoformat()} | said
+
+
 def staff_choices(visit: Visit) -> list[tuple[str, str]]:
     """Return the staff of the pharmacy as the log names them, with their names, to choose one or anybody."""
     staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)

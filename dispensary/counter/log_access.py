@@ -15,7 +15,7 @@ from dispensary.actions.log_review import EditFile
 from dispensary.audit import Event
 from dispensary.audit.checks.looks import Look
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import ClosedPeriodForm
+from dispensary.counter.audit_desk import ClosedPeriodForm, query_with_period
 from dispensary.counter.log_lines import ShownLine, show_line
 from dispensary.counter.log_quality import read_staff_names
 from dispensary.counter.log_standing import read_standing
@@ -87,10 +87,7 @@ class EditRow:
 @at_counter(policies.may_read_log)
 def edits(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List the findings that a change of facts silenced within a day before a hand-over."""
-    query = {"since": (visit.today - PERIOD).isoformat(), "until": visit.today.isoformat()} | {
-        name: value for name, value in request.GET.items() if value
-    }
-    form = ClosedPeriodForm(query, visit=visit)
+    form = ClosedPeriodForm(query_with_period(request, visit.today - PERIOD, visit.today), visit=visit)
     errors: list[ErrorLine] = form_error_lines(form) if not form.is_valid() else []
     files: list[EditFile] = []
     rows: list[EditRow] = []

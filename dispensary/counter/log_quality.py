@@ -23,7 +23,7 @@ from dispensary.audit.checks.counts import Cell, Counted
 from dispensary.audit.checks.wording import Saying, Wording
 from dispensary.audit.log.search import choose_words
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm
+from dispensary.counter.audit_desk import TEXT_PERIOD, PeriodForm, query_with_period
 from dispensary.counter.log_lines import reason_words
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
@@ -92,10 +92,7 @@ class SayingRow:
 def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Show the counts of a period by rule and by person."""
     yesterday = visit.today - timedelta(days=1)
-    query = {"since": (yesterday - PERIOD).isoformat(), "until": yesterday.isoformat()} | {
-        name: value for name, value in request.GET.items() if value
-    }
-    form = PeriodForm(query, visit=visit)
+    form = PeriodForm(query_with_period(request, yesterday - PERIOD, yesterday), visit=visit)
     errors = form_error_lines(form) if not form.is_valid() else []
     context: dict[str, Any] = {"form": form, "standing": read_standing(visit)}
     if not errors:

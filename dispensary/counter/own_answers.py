@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from dispensary import policies
 from dispensary.actions import log_review
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import ClosedPeriodForm
+from dispensary.counter.audit_desk import ClosedPeriodForm, query_with_period
 from dispensary.counter.log_quality import PERIOD, describe_commonest
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.shares import Share, count_interval
@@ -24,10 +24,7 @@ from dispensary.errors import DispensaryError
 def own_answers(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Show the reader's counts of a period."""
     yesterday = visit.today - timedelta(days=1)
-    query = {"since": (yesterday - PERIOD).isoformat(), "until": yesterday.isoformat()} | {
-        name: value for name, value in request.GET.items() if value
-    }
-    form = ClosedPeriodForm(query, visit=visit)
+    form = ClosedPeriodForm(query_with_period(request, yesterday - PERIOD, yesterday), visit=visit)
     errors = form_error_lines(form) if not form.is_valid() else []
     context: dict[str, Any] = {"form": form}
     if not errors:

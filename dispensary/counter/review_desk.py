@@ -24,7 +24,15 @@ from dispensary.audit.checks.counts import QUICK
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import FIRST_DAY, LAST_DAY, TEXT_PERIOD, PeriodForm, next_page_address, staff_choices
+from dispensary.counter.audit_desk import (
+    FIRST_DAY,
+    LAST_DAY,
+    TEXT_PERIOD,
+    PeriodForm,
+    next_page_address,
+    query_with_period,
+    staff_choices,
+)
 from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
@@ -139,9 +147,7 @@ class AnswerRow:
 def overrides(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List the overrides of a period, newest first, by page."""
     first_day = visit.today - (TEXT_PERIOD if request.GET.get("words") else PERIOD)
-    query = {"since": first_day.isoformat(), "until": visit.today.isoformat()} | {
-        name: value for name, value in request.GET.items() if value
-    }
+    query = query_with_period(request, first_day, visit.today)
     form = OverridesForm(query, visit=visit)
     errors, rows, further, count = form_error_lines(form) if not form.is_valid() else [], [], "", None
     if not errors:
