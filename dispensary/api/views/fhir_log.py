@@ -43,9 +43,9 @@ PARAMETERS = {
     "agent-name": "string",
     "subtype": "token",
 }
+"""The search parameters with their types."""
 SORTS = ("-date", "-_lastUpdated")
 """The one sequence in which the log is searched: newest first."""
-"""The search parameters with their types."""
 _DESCRIPTIONS = {
     "patient": "whom it is about",
     "entity": "what it is about, as MedicationDispense/<id>",
