@@ -395,8 +395,8 @@ def test_a_form_that_is_no_search_is_refused_in_words(pharmacist: Caller, form: 
 
 def test_the_log_is_searched_by_post_newest_first_alone(auditor: Caller, handed_over: Dispense) -> None:
     form = f"patient={handed_over.patient_id}&_sort=-date".encode()
-    found = auditor.call("POST", "fhir/AuditEvent/_search", form, content_type=FORM).json()
-    assert ids(found) == ids(search(auditor, f"AuditEvent?patient={handed_over.patient_id}&_sort=-_lastUpdated"))
+    by_post = auditor.call("POST", "fhir/AuditEvent/_search", form, content_type=FORM).json()
+    assert ids(by_post) == ids(search(auditor, f"AuditEvent?patient={handed_over.patient_id}&_sort=-_lastUpdated"))
     for wrong in ("_lastUpdated", "date", "-agent"):
         assert "-date or -_lastUpdated" in diagnostics(outcome(auditor.get(f"fhir/AuditEvent?_sort={wrong}"), 400))
 
