@@ -11,7 +11,6 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -23,6 +22,7 @@ from deploy.servers.processes import (
     ServerError,
     end_leftover,
     free_port,
+    identity_of,
     open_to_others,
     place_for,
     server_user,
@@ -110,11 +110,9 @@ class Postgres(Server):
 
     def run_program(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's own programs as the server's user; raises CalledProcessError where it fails."""
-        user = server_user()
-        identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         return subprocess.run(
             [self.binaries() / name, *map(str, arguments)], check=True, capture_output=True, text=True,
-            cwd="/", env={**BARE_ENVIRONMENT, "PGPASSWORD": self.password}, **identity,
+            cwd="/", env={**BARE_ENVIRONMENT, "PGPASSWORD": self.password}, **identity_of(server_user()),
         )  # fmt: skip
 
     def _make_data(self) -> None:

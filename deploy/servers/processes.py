@@ -58,6 +58,11 @@ def server_user() -> pwd.struct_passwd | None:
         ) from None
 
 
+def identity_of(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Return the arguments with which `subprocess` runs a program as `user`: none for the current user."""
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
 def open_to_others(path: Path) -> bool:
     """Say whether another user may walk down to `path` and read it."""
     path = path.resolve()
@@ -117,7 +122,6 @@ class Server:
             ServerError: the program is missing or may not be run.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         try:
             with self.log.open("wb") as output:
                 self.process = subprocess.Popen(
@@ -129,7 +133,7 @@ class Server:
                     env=BARE_ENVIRONMENT if environment is None else environment,
                     start_new_session=True,
                     preexec_fn=_die_with_parent,  # noqa: PLW1509  (we start servers before any thread)
-                    **identity,
+                    **identity_of(user),
                 )
         except OSError as error:
             raise ServerError(

@@ -27,7 +27,7 @@ django.setup()
 
 from deploy.environment import ROOT
 from deploy.servers import KINDS, Postgres, Roles
-from deploy.servers.processes import BARE_ENVIRONMENT, server_user
+from deploy.servers.processes import BARE_ENVIRONMENT, identity_of, server_user
 from tests.cluster.counters import Load
 from tests.restore.runbook import read_steps
 from tests.site import Database, Site, running_valkey, running_web
@@ -94,17 +94,13 @@ class Drill:
             AssertionError: it ended with another status.
         """
         if by_server:
-            account = self.account
-            identity: dict[str, Any] = (
-                {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-            )
-            environment, folder = BARE_ENVIRONMENT | self.variables, Path("/")
+            environment, folder, user = BARE_ENVIRONMENT | self.variables, Path("/"), server_user()
         else:
             path = os.pathsep.join((str(Path(sys.executable).parent), self.variables["PATH"]))
-            environment, folder, identity = self.site.environment(**self.variables | {"PATH": path}), ROOT, {}
+            environment, folder, user = self.site.environment(**self.variables | {"PATH": path}), ROOT, None
         done = subprocess.run(
             ["sh", "-euc", line], env=environment, cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **identity,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **identity_of(user),
         )  # fmt: skip
         assert done.returncode in statuses, f"{line}\nended with {done.returncode}, not {statuses}:\n{done.stdout}"
         return done.stdout

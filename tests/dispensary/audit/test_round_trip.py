@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from deploy.servers import KINDS, Roles
-from deploy.servers.processes import BARE_ENVIRONMENT, free_port, server_user
+from deploy.servers.processes import BARE_ENVIRONMENT, free_port, identity_of, server_user
 from dispensary.audit.checks import live
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import all_logs
@@ -403,14 +403,12 @@ def test_an_upgrade_to_the_next_major_version_keeps_every_leaf(old_site: OwnSite
     binaries = server.binaries()
     give_to_server(server.data, 0o700)
     initialise(server, "--no-data-checksums", "--locale=C")
-    user = server_user()
-    who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     ports = ["-p", str(free_port()), "-P", str(free_port())]
     done = subprocess.run(
         [binaries / "pg_upgrade", "-b", older_server(), "-B", binaries, "-d", site.server.data, "-D", server.data,
          "-U", "postgres", "-s", folder, *ports],
         cwd=folder, env={**BARE_ENVIRONMENT, "PGPASSWORD": site.server.password}, capture_output=True, text=True,
-        check=False, **who,
+        check=False, **identity_of(server_user()),
     )  # fmt: skip
     if done.returncode and (misfit := unknown_option(server.data)):
         pytest.skip(f"this machine's older PostgreSQL writes what the new one refuses: {misfit}")
