@@ -157,7 +157,8 @@ class Postgres(Server):
         end_leftover(pid, str(self.data))
         lock.unlink(missing_ok=True)
 
-    def _command(self, binaries: Path) -> list[str | Path]:
+    def configuration(self) -> dict[str, str]:
+        """Return the settings of `postgresql.conf` that it runs with."""
         settings = {
             "listen_addresses": LOCALHOST,
             "unix_socket_directories": "",
@@ -179,7 +180,10 @@ class Postgres(Server):
                 "max_wal_size": "256MB",
                 "autovacuum_naptime": "10s",
             }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return settings
+
+    def _command(self, binaries: Path) -> list[str | Path]:
+        options = [part for name, value in self.configuration().items() for part in ("-c", f"{name}={value}")]
         return [binaries / "postgres", "-D", self.data, "-p", str(self.port), *options]
 
     def _answers(self) -> bool:

@@ -13,7 +13,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,20 +28,12 @@ from deploy.environment import ROOT
 from deploy.servers import KINDS, Postgres, Roles
 from deploy.servers.processes import BARE_ENVIRONMENT, identity_of, server_user
 from tests.cluster.counters import Load
+from tests.dispensary.audit.own import give_to_server
 from tests.restore.runbook import read_steps
-from tests.site import Database, Site, running_valkey, running_web
+from tests.site import Database, Site, running_valkey, running_web, working_folder
 from tests.waiting import wait_until
 
 COUNTERS = 2
-SERVER_SETTINGS = """
-port = {port}
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-timezone = 'UTC'
-log_error_verbosity = terse
-log_min_error_statement = panic
-log_parameter_max_length_on_error = 0
-"""
 POPULATE = f"""
 import json
 from django.utils import timezone
@@ -61,17 +52,16 @@ class Drill:
 
     def __init__(self, folder: Path, redis_url: str) -> None:
         """Make the server's data and folders; `folder` and what is in it becomes the server's account's."""
-        self.folder, self.account = folder, server_user()
+        self.folder = folder
         server = Postgres(folder, secrets.token_urlsafe(12))
         server.start()
         server.stop()
         server.log.unlink()  # ours; `pg_ctl` writes one of that name
+        settings = server.configuration() | {"port": str(server.port)}
         with (server.data / "postgresql.conf").open("a") as configuration:
-            configuration.write(SERVER_SETTINGS.format(port=server.port))
+            configuration.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         for place in (folder, folder / "archive"):
-            place.mkdir(exist_ok=True)
-            if self.account:
-                os.chown(place, self.account.pw_uid, self.account.pw_gid)
+            give_to_server(place)
         self.variables = {
             "PATH": os.pathsep.join((str(server.binaries()), BARE_ENVIRONMENT["PATH"])),
             "PGHOST": "127.0.0.1",
@@ -154,12 +144,7 @@ def main() -> int:
     parser.add_argument("--dispenses", type=int, default=40, help="before the backup, after it, and after the target")
     count = parser.parse_args().dispenses
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is stopped
-    with (
-        tempfile.TemporaryDirectory(prefix="dispensary-restore-") as name,
-        running_valkey(Path(name) / "broker") as broker,
-    ):
-        folder = Path(name)
-        folder.chmod(0o755)
+    with working_folder() as folder, running_valkey(folder / "broker") as broker:
         drill = Drill(folder, broker.url)
         try:
             return _run(drill, count)
