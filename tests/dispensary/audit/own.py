@@ -64,11 +64,8 @@ class Tuned(Postgres):
         super().__init__(*args, **more)
         self.settings, self.environment = dict(settings), dict(environment)
 
-    def _command(self, binaries: Path) -> list[str | Path]:
-        return [
-            *super()._command(binaries),
-            *(part for setting in self.settings.items() for part in ("-c", "=".join(setting))),
-        ]
+    def configuration(self) -> dict[str, str]:
+        return super().configuration() | self.settings
 
     def launch(self, command: Any, user: Any = None, environment: Any = None, folder: Path = Path("/")) -> None:
         super().launch(command, user, {**(environment or BARE_ENVIRONMENT), **self.environment}, folder)
