@@ -127,7 +127,7 @@ class SwitchForm(StyledForm):
     def __init__(self, data: Any, members: list[StaffMember]) -> None:
         super().__init__(data, initial={"person": members[0].pk if len(members) == 1 else None})
         choices = [(member.pk, f"{member.display_name}, {member.get_role_display().lower()}") for member in members]
-        self.fields["person"].choices = choices  # type: ignore[attr-defined]  # a choice field
+        self.fields["person"].choices = choices  # type: ignore[attr-defined]  # the class names a ChoiceField
 
 
 @sensitive_post_parameters("pin", "again", "password", "code")

@@ -12,7 +12,7 @@ from django.core.management import get_commands
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-import deploy.celery  # noqa: F401  (counts tasks)
+import deploy.celery  # noqa: F401  (importing registers its counter of tasks)
 from deploy.environment import ROOT
 from dispensary.models import WorkKind
 

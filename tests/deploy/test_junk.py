@@ -52,7 +52,7 @@ class FormReader(HTMLParser):
 
 
 @pytest.fixture
-def client(handed_over: Dispense) -> Client:  # noqa: F811  (the fixture)
+def client(handed_over: Dispense) -> Client:  # noqa: F811  (pytest passes the imported fixture)
     """A manager, who opens most pages; a fault is an answer and no exception."""
     client = Client(raise_request_exception=False)
     client.force_login(make.staff(handed_over.pharmacy, StaffRole.MANAGER).user)
@@ -73,7 +73,7 @@ def list_forms(client: Client, pages: list[str]) -> list[tuple[str, str, dict[st
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=lambda junk: ascii(junk)[:20])
-def test_no_page_breaks_down_over_junk(client: Client, handed_over: Dispense, junk: str | bytes) -> None:  # noqa: F811  (the fixture)
+def test_no_page_breaks_down_over_junk(client: Client, handed_over: Dispense, junk: str | bytes) -> None:  # noqa: F811  (pytest passes the imported fixture)
     pages = addresses(handed_over)
     forms = list_forms(client, pages)
     faults = [page for page in pages if client.get(page, dict.fromkeys(PARAMETERS, junk)).status_code >= 500]

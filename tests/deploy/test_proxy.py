@@ -141,12 +141,12 @@ def test_forty_clients_in_the_middle_of_a_body_hold_no_thread(proxy: int, upstre
 
 
 def test_without_the_proxy_they_hold_all_of_them(upstream: Upstream) -> None:
-    slow = [socket.create_connection(upstream.server.server_address) for _ in range(THREADS)]  # type: ignore[arg-type]  # host and port
+    slow = [socket.create_connection(upstream.server.server_address) for _ in range(THREADS)]  # type: ignore[arg-type]  # an IPv4 server's: host and port
     for client in slow:
         client.sendall(b"POST /slow HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
     while len(upstream.requests) < THREADS:
         pass
-    quick = socket.create_connection(upstream.server.server_address)  # type: ignore[arg-type]  # host and port
+    quick = socket.create_connection(upstream.server.server_address)  # type: ignore[arg-type]  # an IPv4 server's: host and port
     quick.sendall(b"GET /quick HTTP/1.1\r\n\r\n")
     assert {length for *_, length in upstream.requests} == {-1}
     for client in slow:

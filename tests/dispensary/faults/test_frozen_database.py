@@ -77,7 +77,7 @@ def check_one_dispense(web, answer, prescription):
 
 
 def test_a_client_that_gave_up_on_a_frozen_database_and_sends_the_key_again_gets_one_dispense(
-    site, web, pharmacist, order  # noqa: F811  (fixtures)
+    site, web, pharmacist, order  # noqa: F811  (pytest passes the imported fixtures)
 ):  # fmt: skip
     address, server = web
     program = Program(address, pharmacist)
@@ -96,7 +96,7 @@ def test_a_client_that_gave_up_on_a_frozen_database_and_sends_the_key_again_gets
 
 
 def test_a_dispense_that_stood_still_in_its_middle_and_its_repeats_are_one(
-    site, web, pharmacist, order  # noqa: F811  (fixtures)
+    site, web, pharmacist, order  # noqa: F811  (pytest passes the imported fixtures)
 ):  # fmt: skip
     address, server = web
     program = Program(address, pharmacist)

@@ -145,7 +145,7 @@ def test_on_the_first_day_the_list_names_who_runs_out(site: Site, tmp_path: Path
     taken = manage("import_prescriptions", orders)
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.startswith("1 taken in")
-    listed = Caller(boss).get("withdrawal-risk/").json()  # type: ignore[attr-defined]  # the client's answers have it
+    listed = Caller(boss).get("withdrawal-risk/").json()  # type: ignore[attr-defined]  # the test client sets it on each response
     days = {row["name"].split(",")[0]: row["days_without"] for row in listed}
     assert {name: days.get(name) for name in ("Family1", "Family2")} == {"Family1": 2, "Family2": 0}
     assert "Family4" not in days
