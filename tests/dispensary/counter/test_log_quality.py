@@ -18,7 +18,7 @@ from dispensary.audit.checks.counts import Cell, Counted, Totals, UsedAnswer
 from dispensary.audit.checks.wording import Saying, Wording, read_wording
 from dispensary.counter.log_quality import list_mondays, rule_rows, saying_rows
 from dispensary.counter.shares import Rate, Share, count_interval, describe_median, findings_for_one_change
-from dispensary.models import AuditLog, Override, Prescription, StaffRole
+from dispensary.models import AuditLog, Override, StaffRole
 from tests.dispensary import make
 from tests.dispensary.counter.test_review_desk import Shop
 
@@ -59,23 +59,16 @@ def test_a_finding_counts_once_for_an_order_and_an_answer_where_it_was_used(shop
     assert counted.first == 1
 
 
-def make_order(shop: Shop, identifier: str, **fields: Any) -> Prescription:
-    """An order of 105 mg a day for a new patient."""
-    patient = fields.pop("patient", None) or make.patient(shop.pharmacy, identifier=identifier)
-    return make.prescription(
-        patient,
-        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
-        directions="35 mg three times a day for 28 days",
-        quantity=294,
-        **fields,
-    )
-
-
 @pytest.mark.parametrize(("cause", "changed"), [("finding", 1), ("prescriber", 0), ("", 0)])
 def test_a_finding_because_of_which_an_order_is_cancelled_changed_something(
     shop: Shop, cause: str, changed: int
 ) -> None:
-    order = make_order(shop, "R-200")
+    order = make.prescription(
+        make.patient(shop.pharmacy, identifier="R-200"),
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days",
+        quantity=294,
+    )
     prescriptions.cancel(
         prescription=order, reason="Too much", cause=cause, by=shop.pharmacist.actor(), now=make.moment()
     )
