@@ -14,7 +14,7 @@ from dispensary.audit.log.reader import reading
 from dispensary.models import LimitTrial, Pharmacy, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.linking import flush_links
-from tests.dispensary.counter.test_limit_trials import maximum_of_adults, shop  # noqa: F401  (a fixture)
+from tests.dispensary.counter.test_limit_trials import maximum_of_adults, shop  # noqa: F401  (`shop` is a fixture: pytest finds it by its name)
 
 DECISIONS = int(os.environ.get("DECISIONS", "2000"))
 MOST_MINUTES = 10
@@ -29,7 +29,7 @@ _COPIES = """
 
 @pytest.mark.benchmark
 @pytest.mark.django_db
-def test_a_trial_asks_a_hundred_thousand_decisions_in_minutes(shop: Pharmacy) -> None:  # noqa: F811  (the fixture)
+def test_a_trial_asks_a_hundred_thousand_decisions_in_minutes(shop: Pharmacy) -> None:  # noqa: F811  (the parameter asks for the fixture of that name)
     with connection.cursor() as cursor, reading(shop):
         cursor.execute("SELECT count(*) FROM audit.line WHERE pharmacy = %s AND action = 'review.recorded'", [shop.pk])
         cursor.execute(_COPIES, {"pharmacy": shop.pk, "number": DECISIONS // cursor.fetchone()[0]})

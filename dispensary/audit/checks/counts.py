@@ -1,7 +1,8 @@
 """Counts of findings and answers by day, for the review desk: made from the log, reproducible, without patients or words.
 
 A finding is counted on the day on which it is first shown on an order; an answer on the day of the hand-over that used it; and
-one that is gone on the day of the hand-over or of the change of the order without it. Days are those of the pharmacy, by the time of recording; a day is counted when it is over, and counted again at will.
+one that is gone on the day of the hand-over or of the change of the order without it. Days are those of the pharmacy, by the time
+of recording; a day is counted when it is over, and counted again at will.
 """
 
 from __future__ import annotations
