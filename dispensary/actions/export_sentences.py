@@ -41,7 +41,8 @@ def describe_answers(filters: Filters, pharmacy: Pharmacy) -> str:
         "patient No.": filters.patient and _find_number(filters.patient, pharmacy),
         "with the words": filters.text and f"\u201c{filters.text}\u201d",
         "now": ", ".join(OverrideState(state).label.lower() for state in filters.states),
-        "without a second signature, of the rules": ", ".join(map(rule_title, filters.unseconded)),
+        "without a second signature, of the rules": filters.unseconded
+        and (", ".join(map(rule_title, filters.unseconded)) or "(none needs one)"),
         "signed in under": filters.under_seconds and f"{filters.under_seconds} seconds",
     }
     words = "".join(f", {name} {value}" for name, value in narrowed.items() if value)

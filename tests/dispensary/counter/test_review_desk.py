@@ -303,6 +303,13 @@ def test_an_export_is_narrowed_as_the_list_and_says_so(desk: Client) -> None:
     assert "now withdrawn, signed in under 3 seconds" in archive.read("README.txt").decode()
 
 
+def test_an_export_of_missing_signatures_says_so_where_no_rule_needs_one(desk: Client) -> None:
+    answer = export(desk, shape="answers", only="unseconded", since="2000-01-01")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert list(csv.DictReader(io.StringIO(archive.read("answers.csv").decode()))) == []
+    assert "without a second signature, of the rules (none needs one)" in archive.read("README.txt").decode()
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_guarded(shop: Shop) -> None:
     row = dict.fromkeys((column.name for column in answers.TABLE.columns), "=1+1")
     content, _ = answers.write_zip([row], sentence="All.", now=make.NOW)
