@@ -139,7 +139,7 @@ def read_order(place: Place, on: date, wordings: Wordings) -> Order:
 
 def read_written(common: Fields, fields: Fields, on: date, wordings: Wordings, is_counted: bool = False) -> Order:
     """Read what was written, from the fields of an order and those of one of its products, which may have words of its own."""
-    words = fields if fields.values.keys() & WORDS_FIELDS else common
+    words = common if all(fields.values.get(name) is None for name in WORDS_FIELDS) else fields
     read = fields.get("phases", read_phases)
     strength = fields.get("strength_mg", read_strength)
     directions = words.get("directions", read_text(MOST_DIRECTIONS))

@@ -267,6 +267,14 @@ def test_the_words_of_each_strength_say_its_own_doses_or_those_of_all(first: str
 
 
 @pytest.mark.parametrize(
+    ("directions", "is_right"), [("35 mg three times a day", True), ("20 mg three times a day", False)]
+)
+def test_the_words_of_the_order_are_read_where_its_strengths_have_none(directions: str, is_right: bool) -> None:
+    answers = answers_about(product(*_TEN), product(*_TWENTY_FIVE), directions=directions)
+    assert [severity for severity, _ in answers] == ([] if is_right else ["stop"])
+
+
+@pytest.mark.parametrize(
     ("first", "second", "words"),
     [
         (_EACH, "2 tablets three times a day", "The dose of the directions differs"),
