@@ -299,7 +299,9 @@ def case_document(
         ask["tablets"] = [trim_zeros(tablets.get(row.pk, Decimal(0))) for row in products]
         if any(tablets.get(row.pk) != row.quantity for row in products):
             # Of a part of the quantity the days that the order expects say nothing.
-            next(order for order in document["orders"] if order["id"] == ask["order"])["expected_days"] = None
+            order = next(order for order in document["orders"] if order["id"] == ask["order"])
+            for worded in (order, *order["products"]):
+                worded["expected_days"] = None
     return document | {"action": "dispense", "ask": ask}
 
 

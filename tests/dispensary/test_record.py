@@ -12,7 +12,7 @@ from baclofen_rules.therapy import HAND_OVER
 from dispensary.actions import dispenses, patients
 from dispensary.actions.reviews import freeze
 from dispensary.actors import Actor
-from dispensary.assessment import assess, therapy_of
+from dispensary.assessment import Part, assess, therapy_of
 from dispensary.errors import NotAllowed
 from dispensary.loading import OF_A_PATIENT, read_record
 from dispensary.models import (
@@ -115,6 +115,18 @@ def test_prescriptions_of_one_group_are_products_of_one_order(patient: Patient) 
     (order,) = therapy_of(patient, TODAY).facts.orders
     assert order.id == str(first.pk)
     assert [(product.strength_mg, product.quantity) for product in order.plan.products] == [(25, 28), (10, 28)]
+
+
+@pytest.mark.parametrize("has_words", [False, True])
+@pytest.mark.parametrize(("tablets", "is_compared"), [(28, True), (14, False)])
+def test_days_that_are_expected_say_nothing_of_a_part_of_two_strengths(
+    patient: Patient, has_words: bool, tablets: int, is_compared: bool
+) -> None:
+    directions = "1 tablet twice a day" if has_words else None
+    first, second = two_strengths(patient, directions=directions, expected_days=7)
+    also = [Part(second, Decimal(28), None)]
+    questions = assess(first, on=TODAY, quantity=Decimal(tablets), also=also).questions()
+    assert ("directions" in {question.code for question in questions}) is (is_compared and has_words)
 
 
 def test_prescriptions_of_two_groups_are_two_orders(patient: Patient) -> None:
