@@ -16,8 +16,8 @@ Counts with a cap.
 | `outcome`, `reason` | narrow the others | |
 | `states`, `unseconded`, `under_seconds` | narrow answers: the state of their rows; of these rules without a second person's signature; signed on a page in less time | by header, then rows and bodies by key |
 
-Everything searchable is a column of the header, hence hashed; only `text` looks into bodies, and only those of the
-pharmacies that the caller may read.
+Everything searchable is hashed, but for `states` and `unseconded`, which look at the answers' rows: a column of the header, or the
+body, into which only `text` and `under_seconds` look, and only those of the pharmacies that the caller may read.
 """
 
 from __future__ import annotations
