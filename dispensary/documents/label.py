@@ -66,9 +66,9 @@ def label_text(handover: Handover) -> list[str]:
     return texts
 
 
-def say_course(course: Course, language: str = ENGLISH) -> list[str]:
-    """Return how a medicine is taken, a text for each stretch with its days, as a label in words has them."""
-    return [f"{line['when']} {line['take']}".strip() for line in _direction_lines(course, language)]
+def say_course(course: Course) -> list[str]:
+    """Return how a medicine is taken, a text for each stretch with its days, as an English label in words has them."""
+    return [f"{line['when']} {line['take']}".strip() for line in _direction_lines(course, ENGLISH)]
 
 
 def _warnings(handover: Handover, language: str) -> str:
