@@ -19,8 +19,9 @@ from baclofen_rules.rules import all_rules
 from dispensary import audit, policies
 from dispensary.actions import log_review, logbook
 from dispensary.assessment import rules_of_two
-from dispensary.audit import Event, Line
+from dispensary.audit import Line
 from dispensary.audit.checks.counts import QUICK
+from dispensary.audit.evidence.answers import ELSEWHERE, EVENTS, severity_of
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
@@ -49,10 +50,6 @@ from dispensary.text import format_amounts, rule_title
 
 PERIOD = timedelta(days=90)
 """The period of the list where none is chosen."""
-SEVERITIES = {"override": Event.OVERRIDE_SIGNED, "acknowledge": Event.FINDING_ACKNOWLEDGED}
-"""Severity of a finding -> event of its answer."""
-ELSEWHERE = "elsewhere"
-"""Answers that another system reported about a card: none of them released anything here."""
 
 
 class OverridesForm(PeriodForm):
@@ -97,13 +94,11 @@ class OverridesForm(PeriodForm):
     def filters(self) -> Filters:
         """Return the filters of the search; without a first day, that of the last `PERIOD`."""
         data = self.cleaned_data
-        events = {"both": [*SEVERITIES.values()], ELSEWHERE: [Event.CARD_ANSWERED]}
-        severities = events.get(data["severity"]) or [SEVERITIES[data["severity"] or "override"]]
         since, until = self.period()
         return Filters(
             since=since,
             until=until,
-            actions=tuple(event.value for event in severities),
+            actions=EVENTS[data["severity"] or "override"],
             reason=data["reason"],
             actor=data["actor"],
             rule=data["rule"],
@@ -184,9 +179,7 @@ def answer_rows(lines: Iterable[Line]) -> list[AnswerRow]:
             AnswerRow(
                 shown_line=show_line(line, patient),
                 patient=patient,
-                severity=next(
-                    (name for name, event in SEVERITIES.items() if event.value == line.entry.action), ELSEWHERE
-                ),
+                severity=severity_of(line.entry.action),
                 rule=rule_title(", ".join(line.entry.rule_codes or ())),
                 observed=format_amounts(finding.get("observed") or {}),
                 limit=format_amounts(finding.get("limit") or {}),

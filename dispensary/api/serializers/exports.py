@@ -14,15 +14,8 @@ from dispensary.actions.long_exports import KEPT
 from dispensary.actions.record_tables import RecordKind
 from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.staff import InPerson
-from dispensary.audit import Event
 from dispensary.models import LimitTrial, LogExport, Mitigation
 
-ANSWER_EVENTS = {
-    "override": (Event.OVERRIDE_SIGNED.value,),
-    "acknowledge": (Event.FINDING_ACKNOWLEDGED.value,),
-    "both": (Event.OVERRIDE_SIGNED.value, Event.FINDING_ACKNOWLEDGED.value),
-}
-"""Severity of the findings -> events of their answers."""
 _FIRST_DAY = "first day, by the pharmacy's calendar; left out: from the beginning"
 _LAST_DAY = "last day; left out: until now"
 
@@ -38,7 +31,9 @@ class AnswersExportIn(Purpose):
 
     since = Day(required=False, help_text=_FIRST_DAY)
     until = Day(required=False, help_text=_LAST_DAY)
-    answers = serializers.ChoiceField(list(ANSWER_EVENTS), default="override", help_text="to findings of this severity")
+    answers = serializers.ChoiceField(
+        ["override", "acknowledge", "both"], default="override", help_text="to findings of this severity"
+    )
     rule = serializers.ChoiceField([rule.code for rule in all_rules()], required=False)
     mitigation = serializers.ChoiceField(Mitigation.choices, required=False)
     actor = Text(max_length=200, required=False, help_text='who answered, such as "user:42"')

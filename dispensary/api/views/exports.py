@@ -24,6 +24,7 @@ from dispensary.api.serializers.staff import InPerson
 from dispensary.api.signing import authorize_in_person
 from dispensary.api.views.audit import AnyKind
 from dispensary.api.views.base import BaseView, Policy, reply
+from dispensary.audit.evidence import answers
 from dispensary.audit.log.search import Filters
 from dispensary.models import LimitTrial, LogExport, Patient, Pharmacy
 
@@ -57,7 +58,7 @@ class ExportsView(BaseView):
     )
     def post(self, request: Request) -> Response:
         by, body = self.authorize(), self.parse_body(shapes.AnswersExportIn)
-        purpose, actions = body.pop("purpose"), shapes.ANSWER_EVENTS[body.pop("answers")]
+        purpose, actions = body.pop("purpose"), answers.EVENTS[body.pop("answers")]
         since, until = find_edges(self.pharmacy, body)
         filters = Filters(
             since=since,

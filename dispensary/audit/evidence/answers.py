@@ -57,6 +57,15 @@ TABLE = Table(
     "This table is a view. The evidence is the bundle of the same entries, checked with verify.py; entry_no and leaf\r\n"
     "find each row in it.",
 )
+ELSEWHERE = "elsewhere"
+"""Answers that another system reported about a card: none of them released anything here."""
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    "override": (Event.OVERRIDE_SIGNED.value,),
+    "acknowledge": (Event.FINDING_ACKNOWLEDGED.value,),
+    "both": (Event.OVERRIDE_SIGNED.value, Event.FINDING_ACKNOWLEDGED.value),
+    ELSEWHERE: (Event.CARD_ANSWERED.value,),
+}
+"""Severity of the findings -> events of their answers."""
 
 
 def make_rows(lines: Iterable[Line], pharmacy: Pharmacy) -> list[dict[str, Any]]:
@@ -73,7 +82,9 @@ def make_rows(lines: Iterable[Line], pharmacy: Pharmacy) -> list[dict[str, Any]]
     ]
 
 
-_SEVERITIES = {Event.OVERRIDE_SIGNED.value: "override", Event.FINDING_ACKNOWLEDGED.value: "acknowledge"}
+def severity_of(action: str) -> str:
+    """Return the severity of the findings that an event is an answer to, as in `EVENTS`."""
+    return next((name for name, actions in EVENTS.items() if actions == (action,)), ELSEWHERE)
 
 
 def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Override | None) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
         "order_id": body.get("prescription"),
         "directions": order and order.directions,
         "rule": " ".join(entry.rule_codes or ()),
-        "severity": _SEVERITIES.get(entry.action, "elsewhere"),
+        "severity": severity_of(entry.action),
         "finding": finding.get("summary") or body.get("summary") or finding.get("detail"),
         "observed": _pairs(finding.get("observed")),
         "limit": _pairs(finding.get("limit")),
