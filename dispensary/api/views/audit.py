@@ -136,7 +136,7 @@ class ProofView(LogView):
 
 
 class AnyKind(BaseContentNegotiation):
-    """Negotiation that ignores the Accept header: the parameter `shape` selects the format of an export."""
+    """Negotiation that ignores the Accept header, for a file whose format does not depend on it."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         """Return the only parser."""
