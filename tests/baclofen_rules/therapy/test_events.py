@@ -18,6 +18,11 @@ def names(*courses: str) -> FrozenRelation:
     return FrozenRelation(Relation.CHANGES, How.SAID, courses)
 
 
+def again(supply: Supply) -> Supply:
+    """Return another hand-over of the same order on the same day."""
+    return replace(supply, id=f"{supply.id} again", number=1)
+
+
 def describe_event(event: Event) -> str:
     if isinstance(event.what, Decision):
         return f"{event.what.id or ''}{event.what.kind} {event.what.object}"
@@ -69,7 +74,7 @@ SUPPLIES: dict[str, tuple[Sequence[Supply], str]] = {
         [
             given("B", 0, 84),
             given("A", 0, 84, relation=names("B")),
-            replace(given("A", 0, 42, relation=names("A")), id="A0 again", number=1),
+            again(given("A", 0, 42, relation=names("A"))),
             given("C", 0, 42),
         ],
         "B0, C0, A0, A0 again",
@@ -78,7 +83,7 @@ SUPPLIES: dict[str, tuple[Sequence[Supply], str]] = {
         [
             given("A", 0, 84),
             given("B", 0, 84, relation=names("A")),
-            replace(given("A", 0, 84, relation=names("B")), id="A0 again", number=1),
+            again(given("A", 0, 84, relation=names("B"))),
             given("C", 0, 42),
         ],
         "A0, C0, B0, A0 again",
@@ -86,7 +91,7 @@ SUPPLIES: dict[str, tuple[Sequence[Supply], str]] = {
     "two hand-overs of an order that name its own course wait for none": (
         [
             given("A", 0, 84, relation=names("A")),
-            replace(given("A", 0, 42, relation=names("A")), id="A0 again", number=1),
+            again(given("A", 0, 42, relation=names("A"))),
             given("C", 0, 42),
         ],
         "A0, A0 again, C0",
@@ -100,11 +105,11 @@ SUPPLIES: dict[str, tuple[Sequence[Supply], str]] = {
         "B-9, A-9, A-9 back",
     ),
     "what came back that day before more of it comes first": (
-        [given("A", 0, 84, back=0), replace(given("A", 0, 42), id="A0 again", number=1), given("B", 0, 84)],
+        [given("A", 0, 84, back=0), again(given("A", 0, 42)), given("B", 0, 84)],
         "A0, A0 back, B0, A0 again",
     ),
     "what came back a day later, and more of it on the first": (
-        [given("A", -9, 84, back=-8), replace(given("A", -9, 42), id="A-9 again", number=1), given("B", -9, 84)],
+        [given("A", -9, 84, back=-8), again(given("A", -9, 42)), given("B", -9, 84)],
         "B-9, A-9, A-9 again, A-9 back",
     ),
     "what came back of the second of three hand-overs": (
@@ -144,7 +149,7 @@ def test_nothing_comes_back_from_the_day_of_the_death_on() -> None:
     assert describe_events(supplies, died=-2) == "B-9, A-9, A-9 back, C-3, death"
 
 
-ONE, TWO = given("A", 0, 84), replace(given("A", 0, 84), id="A0 again", number=1)
+A_TODAY = given("A", 0, 84)
 DECISIONS: dict[str, tuple[Sequence[Supply], Sequence[Decision], str]] = {
     "a dose that a person said takes the place of one of its day comes after it": (
         [given("B", 0, 84), given("A", 0, 84)],
@@ -182,42 +187,42 @@ DECISIONS: dict[str, tuple[Sequence[Supply], Sequence[Decision], str]] = {
         "B0, A0",
     ),
     "decisions hold from the morning, stops first, and once more in the evening but for a count": (
-        [ONE],
+        [A_TODAY],
         [said("takes", "A"), said("moved", "A"), said("counted", "A"), said("stopped", "A")],
         "stopped A, counted A, moved A, takes A, A0, stopped A, moved A, takes A",
     ),
     "of one kind by what they are about, then by their names": (
-        [ONE],
+        [A_TODAY],
         [said("takes", "B", id="2"), said("takes", "B", id="1"), said("takes", "B"), said("takes", "A", id="3")],
         "3takes A, takes B, 1takes B, 2takes B, A0, 3takes A, takes B, 1takes B, 2takes B",
     ),
     "a stop after a hand-over, and others in the evening": (
-        [ONE, TWO],
+        [A_TODAY, again(A_TODAY)],
         [said("stopped", "A", after=("A0",)), said("takes", "B")],
         "takes B, A0, stopped A, A0 again, takes B",
     ),
     "two stops after the same hand-over": (
-        [ONE],
+        [A_TODAY],
         [said("stopped", "B", after=("A0",)), said("stopped", "A", after=("A0",))],
         "A0, stopped A, stopped B",
     ),
     "a stop after the first hand-over, and one after the second": (
-        [ONE, TWO],
+        [A_TODAY, again(A_TODAY)],
         [said("stopped", "A", after=("A0", "A0 again"), id="2"), said("stopped", "A", after=("A0",), id="1")],
         "A0, 1stopped A, A0 again, 2stopped A",
     ),
     "a stop after a hand-over that is not of its day": (
-        [ONE],
+        [A_TODAY],
         [said("stopped", "A", after=("A-9",))],
         "stopped A, A0, stopped A",
     ),
     "an amount that was told after a hand-over": (
-        [ONE],
+        [A_TODAY],
         [said("takes", "A", after=("A0",))],
         "takes A, A0, takes A",
     ),
     "what was handed over after a stop and came back that day": (
-        [ONE, replace(given("B", 0, 84, back=0), id="B0")],
+        [A_TODAY, given("B", 0, 84, back=0)],
         [said("stopped", "A", after=("A0",))],
         "A0, stopped A, B0, B0 back",
     ),
