@@ -39,6 +39,7 @@ from dispensary.counter.check_errors import (
     TARGETS,
     add_stops,
     choice_error_line,
+    finding_error,
     pack_error_lines,
     refusal_lines,
     to_scan_error,
@@ -241,7 +242,7 @@ def ask_first(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     if not errors:
         settled = {question.fingerprint for question in before.questions()} | set(draft.acknowledged)
         errors = [
-            ErrorLine(f"{question.summary}. Look at it before you hand over.", f"finding-{question.fingerprint[:12]}")
+            finding_error(question, "Look at it before you hand over.")
             for question in review_draft(visit, items, drafts.load(request, items[0].pk)).assessment.questions()
             if question.fingerprint not in settled and question.severity != "information"
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dispensary import policies
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
+from dispensary.counter.check_view import anchor_of
 from dispensary.counter.choices import Choices, may_acknowledge
 from dispensary.counter.forms import PackForm
 from dispensary.counter.pages import ErrorLine, capitalize, form_error_lines
@@ -50,6 +51,11 @@ def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
     return ErrorLine("Your choice needs a pharmacist's reason and signature.", "choices")
 
 
+def finding_error(question: Question, words: str) -> ErrorLine:
+    """Return an error that points at a finding: its summary, and in `words` what it needs as a sentence."""
+    return ErrorLine(f"{question.summary}. {words}", anchor_of(question))
+
+
 def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
     """Return a line for each unanswered finding, with its anchor, or for each other reason, with its field."""
     if not refused.unanswered:
@@ -58,10 +64,7 @@ def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
             for problem in refused.problems
         ]
     return [
-        ErrorLine(
-            f"{question.summary}. {needed_words(problem, question, visit.by)}",
-            f"finding-{question.fingerprint[:12]}",
-        )
+        finding_error(question, needed_words(problem, question, visit.by))
         for problem, question in zip(refused.problems, refused.unanswered, strict=True)
     ]
 
@@ -72,7 +75,7 @@ def add_stops(errors: list[ErrorLine], reviewed: Reviewed, *, is_one_lot: bool) 
     Without either, tablets beyond the packs scanned are an error, unless they are of the same lot.
     """
     stops = [
-        ErrorLine(f"{question.summary}. {NOTHING_LIFTS}", f"finding-{question.fingerprint[:12]}")
+        finding_error(question, NOTHING_LIFTS)
         for question in reviewed.assessment.questions()
         if question.severity == "stop"
     ]

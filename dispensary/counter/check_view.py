@@ -297,6 +297,11 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
     return [group for group in groups if group.findings]
 
 
+def anchor_of(question: Question) -> str:
+    """Return the id of a finding on the page."""
+    return f"finding-{question.fingerprint[:12]}"
+
+
 def _show_finding(
     question: Question,
     answers: Mapping[str, Override],
@@ -308,7 +313,7 @@ def _show_finding(
     finding = question.finding
     return ShownFinding(
         question,
-        f"finding-{question.fingerprint[:12]}",
+        anchor_of(question),
         format_quantities(finding.observed) if finding else "",
         format_quantities(finding.limit) if finding else "",
         what_clears(question, on) if not missing else "",
