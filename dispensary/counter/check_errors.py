@@ -8,7 +8,7 @@ from dispensary.actors import Actor
 from dispensary.counter.check_view import anchor_of
 from dispensary.counter.choices import Choices, may_acknowledge
 from dispensary.counter.forms import PackForm
-from dispensary.counter.pages import ErrorLine, capitalize, form_error_lines
+from dispensary.counter.pages import ErrorLine, capitalize, end_sentence, form_error_lines
 from dispensary.counter.reviewing import Line, Reviewed
 from dispensary.counter.visit import Visit
 from dispensary.errors import Problem
@@ -53,7 +53,7 @@ def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
 
 def finding_error(question: Question, words: str) -> ErrorLine:
     """Return an error that points at a finding: its summary, and in `words` what it needs as a sentence."""
-    return ErrorLine(f"{question.summary}. {words}", anchor_of(question))
+    return ErrorLine(f"{end_sentence(question.summary)} {words}", anchor_of(question))
 
 
 def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dispensary import audit
 from dispensary.audit import Event
+from dispensary.counter.pages import end_sentence
 from dispensary.models import Awaited, Prescription, PrescriptionStatus
 
 
@@ -29,7 +30,7 @@ def held_scan_trouble(prescription: Prescription) -> str:
         return "This prescription is on hold by its sender. The pack was not taken: wait for its sender to release it."
     note = f": {prescription.ended_reason}" if prescription.ended_reason else ""
     waits = f"awaiting {Awaited(prescription.awaiting).label}{note}"
-    return f"This prescription is on hold, {waits}. The pack was not taken: resume it before you scan."
+    return f"This prescription is on hold, {end_sentence(waits)} The pack was not taken: resume it before you scan."
 
 
 def find_resumption(prescription: Prescription) -> Resumption | None:

@@ -134,6 +134,11 @@ def name_field(problem: Problem) -> str:
     return capitalize(f"{field}: {problem.given}." if field else f"{problem.given}.")
 
 
+def end_sentence(words: str) -> str:
+    """Return words with a full stop, where they do not end their sentence themselves."""
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
 def capitalize(words: str) -> str:
     """Return words with a large first letter."""
     return words[:1].upper() + words[1:]

@@ -441,6 +441,15 @@ def test_a_wrong_pack_is_refused_for_what_it_is_and_not_for_its_label(counter: C
     assert answer.context["errors_title"] == "Not handed over"
 
 
+def test_a_finding_that_is_a_question_ends_with_its_own_mark(counter: Client, pharmacist: StaffMember) -> None:
+    first = order(pharmacist)
+    make.prescription(first.patient, now=timezone.now(), written_on=timezone.now().date().isoformat())
+    refused = handed(counter, first)
+    assert refused.status_code == 409
+    (line,) = (line for line in refused.context["errors"] if "sent twice" in line.words)
+    assert line.words.endswith("was it sent twice? Tick that you have seen it.")
+
+
 def test_an_unreadable_scan_is_an_error_at_the_field(counter: Client, pharmacist: StaffMember) -> None:
     page = counter.post(
         check(order(pharmacist)), {"scan-it": "1", "scan": f"01{make.TEN_MG}10ABC12321SER99", "quantity": "42"}

@@ -100,9 +100,10 @@ def test_an_old_page_does_not_end_a_later_hold(counter: Client, pharmacist: Staf
     assert prescription.awaiting == "prescriber"
 
 
-def test_a_scan_on_an_order_that_is_on_hold_says_so(counter: Client, pharmacist: StaffMember) -> None:
+@pytest.mark.parametrize("note", ["Dose to be confirmed", "Dose to be confirmed."])
+def test_a_scan_on_an_order_that_is_on_hold_says_so(counter: Client, pharmacist: StaffMember, note: str) -> None:
     prescription = order(pharmacist)
-    send(counter, "hold", prescription, awaiting="prescriber", reason="Dose to be confirmed")
+    send(counter, "hold", prescription, awaiting="prescriber", reason=note)
     assert 'name="scan"' in counter.get(check(prescription)).content.decode()
     answer = counter.post(check(prescription), {"scan": make.TEN_MG, "scan-it": "1"})
     assert answer.status_code == 409
