@@ -141,7 +141,7 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     if (bag := find_open_bag(items[0])) is not None:
         trouble = scan_of_bag(request, items, bag, pack)
         if trouble:
-            return render_check(request, visit, items, errors=[ErrorLine(trouble, "id_scan")], status=422)
+            return refuse_scan(request, visit, items, trouble)
         return redirect("counter:check", items[0].pk)
     line = lines[0]
     if len(lines) > 1:
@@ -195,7 +195,7 @@ def empty_packs(request: HttpRequest, visit: Visit, items: list[Prescription]) -
 
 
 def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], words: str) -> HttpResponse:
-    """Say why a scan was not taken over. Where every pack was scanned before, they are scanned again."""
+    """Say why a scan was not taken over. Where every pack was scanned before, and no bag holds them, they are scanned again."""
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
     if find_open_bag(items[0]) is None and all(line.is_scanned for line in lines):
