@@ -336,7 +336,8 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         title = "Not handed over" if bag is None else "Not checked"
         return render_check(request, visit, items, errors=lines, title=title, status=409)
     drafts.clear(request, items[0].pk)
-    order_states.release(prescription=items[0], by=visit.by)
+    if not is_preparing:  # preparing ends the claim itself
+        order_states.release(prescription=items[0], by=visit.by)
     return redirect("counter:bag" if isinstance(result, Preparation) else "counter:dispensed", result.pk)
 
 
