@@ -61,7 +61,5 @@ def _format_bare(name: str, value: object) -> str:
         return " or ".join(format_quantity("mg", item) for item in value)
     bare = {"least": "tablets", "most": "tablets", "low_mg_per_day": "mg_per_day", "high_mg_per_day": "mg_per_day"}
     name = {"smallest_mg": "mg", **bare}.get(name, name)
-    is_bare = UNITS.get(name, ("", ""))[1] == "" and name.endswith(
-        ("_on", "_until")
-    )  # the sentence says what day it is
-    return dates(str(value)) if is_bare or name not in UNITS else format_quantity(name, value)
+    is_day = name.endswith(("_on", "_until"))  # the sentence says what day it is
+    return dates(str(value)) if is_day or name not in UNITS else format_quantity(name, value)
