@@ -119,17 +119,15 @@ class CollectForm(StyledForm):
 def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show a bag, and take its next step."""
     row = visit.fetch(Preparation.objects.select_related("prescription__patient", "dispense"), pk)
-    data = posted_data(request)
     pressed = next((name for name in STEPS if name in request.POST), "")
+    is_outdated = bool(pressed) and request.POST.get("state", "") != name_state(row)
+    data = None if is_outdated else posted_data(request)
     shelf = ShelfForm(data if pressed == "shelve" else None)
     back = PutBackForm(data if pressed == "put-back" else None)
     collect = CollectForm(data if pressed == "collect" else None, initial={"key": uuid.uuid4().hex})
     errors: list[ErrorLine] = []
-    status = 422
-    if pressed and request.POST.get("state", "") != name_state(row):
-        status = 409
+    if is_outdated:
         errors = [ErrorLine(f"This bag is now {describe_state(row)}. Nothing was recorded. Look at the page again.")]
-        shelf, back, collect = ShelfForm(), PutBackForm(), CollectForm(initial={"key": uuid.uuid4().hex})
     elif pressed:
         form = {"shelve": shelf, "put-back": back, "collect": collect}.get(pressed)
         errors = form_error_lines(form) if form is not None else []
@@ -157,7 +155,8 @@ def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "back": back,
         "collect": collect,
     }
-    return render_page(request, visit, "bag.html", context, errors=errors, status=status if errors else 200)
+    status = (409 if is_outdated else 422) if errors else 200
+    return render_page(request, visit, "bag.html", context, errors=errors, status=status)
 
 
 STEPS = ("shelve", "put-back", "uncheck", "collect")
