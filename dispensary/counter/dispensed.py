@@ -92,7 +92,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 
 
 def sum_owed(made: HandedOver) -> Decimal | None:
-    """Return the tablets of the fill that are still to be handed over today; None where there are none."""
+    """Return the tablets of the fill that are still owed, as known today; None where there are none."""
     owed = made.now.owed(order_id(made.products))
     return None if owed is None else sum(owed, Decimal(0))
 
