@@ -128,14 +128,18 @@ class Twilio(Channel):
 
     def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
         try:
-            message = self._client.messages(provider_message_id).fetch()
+            form = self._fetch(provider_message_id)
         except (TwilioException, requests.exceptions.RequestException, ValueError, KeyError) as error:
             raise LookupError("no answer") from error
-        form = {"MessageSid": message.sid, "MessageStatus": message.status, "ErrorCode": str(message.error_code or "")}
-        return next((event for event in parse_event(form) if isinstance(event, Receipt)), None)
+        return next((event for event in self._parse(form) if isinstance(event, Receipt)), None)
+
+    def _fetch(self, sid: str) -> Mapping[str, str]:
+        """Ask Twilio how a message fared; return what its callback would tell. Raises what Twilio's client raises."""
+        message = self._client.messages(sid).fetch()
+        return {"MessageSid": message.sid, "MessageStatus": message.status, "ErrorCode": str(message.error_code or "")}
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        return parse_event(self._read_form(headers, body))
+        return self._parse(self._read_form(headers, body))
 
     def _read_form(self, headers: Mapping[str, str], body: bytes, query: str = "") -> dict[str, str]:
         """Return the fields of a call to our address with this query. Raises BadSignature."""
@@ -152,32 +156,35 @@ class Twilio(Channel):
             raise BadSignature("the signature does not fit")
         return form
 
+    def _parse(self, form: Mapping[str, str]) -> list[Receipt | Reply]:
+        """Return what the fields of a verified callback tell: a reply, a receipt, or nothing yet. Raises BadPayload."""
+        message_sid, status = read_sid(form, "MessageSid"), form.get("MessageStatus", "")
+        if not status and "From" in form:
+            words = "STOP" if form.get("OptOutType") == "STOP" else form.get("Body", "")
+            return [Reply(message_sid, form["From"], words.replace("\x00", "")[:1000])]
+        if status not in _DELIVERED and status not in _UNDELIVERED:
+            return []
+        return [
+            Receipt(
+                event_id=f"{message_sid}:{status}",
+                status=ReceiptStatus.DELIVERED if status in _DELIVERED else ReceiptStatus.UNDELIVERED,
+                provider_message_id=message_sid,
+                permanent=form.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
+                opted_out=form.get("ErrorCode", "") == str(_HAS_SENT_STOP),
+            )
+        ]
+
     def close(self) -> None:
         if self._http_client.session is not None:
             self._http_client.session.close()
 
 
-def parse_event(form: Mapping[str, str]) -> list[Receipt | Reply]:
-    """Return what the fields of a verified callback tell: a reply, a receipt, or nothing yet. Raises BadPayload."""
+def read_sid(form: Mapping[str, str], field: str) -> str:
+    """Return Twilio's number of a message or a call. Raises BadPayload."""
     try:
-        message_sid = require_id(form.get("MessageSid", ""))
+        return require_id(form.get(field, ""))
     except ValueError as error:
-        raise BadPayload("MessageSid is missing") from error
-    status = form.get("MessageStatus", "")
-    if not status and "From" in form:
-        words = "STOP" if form.get("OptOutType") == "STOP" else form.get("Body", "")
-        return [Reply(message_sid, form["From"], words.replace("\x00", "")[:1000])]
-    if status not in _DELIVERED and status not in _UNDELIVERED:
-        return []
-    return [
-        Receipt(
-            event_id=f"{message_sid}:{status}",
-            status=ReceiptStatus.DELIVERED if status in _DELIVERED else ReceiptStatus.UNDELIVERED,
-            provider_message_id=message_sid,
-            permanent=form.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
-            opted_out=form.get("ErrorCode", "") == str(_HAS_SENT_STOP),
-        )
-    ]
+        raise BadPayload(f"{field} is missing") from error
 
 
 CHANNEL = Twilio

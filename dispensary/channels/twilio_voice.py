@@ -17,21 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import requests
 from cryptography.fernet import InvalidToken
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioRestException
 from twilio.twiml.voice_response import VoiceResponse
 
-from dispensary.channels.base import (
-    BadPayload,
-    BadSignature,
-    Message,
-    Receipt,
-    ReceiptStatus,
-    Reply,
-    require_id,
-)
-from dispensary.channels.twilio import Twilio
+from dispensary.channels.base import BadSignature, Message, Receipt, ReceiptStatus, Reply
+from dispensary.channels.twilio import Twilio, read_sid
 from dispensary.models.sealed import seal, unseal_young
 
 GOOD_FOR = 3600
@@ -89,15 +80,16 @@ class TwilioVoice(Twilio):
             status_callback=self.options["webhook_url"],
         )
 
-    def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
-        try:
-            call = self._client.calls(provider_message_id).fetch()
-        except (TwilioException, requests.exceptions.RequestException, ValueError, KeyError) as error:
-            raise LookupError("no answer") from error
-        return next(iter(_parse_end({"CallSid": call.sid, "CallStatus": call.status})), None)
+    def _fetch(self, sid: str) -> Mapping[str, str]:
+        call = self._client.calls(sid).fetch()
+        return {"CallSid": call.sid, "CallStatus": call.status}
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        return self.answer_webhook(headers, "", body, now)[0]
+    def _parse(self, form: Mapping[str, str]) -> list[Receipt | Reply]:
+        """Return that a call was not delivered, once it has ended; one that was heard has its receipt before, which holds."""
+        call_sid, status = read_sid(form, "CallSid"), form.get("CallStatus", "")
+        if status not in _ENDED:
+            return []
+        return [Receipt(f"{call_sid}:{status}", ReceiptStatus.UNDELIVERED, provider_message_id=call_sid)]
 
     def answer_webhook(
         self, headers: Mapping[str, str], query: str, body: bytes, now: float
@@ -107,12 +99,12 @@ class TwilioVoice(Twilio):
         asked = parse_qs(query)
         token, key = "".join(asked.get("m", [])), form.get("Digits", "")
         if not token or key not in _KEYS:
-            return [*_parse_end(form)], str(VoiceResponse())
+            return self._parse(form), str(VoiceResponse())
         try:
             script = json.loads(unseal_young(token + "=" * (-len(token) % 4), GOOD_FOR, now))
         except InvalidToken as error:
             raise BadSignature("the call is over, or was not ours") from error
-        call_sid, keys = _id_of(form), script["keys"]
+        call_sid, keys = read_sid(form, "CallSid"), script["keys"]
         if key in keys and ("heard" in asked or key == _STOP):
             text = "STOP" if key == _STOP else key
             reply = Reply(f"{call_sid}:{key}", form.get("To", ""), text, answers_message=call_sid)
@@ -163,21 +155,6 @@ def _spell_digits(match: re.Match[str]) -> str:
     if sum(sign.isdigit() for sign in match[0]) < 3:
         return match[0]
     return ", ".join(" ".join(group) for group in re.findall(r"\d+", match[0]))
-
-
-def _id_of(form: Mapping[str, str]) -> str:
-    try:
-        return require_id(form.get("CallSid", ""))
-    except ValueError as error:
-        raise BadPayload("CallSid is missing") from error
-
-
-def _parse_end(form: Mapping[str, str]) -> list[Receipt]:
-    """Return that a call was not delivered, once it has ended; one that was heard has its receipt before, which holds."""
-    call_sid, status = _id_of(form), form.get("CallStatus", "")
-    if status not in _ENDED:
-        return []
-    return [Receipt(f"{call_sid}:{status}", ReceiptStatus.UNDELIVERED, provider_message_id=call_sid)]
 
 
 CHANNEL = TwilioVoice

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from twilio.base.exceptions import TwilioRestException
 
 from dispensary.channels.base import Message, Receipt, Reply
-from dispensary.channels.twilio import Twilio, parse_event
+from dispensary.channels.twilio import Twilio
 
 _PREFIX = "whatsapp:"
 
@@ -57,9 +57,8 @@ class TwilioWhatsapp(Twilio):
         places = {str(number): words for number, words in enumerate(message.places, 1)}
         return {"content_sid": content_sid, "content_variables": json.dumps(places, ensure_ascii=False)}
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        form = self._read_form(headers, body)
-        return parse_event(form | {"From": form.get("From", "").removeprefix(_PREFIX)})
+    def _parse(self, form: Mapping[str, str]) -> list[Receipt | Reply]:
+        return super()._parse({**form, "From": form.get("From", "").removeprefix(_PREFIX)})
 
 
 CHANNEL = TwilioWhatsapp
