@@ -62,14 +62,16 @@ class TwilioVoice(Twilio):
 
     def _create(self, message: Message) -> Any:
         script = {
-            "sender": message.sender,
             "body": message.body,
             "end": message.opt_out,
             "language": message.language,
             "keys": dict(message.keys),
         }
         token = seal(json.dumps(script, ensure_ascii=False)).rstrip("=")
-        twiml = self._ask(script, f"m={token}", f"{_words(script)['opening']} {_words(script)['hear']}")
+        words = _templates(_language(script))
+        way_out = message.opt_out if _STOP in message.keys else ""
+        opening = " ".join(filter(None, (words["opening"].format(sender=message.sender), words["hear"], way_out)))
+        twiml = self._ask(script, f"m={token}", opening)
         if len(twiml) > _LONGEST:
             raise TwilioRestException(400, "/Calls", f"more than {_LONGEST} characters")
         return self._client.calls.create(
@@ -109,7 +111,7 @@ class TwilioVoice(Twilio):
             text = "STOP" if key == _STOP else key
             reply = Reply(f"{call_sid}:{key}", form.get("To", ""), text, answers_message=call_sid)
             return [reply], self._end(script, keys[key])
-        words = " ".join(filter(None, (script["body"], script["end"], _words(script)["again"])))
+        words = " ".join(filter(None, (script["body"], script["end"], _templates(_language(script))["again"])))
         heard = Receipt(f"{call_sid}:heard", ReceiptStatus.DELIVERED, provider_message_id=call_sid)
         return [heard], self._ask(script, f"m={token}&heard=1", words)
 
@@ -141,13 +143,8 @@ def _language(script: Mapping[str, Any]) -> str:
 
 @cache
 def _templates(language: str) -> dict[str, str]:
+    """Return what every call says: whose it is, how it is heard, and how again."""
     return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-
-
-def _words(script: Mapping[str, Any]) -> dict[str, str]:
-    """Return what every call says: whose it is, how it is heard, and how again; how it is ended, where it can be."""
-    words = {name: text.format(sender=script["sender"]) for name, text in _templates(_language(script)).items()}
-    return words | {"hear": f"{words['hear']} {script['end'] if _STOP in script['keys'] else ''}".strip()}
 
 
 def _spell_digits(match: re.Match[str]) -> str:
