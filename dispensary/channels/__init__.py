@@ -8,6 +8,7 @@ from importlib import import_module
 from django.core.exceptions import ImproperlyConfigured
 
 from dispensary.channels.base import (
+    STOP_KEY,
     Accepted,
     AfterCrash,
     Answer,
@@ -25,6 +26,7 @@ from dispensary.channels.base import (
 from dispensary.conf import conf
 
 __all__ = [
+    "STOP_KEY",
     "Accepted",
     "AfterCrash",
     "Answer",

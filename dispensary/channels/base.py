@@ -12,6 +12,9 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
+STOP_KEY = "9"
+"""The key that ends the calls to a number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -36,7 +39,7 @@ class Message:
     places: tuple[str, ...] = ()
     """What stands at the template's places, from the first."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """For a call: the keys that answer it, each with what is said when it is pressed."""
+    """For a call: the keys that answer it, each with what is said when it is pressed; `STOP_KEY` ends the calls."""
 
     @property
     def page(self) -> str:

@@ -21,7 +21,7 @@ from cryptography.fernet import InvalidToken
 from twilio.base.exceptions import TwilioRestException
 from twilio.twiml.voice_response import VoiceResponse
 
-from dispensary.channels.base import BadSignature, Message, Receipt, ReceiptStatus, Reply
+from dispensary.channels.base import STOP_KEY, BadSignature, Message, Receipt, ReceiptStatus, Reply
 from dispensary.channels.twilio import Twilio, read_sid
 from dispensary.models.sealed import seal, unseal_young
 
@@ -33,7 +33,6 @@ KEY_SECONDS = 8
 """Seconds to find a key after each reading [D]; everything is read twice."""
 _LONGEST = 4000
 """Characters of TwiML that Twilio takes with a call."""
-_STOP = "9"
 _KEYS = frozenset("0123456789*#")
 _ENDED = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 _VOICES = {
@@ -69,7 +68,7 @@ class TwilioVoice(Twilio):
         }
         token = seal(json.dumps(script, ensure_ascii=False)).rstrip("=")
         words = _templates(_language(script))
-        way_out = message.opt_out if _STOP in message.keys else ""
+        way_out = message.opt_out if STOP_KEY in message.keys else ""
         opening = " ".join(filter(None, (words["opening"].format(sender=message.sender), words["hear"], way_out)))
         twiml = self._ask(script, f"m={token}", opening)
         if len(twiml) > _LONGEST:
@@ -107,8 +106,8 @@ class TwilioVoice(Twilio):
         except InvalidToken as error:
             raise BadSignature("the call is over, or was not ours") from error
         call_sid, keys = read_sid(form, "CallSid"), script["keys"]
-        if key in keys and ("heard" in asked or key == _STOP):
-            text = "STOP" if key == _STOP else key
+        if key in keys and ("heard" in asked or key == STOP_KEY):
+            text = "STOP" if key == STOP_KEY else key
             reply = Reply(f"{call_sid}:{key}", form.get("To", ""), text, answers_message=call_sid)
             return [reply], self._end(script, keys[key])
         words = " ".join(filter(None, (script["body"], script["end"], _templates(_language(script))["again"])))

@@ -26,6 +26,7 @@ from typing import Any
 from django.utils import dateformat, translation
 
 from baclofen_rules.text import format_amount
+from dispensary.channels import STOP_KEY
 from dispensary.emergency_numbers import emergency_number
 from dispensary.models.answers import Answer
 from dispensary.models.pharmacy import SharedNames
@@ -52,8 +53,6 @@ _ASKS_TO_CALL = frozenset(
 """Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
 _URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION, ReminderKind.PAPERS_CHANGED})
 """Kinds whose subject in an e-mail asks for a call."""
-STOP_KEY = "9"
-"""The key that ends the calls to a number."""
 _HALF = Decimal("0.5")
 _OPENING = re.compile(r"^\{sender\}\s?: (?P<first>.)")
 _LETTERS = "ABCDEFGH"

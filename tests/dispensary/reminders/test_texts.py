@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from dispensary.channels import STOP_KEY
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.replies import is_stop
 from dispensary.reminders.segments import count_segments
@@ -14,7 +15,6 @@ from dispensary.reminders.texts import (
     LANGUAGES,
     LINK,
     PLAIN_VARIABLES,
-    STOP_KEY,
     WayOut,
     key_answers,
     language_for,
