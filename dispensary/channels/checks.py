@@ -10,8 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dispensary.channels import AfterCrash, Channel, channel_named
 from dispensary.conf import conf
-
-_MEDIA = ("email", "sms", "voice", "whatsapp")
+from dispensary.models.contacts import Medium
 
 
 def check_channels() -> list[CheckMessage]:
@@ -22,15 +21,15 @@ def check_channels() -> list[CheckMessage]:
         return [Error(str(error), id="dispensary.E003")]
     messages: list[CheckMessage] = [
         Error(
-            f"DISPENSARY['channels'] names the medium {medium!r}; there are: {', '.join(_MEDIA)}", id="dispensary.E004"
+            f"DISPENSARY['channels'] names the medium {medium!r}; there are: {', '.join(Medium)}", id="dispensary.E004"
         )
         for medium in channels
-        if medium not in _MEDIA
+        if medium not in Medium
     ]
     messages += [
         Error(f"DISPENSARY['channels'] names {name!r} for {medium!r}; {gap}", id="dispensary.E004")
         for medium, name in channels.items()
-        if medium in _MEDIA
+        if medium in Medium
         for gap in _find_other_media(name, medium)
     ]
     for name in sorted({*channels.values(), *filter(None, [conf().letter_channel])}):

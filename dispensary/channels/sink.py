@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from dispensary.channels.base import Accepted, AfterCrash, Answer, Channel, Fault, Message, Refused, Unknown
+from dispensary.models.contacts import Medium
 
 _ANSWERS: Mapping[str, Answer] = {
     "busy": Refused(Fault.BUSY, permanent=False),
@@ -36,7 +37,7 @@ class Sink(Channel):
     """Options: `file` (required), `words` (write the text too), `delay` in seconds, `after_crash`, `faults` (a file)."""
 
     name = "sink"
-    media = ("email", "sms", "voice", "whatsapp")
+    media = tuple(Medium)
     needed_options = ("file",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
