@@ -177,6 +177,12 @@ class Twilio:
         return 201, {"sid": number, "status": "queued", "to": form["To"]}, {}
 
 
+def twilio_options(url, webhook_url, **more):
+    """Return the options of a channel through the fake at an address, which tells of what happens at the webhook's."""
+    account = {"account_sid": Twilio.SID, "auth_token": Twilio.TOKEN, "from": "+441134960999"}
+    return {**account, "webhook_url": webhook_url, "base_url": url, "read": 1, **more}
+
+
 class TwilioCalls(Twilio):
     """Takes calls of the account, with what is read when they are answered."""
 

@@ -8,8 +8,8 @@ import pytest
 from dispensary.channels import Accepted, BadSignature, Fault, Receipt, ReceiptStatus, Refused, Reply
 from dispensary.channels import twilio_voice as module
 from dispensary.reminders.texts import LANGUAGES
-from tests.dispensary.channels.providers import Twilio, TwilioCalls, message, read_twiml, running
-from tests.dispensary.channels.test_twilio import signature
+from tests.dispensary.channels.providers import TwilioCalls, message, read_twiml, running, twilio_options
+from tests.dispensary.channels.test_twilio import callback, signature
 
 ADDRESS = "https://pharmacy.example/hooks/twilio_voice"
 PHONE = "+447700900123"
@@ -17,8 +17,7 @@ ORDER = {"1": "We have your request.", "9": "We will not call again."}
 
 
 def channel_at(url, **more):
-    account = {"account_sid": Twilio.SID, "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS, "from": "+441134960999"}
-    return module.TwilioVoice({**account, "base_url": url, "read": 1, **more})
+    return module.TwilioVoice(twilio_options(url, ADDRESS, **more))
 
 
 @pytest.fixture
@@ -53,8 +52,7 @@ def press(channel, address, key, *, at=None, sid="CA1", header=None):
 
 
 def end(channel, status, sid="CA1"):
-    form = {"CallSid": sid, "CallStatus": status, "To": PHONE}
-    return channel.read_webhook({"X-Twilio-Signature": signature(form, ADDRESS)}, urlencode(form).encode(), time.time())
+    return callback(channel, {"CallSid": sid, "CallStatus": status, "To": PHONE})
 
 
 @pytest.fixture

@@ -1,23 +1,21 @@
 """WhatsApp through Twilio: templates for what we begin, free text for answers, read receipts, replies."""
 
 import json
-from urllib.parse import urlencode
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from dispensary.channels import Accepted, BadSignature, Fault, Receipt, ReceiptStatus, Refused, Reply
 from dispensary.channels import twilio_whatsapp as module
-from tests.dispensary.channels.providers import Twilio, message, running
-from tests.dispensary.channels.test_twilio import signature
+from tests.dispensary.channels.providers import Twilio, message, running, twilio_options
+from tests.dispensary.channels.test_twilio import callback, signature
 
 ADDRESS = "https://pharmacy.example/hooks/twilio_whatsapp"
 TEMPLATES = {"en": {"run_out": "HX" + "1" * 32}}
 
 
 def channel_at(url, **more):
-    account = {"account_sid": Twilio.SID, "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS, "from": "+441134960999"}
-    return module.TwilioWhatsapp({**account, "templates": TEMPLATES, "base_url": url, "read": 1, **more})
+    return module.TwilioWhatsapp(twilio_options(url, ADDRESS, **{"templates": TEMPLATES, **more}))
 
 
 @pytest.fixture
@@ -68,11 +66,6 @@ def test_without_an_approved_template_the_next_address_is_tried_and_nobody_is_as
 def test_templates_are_given_by_language_and_kind(templates):
     with pytest.raises(ImproperlyConfigured, match="by language, a ContentSid for each kind"):
         channel_at("http://127.0.0.1:1", templates=templates)
-
-
-def callback(channel, form, header=None):
-    headers = {"X-Twilio-Signature": signature(form, ADDRESS) if header is None else header}
-    return channel.read_webhook(headers, urlencode(form).encode(), 0)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from dispensary.models import (
     WorkKind,
     WorklistItem,
 )
-from tests.dispensary.channels.providers import Twilio, TwilioCalls, read_twiml, running
+from tests.dispensary.channels.providers import TwilioCalls, read_twiml, running, twilio_options
 from tests.dispensary.channels.test_twilio import signature
 from tests.dispensary.channels.test_twilio_voice import ADDRESS, PHONE
 from tests.dispensary.reminders import making
@@ -32,16 +32,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def twilio(settings: Any) -> Iterator[TwilioCalls]:
     with running(TwilioCalls()) as provider:
-        options = {
-            "account_sid": Twilio.SID,
-            "auth_token": Twilio.TOKEN,
-            "webhook_url": ADDRESS,
-            "from": "+441134960999",
-        }
         settings.DISPENSARY = {
             **settings.DISPENSARY,
             "channels": {"email": "email", "voice": "twilio_voice"},
-            "channel_options": {"twilio_voice": {**options, "base_url": provider.url, "read": 1}},
+            "channel_options": {"twilio_voice": twilio_options(provider.url, ADDRESS)},
             "public_url": "https://pharmacy.example",
         }
         yield provider

@@ -30,7 +30,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from dispensary.models.reminders import ReminderKind
-from tests.dispensary.channels.providers import Twilio, running
+from tests.dispensary.channels.providers import Twilio, running, twilio_options
 from tests.dispensary.channels.test_twilio import signature
 from tests.dispensary.channels.test_twilio_whatsapp import ADDRESS
 from tests.dispensary.reminders import making
@@ -44,17 +44,11 @@ TEMPLATES = {language: {kind.value: f"HX-{language}-{kind}" for kind in Reminder
 @pytest.fixture
 def twilio(settings: Any) -> Iterator[Twilio]:
     with running(Twilio()) as provider:
-        options = {
-            "account_sid": Twilio.SID,
-            "auth_token": Twilio.TOKEN,
-            "webhook_url": ADDRESS,
-            "from": "+441134960999",
-        }
-        more = {"templates": TEMPLATES, "base_url": provider.url, "read": 1}
+        options = twilio_options(provider.url, ADDRESS, templates=TEMPLATES)
         settings.DISPENSARY = {
             **settings.DISPENSARY,
             "channels": {"email": "email", "whatsapp": "twilio_whatsapp"},
-            "channel_options": {"twilio_whatsapp": {**options, **more}},
+            "channel_options": {"twilio_whatsapp": options},
             "public_url": "https://pharmacy.example",
         }
         yield provider
