@@ -25,7 +25,7 @@ from dispensary.models import (
 from dispensary.models.keys import SHOWN
 from dispensary.models.patient import SEARCH_CONFIG
 from dispensary.models.sealed import address_digest
-from dispensary.reminders.opt_outs import clean_address
+from dispensary.reminders.opt_outs import ON_A_NUMBER, clean_address
 from dispensary.text import clean_line, fold_name, number_key
 
 MOST = 500
@@ -140,10 +140,11 @@ def _with_telephone(text: str) -> set[UUID]:
     if not _TELEPHONE.fullmatch(text):
         return set()
     try:
-        digest = address_digest(Medium.SMS, clean_address(Medium.SMS, text))
+        number = clean_address(Medium.SMS, text)
     except InvalidInput:
         return set()
-    contacts = ContactPoint.objects.filter(address_digest=digest).order_by()
+    digests = [address_digest(medium, number) for medium in ON_A_NUMBER]
+    contacts = ContactPoint.objects.filter(address_digest__in=digests).order_by()
     rows = contacts.values_list("patient", "retired_at")[: MOST + 1]
     return {patient for patient, retired_at in rows if retired_at is None}
 

@@ -99,11 +99,12 @@ def test_a_birth_date_finds_alone_and_narrows_a_name(shop: Pharmacy) -> None:
     assert found(shop, "born on 2001-01-01") == set()
 
 
+@pytest.mark.parametrize("medium", [Medium.SMS, Medium.VOICE, Medium.WHATSAPP])
 @pytest.mark.parametrize("words", ["07700 900123", "+44 7700 900123", "(07700) 900-123"])
-def test_a_telephone_number_finds_its_patients(shop: Pharmacy, words: str) -> None:
+def test_a_telephone_number_finds_its_patients(shop: Pharmacy, words: str, medium: Medium) -> None:
     patient = make.patient(shop)
     by = Actor.system("setup", shop.pk)
-    contact = consent.add_contact(patient=patient, medium=Medium.SMS, address="+447700900123", by=by, now=NOW)
+    contact = consent.add_contact(patient=patient, medium=medium, address="+447700900123", by=by, now=NOW)
     assert found(shop, words) == {"Okafor"}
     assert found(make.pharmacy("Elsewhere"), words) == set()
     consent.retire_contact(contact=contact, by=by, now=NOW)
