@@ -54,10 +54,8 @@ def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str
     over; while the channel cannot say, none is. Raises what `print_letter` does, and Conflict without a channel, for a
     language that it does not print, and while it is being asked. Not to be called inside a transaction.
     """
-    name, key = conf().letter_channel, uuid5(item_id, "letter")
-    channel = channel_named(name) if name else None
-    letter, was_lost = _claim_letter(item_id, address, channel, by, now)
-    assert channel is not None  # its claim would have been refused
+    letter, channel, was_lost = _claim_letter(item_id, address, by, now)
+    key = uuid5(item_id, "letter")
     heading, paragraphs = letter_words(letter)
     text = "\n\n".join(paragraphs).translate(_MARKS)
     try:
@@ -69,25 +67,26 @@ def post_letter(*, item_id: UUID, address: str, by: Actor, now: datetime) -> str
     finally:
         channel.close()
     words = "accepted" if isinstance(answer, Accepted) else "unknown" if isinstance(answer, Unknown) else answer.fault
+    name = conf().letter_channel
     body: dict[str, object] = {"document": "letter", "channel": name, "answer": words, "reference": str(key)}
     _record_answer(item_id, body, by, now)
     return words
 
 
 @transaction.atomic
-def _claim_letter(
-    item_id: UUID, address: str, channel: Channel | None, by: Actor, now: datetime
-) -> tuple[Letter, bool]:
-    """Return the letter to hand over, and whether the answer to one before was lost. It is marked as asked about."""
+def _claim_letter(item_id: UUID, address: str, by: Actor, now: datetime) -> tuple[Letter, Channel, bool]:
+    """Return the letter, the channel for it, and whether the answer to one before was lost. It is marked as asked about."""
     item, letter = _write_letter(item_id, address, by, now)
-    if channel is None:
+    name = conf().letter_channel
+    if not name:
         raise Conflict("No channel posts letters here: print it, and post it yourself.")
     if letter.language in RIGHT_TO_LEFT:
         raise Conflict("The channel prints Latin letters only: print this letter, and post it yourself.")
     if item.letter_asked_at and now < item.letter_asked_at + ASKED_FOR:
         raise Conflict("This letter is being handed over at this moment. Look again in a minute.")
+    channel = channel_named(name)  # one that cannot be made leaves no mark
     WorklistItem.objects.filter(pk=item.pk).update(letter_asked_at=now)
-    return letter, item.letter_asked_at is not None
+    return letter, channel, item.letter_asked_at is not None
 
 
 @transaction.atomic
