@@ -17,7 +17,6 @@ from dispensary.models import (
     ConsentSource,
     Delivery,
     InboundEvent,
-    Medium,
     Reminder,
     SuppressionReason,
 )
@@ -146,7 +145,7 @@ def _apply_receipt(event: InboundEvent, delivery: Delivery, now: datetime) -> st
     if reminder.sending_since and delivery.round == reminder.round:  # it overtook our own note of the end
         book_one(reminder, delivery, now)
     if event.facts.get("opted_out") and delivery.contact_id:  # holds however late it comes
-        everything = delivery.medium == Medium.SMS and conf().stop_scope == StopScope.ALL
+        everything = delivery.medium in opt_outs.ON_A_NUMBER and conf().stop_scope == StopScope.ALL
         _stop_at_provider(
             delivery.contact_id, "opted-out-at-provider", SuppressionReason.OPTED_OUT, now, everything=everything
         )

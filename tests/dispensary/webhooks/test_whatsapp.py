@@ -104,6 +104,15 @@ def test_a_stop_ends_it_and_is_confirmed_in_free_text(client: Client, sent: Remi
     assert "no more reminders" in twilio.taken[max(twilio.taken)]["Body"] and len(twilio.taken) == 2
 
 
+def test_a_stop_that_twilio_tells_of_by_receipt_ends_every_medium_like_one_that_we_read(
+    client: Client, sent: Reminder
+) -> None:
+    making.reachable(sent.patient, "email", preference=2)
+    number = Delivery.objects.get().provider_message_id
+    tell(client, MessageSid=number, MessageStatus="failed", ErrorCode="21610")
+    assert dict(Consent.objects.values_list("medium", "answer")) == {"whatsapp": "no", "email": "no"}
+
+
 def test_a_number_answers_the_question_and_the_answer_is_free_text(
     client: Client, sent: Reminder, twilio: Twilio
 ) -> None:
