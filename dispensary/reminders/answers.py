@@ -36,6 +36,7 @@ from dispensary.reminders.reach import usable
 from dispensary.reminders.red_flags import is_red_flag
 from dispensary.reminders.replies import is_of_the_lists, is_ordinary, is_start, is_stop, read_answer, says_more
 from dispensary.reminders.texts import (
+    WayOut,
     free_text_answer,
     guess_language,
     language_for,
@@ -332,7 +333,7 @@ def _write_answer(result: str, reader: Sender, pharmacy: Pharmacy | None, sender
     if result == FOR_WHICH:
         return who_answer(language, sender, describe_people(_points_in_use(reader)))
     if result == STARTED:
-        return start_confirmation(language, sender)
+        return start_confirmation(language, sender, WayOut.REPLY if reader.medium is Medium.SMS else WayOut.CHAT)
     return stop_confirmation(language, sender, everything=conf().stop_scope == StopScope.ALL)
 
 

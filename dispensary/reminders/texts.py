@@ -282,10 +282,10 @@ def stop_confirmation(language: str, sender: str, *, everything: bool = True) ->
     )
 
 
-def start_confirmation(language: str, sender: str) -> str:
+def start_confirmation(language: str, sender: str, way_out: WayOut) -> str:
     """The single message that answers a START: messages go on, and how to end them."""
     words = words_in(language)
-    return f"{_fill(words['started'], language, {'sender': fold_for_texts(sender.translate(_TYPEWRITTEN))})} {words['opt_out']['reply']}"
+    return f"{_fill(words['started'], language, {'sender': fold_for_texts(sender.translate(_TYPEWRITTEN))})} {words['opt_out'][way_out]}"
 
 
 def request_answer(language: str, sender: str) -> str:

@@ -23,6 +23,7 @@ from dispensary.models import (
     Delivery,
     DetailLevel,
     Medium,
+    Patient,
     PatientAnswer,
     Reminder,
     ReminderState,
@@ -30,6 +31,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from dispensary.models.reminders import ReminderKind
+from tests.dispensary import make
 from tests.dispensary.channels.providers import Twilio, running, twilio_options
 from tests.dispensary.channels.test_twilio import signature
 from tests.dispensary.channels.test_twilio_whatsapp import ADDRESS
@@ -111,6 +113,15 @@ def test_a_stop_that_twilio_tells_of_by_receipt_ends_every_medium_like_one_that_
     number = Delivery.objects.get().provider_message_id
     tell(client, MessageSid=number, MessageStatus="failed", ErrorCode="21610")
     assert dict(Consent.objects.values_list("medium", "answer")) == {"whatsapp": "no", "email": "no"}
+
+
+def test_a_start_is_confirmed_without_a_word_of_text_messages(client: Client, sent: Reminder, twilio: Twilio) -> None:
+    make.change_past_actions(Patient.objects.filter(pk=sent.patient_id), language="fr")
+    for word in ("ARRET", "REPRENDRE"):
+        reply(client, word)
+        reminders.tick()
+    answer = twilio.taken[max(twilio.taken)]["Body"]
+    assert "vous recevrez à nouveau nos rappels" in answer and "ARRET" in answer and "SMS" not in answer
 
 
 def test_a_number_answers_the_question_and_the_answer_is_free_text(
