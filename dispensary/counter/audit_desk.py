@@ -74,8 +74,8 @@ class ClosedPeriodForm(PeriodForm):
 
 def query_with_period(request: HttpRequest, since: date, until: date) -> dict[str, Any]:
     """Return what an address says that is not empty, with these days where it says none."""
-    said = {name: value for name, value in request.GET.items() if value}
-    return {"since": since.isoformat(), "until": until.isoformat()} | said
+    filled_in = {name: value for name, value in request.GET.items() if value}
+    return {"since": since.isoformat(), "until": until.isoformat()} | filled_in
 
 
 def staff_choices(visit: Visit) -> list[tuple[str, str]]:

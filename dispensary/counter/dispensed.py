@@ -93,8 +93,8 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 
 def sum_owed(made: HandedOver) -> Decimal | None:
     """Return the tablets of the fill that are still owed, as known today; None where there are none."""
-    owed = made.now.owed(order_id(made.products))
-    return None if owed is None else sum(owed, Decimal(0))
+    tablets = made.now.owed(order_id(made.products))
+    return None if tablets is None else sum(tablets, Decimal(0))
 
 
 def describe_consent_to_ask(patient: Patient, visit: Visit) -> dict[str, object] | None:

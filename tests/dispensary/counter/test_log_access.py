@@ -87,8 +87,8 @@ def test_one_family_name_is_pointed_out(client: Client, shop: Shop) -> None:
 def test_a_finding_that_a_change_of_facts_silenced_is_listed_with_both_entries(client: Client, shop: Shop) -> None:
     patient = make.patient(shop.pharmacy, identifier="R-400", egfr=25)
     order = make.prescription(patient)
-    shown = order.reviews.first().result["findings"]
-    assert "renal" in {finding["code"] for finding in shown if finding["severity"] == "override"}
+    findings = order.reviews.first().result["findings"]
+    assert "renal" in {finding["code"] for finding in findings if finding["severity"] == "override"}
     patients.update_facts(patient=patient, changes={"egfr": 95}, by=shop.pharmacist.actor(), now=make.moment())
     make.hand_over(Prescription.objects.get(pk=order.pk), shop.pharmacist.actor())
     flush_links()

@@ -272,9 +272,9 @@ def test_another_pharmacys_order_is_left_alone(counter: Client) -> None:
 def test_the_main_button_of_each_form_about_an_order_has_the_main_key(counter: Client, pharmacist: StaffMember) -> None:
     waiting = order(pharmacist)
     done = make.hand_over(order(pharmacist), pharmacist.actor(), now=timezone.now())
-    held = order(pharmacist)
-    send(counter, "hold", held, awaiting="stock")
-    forms = dict.fromkeys(("hold", "cancel-prescription"), waiting.pk) | {"resume": held.pk}
+    on_hold = order(pharmacist)
+    send(counter, "hold", on_hold, awaiting="stock")
+    forms = dict.fromkeys(("hold", "cancel-prescription"), waiting.pk) | {"resume": on_hold.pk}
     forms |= {"facts": waiting.patient_id, "take-back": done.pk}
     pages = {name: counter.get(reverse(f"counter:{name}", args=[pk])) for name, pk in forms.items()}
     assert {name: page.content.decode().count('data-key="F9"') for name, page in pages.items()} == dict.fromkeys(
