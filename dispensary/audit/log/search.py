@@ -43,7 +43,7 @@ MAX_PAGE = 200
 COUNT_CAP = 10_000
 TEXT_WINDOW = dt.timedelta(days=92)
 STATEMENT_SECONDS = 5
-RECENT = dt.timedelta(days=62)
+WINDOWS = (dt.timedelta(days=14), dt.timedelta(days=62))
 MAX_WORDS, MIN_WORD, MAX_TEXT = 5, 3, 200
 
 _ANSWER_KEY = "CASE e.subject_type WHEN 'override' THEN e.subject_id::uuid END"
@@ -164,23 +164,25 @@ def search(
 
 
 def _split_windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using: str) -> Iterator[Filters]:
-    """Yield the filters for the newest two months, then for the rest.
+    """Yield the filters for the newest two weeks, for the two months before, then for the rest.
 
-    A search without dates is mostly answered by a few partitions, and planning for all of them takes longer than the
-    answer. Filters that match few entries are not split.
+    A long search is mostly answered by a few partitions: planning for all of them takes longer than the answer, as does
+    sorting all matches of a rule for the newest. Filters that match few entries are not split.
     """
     newest = place.recorded_at if place else filters.until or _find_newest(logs, using)
-    if filters.since or _is_rare(filters) or newest is None:
-        yield filters
-        return
-    edge = newest - RECENT
-    yield replace(filters, since=edge)
-    yield replace(filters, until=edge if filters.until is None else min(edge, filters.until))
+    until = filters.until
+    if newest is not None and not _is_rare(filters):
+        for edge in (newest - window for window in WINDOWS):
+            if filters.since and filters.since >= edge:
+                break
+            yield replace(filters, since=edge, until=until)
+            until = edge if until is None else min(edge, until)
+    yield replace(filters, until=until)
 
 
 def _is_rare(filters: Filters) -> bool:
     """Return whether a filter matches few entries, wherever they are."""
-    return bool(filters.patient or filters.subject_id or filters.request_id or filters.rule)
+    return bool(filters.patient or filters.subject_id or filters.request_id)
 
 
 def _find_newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
@@ -236,7 +238,7 @@ def _entries_sql(
     log = "%(log)s" if len(logs) == 1 else "scope.log_id"
     conditions, parameters = _where(filters, place, log)
     # What is rare has its own index. Said like this, the log is no reason to weigh the others, in every partition.
-    same_log = f"e.log_id IS NOT DISTINCT FROM {log}" if _is_rare(filters) else f"e.log_id = {log}"
+    same_log = f"e.log_id IS NOT DISTINCT FROM {log}" if _is_rare(filters) or filters.rule else f"e.log_id = {log}"
     where = " AND ".join([same_log, *conditions])
     order = f"ORDER BY e.recorded_at DESC, e.entry_id DESC LIMIT {limit}" if ordered else f"LIMIT {limit}"
     if len(logs) == 1:
