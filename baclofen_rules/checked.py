@@ -171,7 +171,8 @@ class Fields(NamedTuple):
 
     def get(self, name: str, read: Callable[[Place], T]) -> T | None:
         """The field read by ``read``, or None where it is unknown."""
-        return None if self.values.get(name) is None else read(self.place(name))
+        value = self.values.get(name)
+        return None if value is None else read(Place(value, f"{self.path}.{name}" if self.path else name))
 
     def need(self, name: str, read: Callable[[Place], T]) -> T:
         """The field read by ``read``; refused when absent."""

@@ -23,6 +23,7 @@ class TherapyDays:
         self.today = facts.today
         self._orders = {order.id: order for order in facts.orders}
         self._now = Courses.counted(facts)
+        self._days: dict[int, Day] = {}
 
     @cached_property
     def _ahead(self) -> Courses:
@@ -70,6 +71,11 @@ class TherapyDays:
         yield from zip([first, *marks], [*marks, end], strict=True)
 
     def _day(self, day: int) -> Day:
+        if day not in self._days:
+            self._days[day] = self._count_day(day)
+        return self._days[day]
+
+    def _count_day(self, day: int) -> Day:
         rows = [(course, course.stretch_on(day)) for course in self._ahead.courses if course.is_open_on(day)]
         running = [course for course, _ in rows if self._ahead.runs(course, day)]
         mg: Decimal | None = ZERO

@@ -43,6 +43,10 @@ def _fhir_routes() -> Iterator[URLPattern]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # The busiest first: addresses are tried in their order.
+    path("prescriptions/", orders.PrescriptionsView.as_view(), name="prescriptions"),
+    path("prescriptions/<uuid:pk>/", orders.PrescriptionView.as_view(), name="prescription"),
+    path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
     path("schema/", SchemaView.as_view(), name="schema"),
     path("me/", people.MeView.as_view(), name="me"),
     path("patients/", people.PatientsView.as_view(), name="patients"),
@@ -68,8 +72,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("products/scan/", handover.ScanView.as_view(), name="scan"),
     re_path(r"^products/(?P<gtin>[0-9]{8,14})/$", handover.ProductView.as_view(), name="product"),
     path("queue/next/", queue.NextOrderView.as_view(), name="queue-next"),
-    path("prescriptions/", orders.PrescriptionsView.as_view(), name="prescriptions"),
-    path("prescriptions/<uuid:pk>/", orders.PrescriptionView.as_view(), name="prescription"),
     path("prescriptions/<uuid:pk>/cancel/", orders.CancelView.as_view(), name="prescription-cancel"),
     path("prescriptions/<uuid:pk>/hold/", orders.HoldView.as_view(), name="prescription-hold"),
     path("prescriptions/<uuid:pk>/resume/", orders.ResumeView.as_view(), name="prescription-resume"),
@@ -84,7 +86,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/overrides/", overrides.OverridesView.as_view(), name="overrides"),
     path("prescriptions/<uuid:pk>/signatures/", overrides.SignaturesView.as_view(), name="signatures"),
     path("prescriptions/<uuid:pk>/second/", overrides.SecondView.as_view(), name="second"),
-    path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
     path("prescriptions/<uuid:pk>/late-dispenses/", downtime.LateDispensesView.as_view(), name="late-dispenses"),
     path("prescriptions/<uuid:pk>/bags/", bags.BagsView.as_view(), name="bags"),
     path("bags/<uuid:pk>/", bags.BagView.as_view(), name="bag"),
