@@ -81,7 +81,8 @@ def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:
     beginnings = SearchQuery(" & ".join(f"'{name}':*" for name in names), config=SEARCH_CONFIG, search_type="raw")
     named = Q(search_words=beginnings) if names else Q(pk__in=[])
     rows = Prescriber.objects.alias(search_words=SearchVector("search_text", config=SEARCH_CONFIG))
-    return rows.filter(named | Q(number_key=number_key(text)), pharmacy=pharmacy)
+    # The number itself, too: a row that an earlier release writes has no key.
+    return rows.filter(named | Q(number_key=number_key(text)) | Q(identifier=text), pharmacy=pharmacy)
 
 
 def find_labelled_orders(pharmacy: Pharmacy, words: str) -> QuerySet[Prescription]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dispensary import audit, policies
 from dispensary.actions.identity import number_body
@@ -47,12 +47,8 @@ def register_prescriber(
         phone=clean_line(phone, "prescriber.phone", longest=32, required=False),
         organisation=clean_line(organisation, "prescriber.organisation", longest=120, required=False),
     )
-    key = number_key(new.identifier)
-    lock_prescriber_number(pharmacy.pk, key)
-    same_number = Q(identifier=new.identifier)  # also of a row that an earlier release writes without a key
-    if key != number_key(""):
-        same_number |= Q(number_key=key)
-    holders = Prescriber.objects.filter(same_number, pharmacy=pharmacy).order_by("pk")
+    lock_prescriber_number(pharmacy.pk, number_key(new.identifier))
+    holders = _holders_of(pharmacy, new.identifier)
     in_register = [holder for holder in holders if holder.identifier_system == new.identifier_system]
     for holder in in_register:
         if holder.identifier == new.identifier:
@@ -86,17 +82,18 @@ def find_or_register(
 ) -> Prescriber:
     """Return a prescriber of the pharmacy as recorded, by number, or registered by number and name.
 
+    Without a name, a number that one prescriber of the same register has in other capitals, blanks or punctuation is theirs.
     Raises `InvalidInput` for a number unknown here that comes without a name.
     """
     if isinstance(stated, Prescriber):
         return stated
     if stated.get("name"):
         return register_prescriber(pharmacy=pharmacy, by=by, now=now, **stated)
-    prescriber = Prescriber.objects.filter(
-        pharmacy=pharmacy,
-        identifier=str(stated["identifier"]).strip(),
-        identifier_system=str(stated.get("identifier_system") or "").strip(),
-    ).first()
+    number = str(stated["identifier"]).strip()
+    register = str(stated.get("identifier_system") or "").strip()
+    holders = [row for row in _holders_of(pharmacy, number) if row.identifier_system == register]
+    exact = [row for row in holders if row.identifier == number]
+    prescriber = next(iter(exact or (holders if len(holders) == 1 else [])), None)
     if prescriber is None:
         problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")
         raise InvalidInput("There is no prescriber with this number here.", problem)
@@ -113,6 +110,15 @@ def note_differences(stated: Prescriber | Mapping[str, Any], recorded: Prescribe
     if stated.get("name") and not _names_agree(recorded.name, str(stated["name"])):
         notes.append("prescriber.name: the order has another name with this number; the record was kept")
     return notes
+
+
+def _holders_of(pharmacy: Pharmacy, number: str) -> QuerySet[Prescriber]:
+    """Return the prescribers with a number, of any register, however it is written."""
+    same_number = Q(identifier=number)  # also of a row that an earlier release writes without a key
+    key = number_key(number)
+    if key != number_key(""):
+        same_number |= Q(number_key=key)
+    return Prescriber.objects.filter(same_number, pharmacy=pharmacy).order_by("pk")
 
 
 def _other_name(recorded: Prescriber) -> Conflict:

@@ -12,7 +12,7 @@ from dispensary.actions import consent
 from dispensary.actors import Actor
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Medium, Patient, PatientSearchKey, Pharmacy
+from dispensary.models import Medium, Patient, PatientSearchKey, Pharmacy, Prescriber
 from dispensary.search import find_labelled_orders, find_patients, find_prescribers, read_birth_dates
 from tests.dispensary import make
 from tests.dispensary.make import NOW
@@ -157,6 +157,12 @@ def test_a_prescriber_is_found_in_any_spelling_and_by_number(shop: Pharmacy, wor
     make.prescriber(shop, name="Dr Jörg Müller-O’Neill", identifier="C77")
     make.prescriber(shop, name="Dr Grey")
     assert [row.name for row in find_prescribers(shop, words.replace("c77", "C77"))] == ["Dr Jörg Müller-O’Neill"]
+
+
+def test_a_prescriber_whom_an_earlier_release_writes_is_found_by_number(shop: Pharmacy) -> None:
+    recorded = make.prescriber(shop, name="Dr Grey", identifier="C77")
+    Prescriber.objects.filter(pk=recorded.pk).update(number_key="")
+    assert list(find_prescribers(shop, "C77")) == [recorded]
 
 
 @pytest.mark.parametrize("words", ["ruller", "oneill grey", "muller !& x", "' | '", "müller:*'"])

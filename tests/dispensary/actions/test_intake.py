@@ -279,6 +279,18 @@ def test_another_name_with_the_same_number_is_a_note(shop: Pharmacy, technician:
     assert order.notes == ["prescriber.name: the order has another name with this number; the record was kept"]
 
 
+@pytest.mark.parametrize("number", ["c1", "C 1", "C-1", "C1"])
+def test_a_bare_number_written_otherwise_is_the_one_prescriber_of_its_register(
+    shop: Pharmacy, technician: Actor, number: str
+) -> None:
+    recorded = take(shop, technician, JOHN).prescription.prescriber
+    order = take(
+        shop, technician, JOHN, prescriber={"identifier": number, "identifier_system": "urn:register"}
+    ).prescription
+    assert order.prescriber == recorded
+    assert ("prescriber.identifier" in " ".join(order.notes)) is (number != "C1")
+
+
 def test_a_bare_number_of_another_register_is_no_prescriber(shop: Pharmacy, technician: Actor) -> None:
     take(shop, technician, JOHN)
     with pytest.raises(DispensaryError, match="no prescriber"):
