@@ -146,11 +146,14 @@ class Row:
 def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List waiting orders, or search. A search is a POST, so that no name appears in an address or an access log."""
     words = request.POST.get("q", "").strip()[:200]
-    context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now}
+    context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now, "pack": name_scanned_pack(words)}
     if words:
         try:
             orders = search(visit, words)
-            people = list(find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)[: MOST_PEOPLE + 1])
+            people = []
+            if not context["pack"]:
+                without_order = find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)
+                people = list(without_order[: MOST_PEOPLE + 1])
             context |= {"people": people[:MOST_PEOPLE], "has_more_people": len(people) > MOST_PEOPLE}
         except InvalidInput as error:
             errors = [ErrorLine(f"{error.detail} {error.problems[0].next}", "q")]
@@ -275,17 +278,28 @@ def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
 
 
 def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
-    """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
+    """Find orders by a scanned pack, by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
     orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary", "claim")
     orders = orders.prefetch_related("phases", open_bags())
     orders = orders.annotate(has_namesake=HAS_NAMESAKE, turn_on=Value(visit.today))  # a part of each page's place
-    packed = find_waiting_for_pack(visit, words)
-    if packed:
-        return orders.filter(pk__in=packed)
+    if name_scanned_pack(words):
+        return orders.filter(pk__in=find_waiting_for_pack(visit, words))
     labelled = list(find_labelled_orders(visit.pharmacy, words).values_list("pk", flat=True))
     if labelled:
         return orders.filter(pk__in=labelled)
     return orders.filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
+
+
+def name_scanned_pack(words: str) -> str:
+    """Return the pack of a scanned code in words; "" where the words are no pack's code, or digits that name no known one."""
+    try:
+        pack = read_scan(words)
+    except UnreadableScan:
+        return ""
+    product = Product.objects.filter(pk=pack.gtin).first()
+    if product is not None:
+        return f"{product.name}, pack of {product.pack_size}"
+    return "" if words.isdigit() else f"the unknown pack {pack.gtin}"
 
 
 def find_waiting_for_pack(visit: Visit, words: str) -> list[UUID]:

@@ -149,6 +149,30 @@ def test_a_pack_scanned_at_the_queue_opens_the_only_order_it_fits(counter: Clien
     assert search(counter, make.TWENTY_FIVE_MG).context["rows"] == []
 
 
+@pytest.mark.parametrize(
+    ("scan", "words"),
+    [
+        (f"]d201{make.TEN_MG}17270131\x1d10LA", "2 prescriptions due for Lioresal"),
+        (f"]d201{make.TWENTY_FIVE_MG}", "No prescription that is due is for Lioresal"),
+        ("]d20104012345678901", "No prescription that is due is for the unknown pack 04012345678901"),
+    ],
+)
+def test_a_pack_scanned_at_the_queue_is_named_in_words(
+    counter: Client, pharmacist: StaffMember, scan: str, words: str
+) -> None:
+    clean(pharmacist)
+    clean(pharmacist, family_name="Novak")
+    page = counter.post(reverse("counter:queue"), {"q": scan}).content.decode()
+    assert words in page
+    assert "]d2" not in re.sub(r'<input type="hidden"[^>]*>', "", page)
+
+
+def test_digits_that_are_no_known_pack_are_searched_for_as_a_number(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.post(reverse("counter:queue"), {"q": "96385074"}).content.decode()
+    assert "Nothing found for &#8220;96385074&#8221;" in page
+    assert 'value="96385074"' in page
+
+
 def test_the_next_order_is_a_key_away(counter: Client, pharmacist: StaffMember) -> None:
     clean(pharmacist)
     page = counter.get(reverse("counter:queue")).content.decode()
