@@ -23,7 +23,7 @@ from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, Due, OrderRelation, Therapy
 
 FORMAT: Final = "baclofen-review/1"
-RULES_VERSION: Final = "1.6.0"
+RULES_VERSION: Final = "1.7.0"
 """Changes with every change of what a rule finds."""
 
 

@@ -229,9 +229,14 @@ def _maximum(assessment: Assessment) -> Decimal | None:
     return None
 
 
+def course_phases(prescription: Prescription) -> tuple[RulePhase, ...]:
+    """Return the phases of an order as the rules have them."""
+    return tuple(RulePhase(tuple(row.doses), row.days, Unit(row.unit)) for row in prescription.phases.all())
+
+
 def course_sentence(prescription: Prescription) -> str:
     """Return the course in one sentence; empty where the order could not be read."""
-    phases = tuple(RulePhase(tuple(row.doses), row.days, Unit(row.unit)) for row in prescription.phases.all())
+    phases = course_phases(prescription)
     if not phases:
         return ""
     regimen, most = Regimen(phases, prescription.then_stop), prescription.max_mg_per_day

@@ -26,7 +26,8 @@ PROPOSED = ""
 GIVEN_BY_THE_BUTTON = frozenset(
     {
         *("dose-change", "two-strengths", "as-needed-beside", "other-strength", "duplicate-supply"),
-        *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
+        *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on"),
+        *("instalment-early", "instalment-size"),
     }
 )
 """The acknowledgements about what is taken, which the main button says in its words."""
@@ -164,6 +165,8 @@ def _deed(finding: Finding) -> str:
     match finding.code:
         case "instalment-early":
             return f"{count_days(int(observed['days_early']))} early"
+        case "instalment-size":
+            return f"{count_days(int(observed['days']))} at once"
         case "course-goes-on":
             return f"goes on with {mg(Decimal(observed['mg_per_day']))} a day"
         case "starts-late":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from uuid import UUID
 
 from django.utils.dateparse import parse_date
@@ -15,7 +15,7 @@ from baclofen_rules.words import join_words
 from dispensary.actions.decisions import Decided, new_decision
 from dispensary.actions.handover_problems import BACLOFEN, CountedPack
 from dispensary.assessment import Assessment, Part, assess, pick_document
-from dispensary.counter.check_view import course_sentence
+from dispensary.counter.check_view import course_phases, course_sentence
 from dispensary.counter.choices import Choices, choices_of, decided, needs_reason
 from dispensary.counter.drafts import Draft, PackDraft
 from dispensary.counter.forms import PackForm
@@ -28,6 +28,14 @@ from dispensary.rows import group_orders
 from dispensary.scanning import Pack
 
 PACK_FIELDS = tuple(field.name for field in fields(PackDraft) if field.name != "further")
+
+
+def instalment_tablets(order: Prescription) -> Decimal | None:
+    """Return the tablets of one instalment, in whole ones; None of an order without instalments, or whose dose changes or is not fixed."""
+    phases = course_phases(order)
+    if order.interval_days is None or order.repeats or order.strength_mg is None or order.as_needed or len(phases) != 1:
+        return None
+    return (phases[0].mg_per_day * order.interval_days / order.strength_mg).to_integral_value(ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,9 @@ class Line:
 
     @property
     def quantity(self) -> str:
-        """The tablets as typed, otherwise those of one fill that remain."""
-        return self.draft.quantity or format_amount(min(self.prescription.quantity or 0, self.remaining or 0))
+        """The tablets as typed, otherwise those of one instalment, or of one fill, that remain."""
+        remaining = min(self.prescription.quantity or Decimal(0), self.remaining or Decimal(0))
+        return self.draft.quantity or format_amount(min(remaining, instalment_tablets(self.prescription) or remaining))
 
     @property
     def ordered(self) -> str:

@@ -62,6 +62,7 @@ THROUGH = [
 ABOUT_THERAPY = {
     *("dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside", "other-strength"),
     *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
+    "instalment-size",
     *("early-refill", "late-refill", "restart", "leftover-supply", "duplicate-supply", "daily-maximum"),
 }
 DAY = timedelta(days=1)

@@ -237,18 +237,26 @@ def test_who_handed_over_works_on_the_order_no_more(counter: Client, pharmacist:
 
 
 @pytest.mark.parametrize(
-    ("interval", "words"),
-    [
-        (None, ""),
-        (27, "at least 27 days between supplies; this one lasts 28 days"),
-        (28, "at least 28 days between supplies<"),
-    ],
+    ("interval", "repeats", "tablets"),
+    [(None, 0, "42"), (7, 0, "11"), (14, 0, "21"), (30, 0, "42"), (7, 2, "42")],
 )
-def test_instalments_stand_on_the_order(
-    counter: Client, pharmacist: StaffMember, interval: int | None, words: str
+def test_one_instalment_is_proposed(
+    counter: Client, pharmacist: StaffMember, interval: int | None, repeats: int, tablets: str
 ) -> None:
-    page = counter.get(check(order(pharmacist, interval_days=interval))).content.decode()
-    assert ("<dt>Instalments</dt>" in page) is bool(words) and words in page
+    page = counter.get(check(order(pharmacist, interval_days=interval, repeats=repeats)))
+    assert (f"at least {interval} days between supplies" in page.content.decode()) is (interval is not None)
+    assert page.context["lines"][0].quantity == tablets
+
+
+@pytest.mark.parametrize(("tablets", "severity"), [("21", None), ("24", "acknowledge"), ("27", "override")])
+def test_more_than_one_instalment_is_asked_about(
+    counter: Client, pharmacist: StaffMember, tablets: str, severity: str | None
+) -> None:
+    prescription = order(pharmacist, interval_days=14)
+    handed(counter, prescription, quantity=tablets)
+    assert prescription.dispenses.exists() is (severity is None)
+    findings = prescription.reviews.latest("reviewed_at").findings.filter(code="instalment-size")
+    assert [finding.severity for finding in findings] == ([severity] if severity else [])
 
 
 def test_what_is_not_said_of_the_end_is_asked_in_words(counter: Client, pharmacist: StaffMember) -> None:
