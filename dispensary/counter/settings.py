@@ -65,7 +65,7 @@ CHOICES = {
     ],
     "second_signer": [
         ("no", "No: one signature"),
-        ("yes", "Yes: for the findings that the limits name (terms.two_signatures)"),
+        ("yes", "Yes: for the findings that the page Limits names"),
     ],
     "separate_steps": [
         ("no", "In one step, by one person; a bag that is in the pharmacy by then keeps its steps"),

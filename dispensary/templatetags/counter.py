@@ -127,6 +127,28 @@ def moment(value: datetime) -> str:
     return f"{long_day(value.date())}, {value:%H:%M}"
 
 
+_PATH = re.compile(r"([A-Za-z]\w*(?:\[\d+\])?(?:\.\w+(?:\[\d+\])?)*): ")
+"""The place of an element at the beginning of a note on an order: a FHIRPath, or that of a field."""
+_OWN_PLACES = re.compile(r"^(Bundle\.entry\[\d+\]\.resource|MedicationRequest)(\.|$)")
+"""What names the order as a whole."""
+_OTHER_NAMES = {"contained": "attached record"}
+
+
+@register.filter
+def note(text: str) -> str:
+    """Return a note on an order with the place of its element in words: "Dosage instruction 2, dose quantity: ..."."""
+    match = _PATH.match(text)
+    if match is None:
+        return text
+    names = []
+    for part in filter(None, _OWN_PLACES.sub("", match[1]).split(".")):
+        name, _, index = part.rstrip("]").partition("[")
+        words = _OTHER_NAMES.get(name) or re.sub(r"(?<=[a-z])([A-Z])", r" \1", name).replace("_", " ").lower()
+        names.append(f"{words} {int(index) + 1}" if index and (int(index) or name == "contained") else words)
+    place = ", ".join(names) or "the order"
+    return f"{place[0].upper()}{place[1:]}: {text[match.end() :]}"
+
+
 @register.filter
 def short_day(value: date) -> str:
     """Format as `Tue 24 Nov`, where the year is shown beside it."""

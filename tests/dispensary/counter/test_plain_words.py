@@ -16,7 +16,7 @@ from deploy.environment import ROOT
 from dispensary.counter.finding_words import format_quantities
 from dispensary.documents.words import long_day
 from dispensary.models import Patient, StaffMember
-from dispensary.templatetags.counter import dates, expiry
+from dispensary.templatetags.counter import dates, expiry, note
 from tests.dispensary import make
 from tests.dispensary.counter.test_check import handed
 from tests.dispensary.counter.test_choices import check, counter, order, page_of, patient, pharmacist, press
@@ -107,6 +107,24 @@ def test_dates_in_a_sentence_are_written_as_people_write_them() -> None:
     assert dates(text, ZoneInfo("Europe/Berlin")).replace("\u00a0", " ") == (
         "Handed over at Sun 29 Nov 2026, 11:05 by Ada; it ends on Tue 1 Dec 2026, not before 2026-13-01."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("MedicationRequest.contained[1].name[0]: has no name", "Attached record 2, name: has no name"),
+        ("MedicationRequest.dosageInstruction[1].doseAndRate[0]: a", "Dosage instruction 2, dose and rate: a"),
+        ("Bundle.entry[3].resource.dispenseRequest.quantity: in packs", "Dispense request, quantity: in packs"),
+        ("MedicationRequest: was sent twice", "The order: was sent twice"),
+        ("Patient.birthDate: is not a full date", "Patient, birth date: is not a full date"),
+        ("prescriber.name: the order has another name", "Prescriber, name: the order has another name"),
+        ("expected_days: 28 were ordered", "Expected days: 28 were ordered"),
+        ("Words without a place.", "Words without a place."),
+        ("Take 2 daily: as before", "Take 2 daily: as before"),
+    ],
+)
+def test_a_note_names_its_place_in_words(text: str, words: str) -> None:
+    assert note(text) == words
 
 
 def test_a_label_that_cannot_be_printed_is_said_before_the_hand_over(counter: Client, pharmacist: StaffMember) -> None:
