@@ -76,6 +76,16 @@ def may_export_records(actor: Actor) -> bool:
     return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
 
 
+def may_decide_file(actor: Actor) -> bool:
+    """Have a patient's file prepared, and release or refuse one that another manager had prepared; never by a token alone."""
+    return actor.role is Role.MANAGER and actor.scopes is None
+
+
+def may_read_file(actor: Actor) -> bool:
+    """Open the file of a patient that was released; never by a token alone."""
+    return actor.role in _AUDITORS and actor.scopes is None
+
+
 def may_read_alerts(actor: Actor) -> bool:
     """Alerts of the staff: who signs, and who reads the log."""
     return may_read_override(actor)

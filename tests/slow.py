@@ -40,6 +40,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_stop.py",
         "dispensary/counter/test_stop_recorded.py",
         "dispensary/counter/test_strangers.py",
+        "dispensary/counter/test_subject_files.py",
         "dispensary/counter/test_timeline.py",
         "dispensary/counter/test_two_strengths.py",
     ],

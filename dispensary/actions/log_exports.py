@@ -1,32 +1,26 @@
-"""Exports of the log for people: answers as a table for an inspector, a patient's file for the patient. Each is an entry."""
+"""Exports of the log for people: answers as a table for an inspector. Each is an entry."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions.export_sentences import describe_answers
 from dispensary.actors import Actor
-from dispensary.assessment import facts_document
 from dispensary.audit import Event, Line, Subject
 from dispensary.audit.evidence import answers
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
-from dispensary.audit.log.events import READINGS
 from dispensary.audit.log.search import Filters
-from dispensary.errors import InvalidInput, NotFound, Problem
-from dispensary.models import Patient, Pharmacy
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import Pharmacy
 
 _DOING, _WHO = "export the audit log", "an auditor or manager"
 MOST_ROWS = 5000
 """Entries that one file holds; more are asked for by parts."""
-PERSON_FORMAT = "dispensary-person/1"
 
 
 @transaction.atomic
@@ -46,55 +40,6 @@ def export_answers(*, pharmacy: Pharmacy, filters: Filters, purpose: str, by: Ac
     subject = Subject("log", str(pharmacy.pk))
     audit.record(Event.LOG_EXPORTED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
     return content
-
-
-@transaction.atomic
-def export_person(*, patient_id: UUID, purpose: str, by: Actor, now: datetime) -> bytes:
-    """Return what is recorded about a patient as JSON, for the patient: facts, events with their details, and who looked.
-
-    Of staff who only looked the role stands there, not the name (CJEU C-579/21); who signed or handed over is named.
-    """
-    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
-    patient = Patient.objects.filter(pk=patient_id, pharmacy=by.pharmacy_id).first()
-    if patient is None:
-        raise NotFound("There is no such patient here.")
-    lines = reader.recheck(_read_all(Filters(patient=str(patient.pk)), by))
-    looks = {event.value for event in READINGS}
-    document = {
-        "format": PERSON_FORMAT,
-        "written": now.isoformat(),
-        "person": {
-            "family_name": patient.family_name, "given_name": patient.given_name, "number": patient.identifier,
-            "language": patient.language, "facts": facts_document(patient),
-        },
-        "events": [_event(line, patient) for line in lines if line.entry.action not in looks],
-        "looks": [
-            {"at": line.entry.recorded_at.isoformat(), "role": line.entry.actor_role, "what": line.entry.action}
-            for line in lines if line.entry.action in looks
-        ],
-    }  # fmt: skip
-    content = json.dumps(document, indent=2, ensure_ascii=False, default=str).encode()
-    body = {
-        "shape": "person",
-        "rows": len(lines),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "reason": purpose or None,
-    }
-    audit.record(
-        Event.LOG_EXPORTED, pharmacy=patient.pharmacy_id, by=by, now=now, subject=patient, patient=patient, body=body
-    )
-    return content
-
-
-def _event(line: Line, patient: Patient) -> dict[str, object]:
-    name = f"{patient.given_name} {patient.family_name}".strip()
-    return {
-        "entry": line.entry.seq,
-        "at": line.entry.recorded_at.isoformat(),
-        "what": audit.sentence(line.entry, line.body, name),
-        "details": None if line.doubt else line.body,
-        "doubt": line.doubt or None,
-    }
 
 
 def is_long(filters: Filters, by: Actor) -> bool:

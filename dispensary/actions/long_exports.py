@@ -1,4 +1,4 @@
-"""Exports by a worker, of answers and of records: it writes the table page by page, in slices, and a link shows it for some days.
+"""Exports by a worker, of answers, of records and of a patient's record: it writes the table page by page, in slices, and a link shows it for some days.
 
 The table ends at the moment it was asked for, so that what is recorded meanwhile changes nothing. An erasure removes all exports of its
 pharmacy (`audit.erase`): what is erased may stand in them.
@@ -10,16 +10,17 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dispensary import audit, policies
-from dispensary.actions import record_tables
+from dispensary.actions import person_records, record_tables
 from dispensary.actions.export_sentences import describe_answers, describe_records
+from dispensary.actions.person_records import PERSON
 from dispensary.actions.record_tables import RecordKind
 from dispensary.actors import Actor
 from dispensary.audit import Event
@@ -29,7 +30,7 @@ from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Filters
 from dispensary.errors import Conflict, NotFound, Problem
-from dispensary.models import LogExport, LogExportPart, Pharmacy
+from dispensary.models import LogExport, LogExportPart, Patient, Pharmacy
 from dispensary.replica import read_from_replica
 
 KEPT = timedelta(days=7)
@@ -38,6 +39,10 @@ ABANDONED = timedelta(minutes=5)
 """An export of which nothing was heard for so long is gone on with: its worker is gone."""
 _TIMES = ("since", "until")
 _ANSWERS = "answers"
+_NOT_AS_LOGGED = Problem(
+    "", "another SHA-256", "that of the log", "Have the log verified, and ask for the export again."
+)
+EXPORT_PERSON = ("prepare or release a patient's file", "a manager in person")
 _EXPORT = ("export the audit log", "an auditor or manager")
 _EXPORT_RECORDS = ("export records", "a manager")
 
@@ -75,8 +80,31 @@ def request_records(
     return _request(kind, values, pharmacy=pharmacy, sentence=sentence, purpose=purpose, by=by, now=now)
 
 
+@transaction.atomic
+def request_person(*, patient: Patient, received_on: date, by: Actor, now: datetime) -> LogExport:
+    """Ask for the lines of a patient's record as far as they are recorded by now, for `subject_files`.
+
+    Raises Conflict while an earlier export is being prepared.
+    """
+    policies.require(policies.may_decide_file(by), by, *EXPORT_PERSON)
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    return _request(
+        PERSON, {"patient": str(patient.pk), "until": now}, pharmacy=patient.pharmacy, patient=patient,
+        sentence=f"What is recorded about the patient No. {patient.identifier}.", purpose=f"asked for by the patient on {received_on}",
+        by=by, now=now,
+    )  # fmt: skip
+
+
 def _request(
-    shape: str, values: Mapping[str, Any], *, pharmacy: Pharmacy, sentence: str, purpose: str, by: Actor, now: datetime
+    shape: str,
+    values: Mapping[str, Any],
+    *,
+    pharmacy: Pharmacy,
+    patient: Patient | None = None,
+    sentence: str,
+    purpose: str,
+    by: Actor,
+    now: datetime,
 ) -> LogExport:
     stored = {name: value.isoformat() if name in _TIMES else value for name, value in values.items()}
     try:
@@ -88,7 +116,7 @@ def _request(
     except IntegrityError as error:
         raise Conflict("Another export is being prepared; wait until it is finished.") from error
     audit.record(
-        Event.EXPORT_REQUESTED, pharmacy=pharmacy, by=by, now=now, subject=export,
+        Event.EXPORT_REQUESTED, pharmacy=pharmacy, by=by, now=now, subject=export, patient=patient,
         body={"shape": shape, "filters": values, "reason": purpose or None},
     )  # fmt: skip
     return export
@@ -134,11 +162,12 @@ def _write_page(export: LogExport, now: datetime) -> bool:
             digest.update(chunk)
         export.sha256, export.finished_at = digest.hexdigest(), now
         by = Actor.system("desk", export.pharmacy_id)
-        kind = _kind_of(export)
+        patient = _patient_of(export)
         audit.record(
-            Event.LOG_EXPORTED, pharmacy=export.pharmacy, by=by, now=now, subject=export,
+            Event.LOG_EXPORTED, pharmacy=export.pharmacy, by=by, now=now, subject=export, patient=patient,
             body={
-                "shape": export.table, "filters": _read_values(export), "rows": export.rows, "columns": _table_of(kind).version,
+                "shape": export.table, "filters": _read_values(export), "rows": export.rows,
+                "columns": person_records.VERSION if patient else _table_of(_kind_of(export)).version,
                 "sha256": export.sha256, "sentence": export.sentence, "reason": export.purpose or None, "requested_by": export.requested_by,
             },
         )  # fmt: skip
@@ -149,6 +178,8 @@ def _write_page(export: LogExport, now: datetime) -> bool:
 def _read_page(export: LogExport, *, is_first: bool) -> tuple[bytes, int, str, datetime | None]:
     """Return the next rows as they are stored, how many, the cursor after them, and the moment of the last of them."""
     values = _read_values(export)
+    if patient := _patient_of(export):
+        return person_records.read_page(patient=patient, until=values["until"], cursor=export.cursor, is_first=is_first)
     if kind := _kind_of(export):
         # Only from a copy that has everything: not what an erasure removed before, and all that was recorded until the end.
         (rows, cursor, reached), _ = read_from_replica(
@@ -167,7 +198,7 @@ def _read_page(export: LogExport, *, is_first: bool) -> tuple[bytes, int, str, d
 def find_export(*, export_id: UUID, by: Actor) -> LogExport:
     """Return an export of the caller's pharmacy. Raises NotFound."""
     policies.require(policies.may_read_log(by), by, *_EXPORT)
-    export = LogExport.objects.filter(pk=export_id, pharmacy=by.pharmacy_id).first()
+    export = select_exports().filter(pk=export_id, pharmacy=by.pharmacy_id).first()
     if export is None:
         raise NotFound("There is no such export here, or it was removed when details in the log were erased.")
     if _kind_of(export):
@@ -175,9 +206,14 @@ def find_export(*, export_id: UUID, by: Actor) -> LogExport:
     return export
 
 
+def select_exports() -> QuerySet[LogExport]:
+    """Return the exports whose file a link opens: all but patients' files, which a second person releases."""
+    return LogExport.objects.exclude(filters__contains={"table": PERSON})
+
+
 def list_exports(pharmacy: Pharmacy, now: datetime) -> list[LogExport]:
     """Return the exports of a pharmacy that are being prepared or whose file is still there, newest first."""
-    return list(LogExport.objects.filter(Q(finished_at=None) | Q(finished_at__gt=now - KEPT), pharmacy=pharmacy))
+    return list(select_exports().filter(Q(finished_at=None) | Q(finished_at__gt=now - KEPT), pharmacy=pharmacy))
 
 
 @transaction.atomic
@@ -200,10 +236,7 @@ def open_export(*, export_id: UUID, by: Actor, now: datetime) -> IO[bytes]:
     )
     if not _is_as_logged(export, digest):
         file.close()
-        problem = Problem(
-            "", "another SHA-256", "that of the log", "Have the log verified, and ask for the export again."
-        )
-        raise Conflict("The file of this export is not the one that was prepared.", problem)
+        raise Conflict("The file of this export is not the one that was prepared.", _NOT_AS_LOGGED)
     audit.record(
         Event.RECORD_READ, pharmacy=export.pharmacy_id, by=by, now=now, subject=export, body={"part": "file"}
     )  # fmt: skip
@@ -217,6 +250,16 @@ def _is_as_logged(export: LogExport, digest: str) -> bool:
     return reader.has_entry(export, Event.LOG_EXPORTED, values, pharmacy=export.pharmacy_id)
 
 
+def read_content(export: LogExport) -> bytes | None:
+    """Return what was prepared, None where it is not ready. Raises Conflict where it is not what the log says."""
+    if export.finished_at is None:
+        return None
+    content = b"".join(_chunks(export))
+    if not _is_as_logged(export, hashlib.sha256(content).hexdigest()):
+        raise Conflict("This file is not the one that was prepared.", _NOT_AS_LOGGED)
+    return content
+
+
 def _chunks(export: LogExport) -> Iterator[bytes]:
     for content in export.parts.values_list("content", flat=True).iterator(chunk_size=20):
         yield bytes(content)
@@ -225,6 +268,11 @@ def _chunks(export: LogExport) -> Iterator[bytes]:
 def _kind_of(export: LogExport) -> RecordKind | None:
     """Return which records an export has; None for one of answers."""
     return None if export.table == _ANSWERS else RecordKind(export.table)
+
+
+def _patient_of(export: LogExport) -> Patient | None:
+    """Return whose record an export holds; None for a table."""
+    return Patient.objects.get(pk=export.filters["patient"]) if export.table == PERSON else None
 
 
 def _table_of(kind: RecordKind | None) -> Table:

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dispensary.conf import conf
-from dispensary.models import BegunSignature, HookCard, IdempotentRequest, InboundEvent, LogExport, OrderClaim
+from dispensary.models import (
+    BegunSignature,
+    HookCard,
+    IdempotentRequest,
+    InboundEvent,
+    LogExport,
+    OrderClaim,
+    SubjectRequest,
+)
 
 BATCH = 5_000
 """Rows deleted with one statement, so that no lock is held long."""
@@ -39,8 +47,9 @@ KINDS = (
     Kind("claims", "who has an order open at the counter", 1, lambda time: OrderClaim.objects.filter(claimed_at__lt=time)),
     Kind("provider-events", "receipts and replies of providers that were worked off", 90,
          lambda time: InboundEvent.objects.filter(processed_at__lt=time)),
-    Kind("log-exports", "files of long exports of the log, by when they were asked for", 8,
-         lambda time: LogExport.objects.filter(requested_at__lt=time)),
+    Kind("log-exports", "files of long exports of the log, by when they were asked for; of a patient's file, by when it was released", 8,
+         lambda time: LogExport.objects.filter(requested_at__lt=time).exclude(
+             pk__in=SubjectRequest.objects.filter(Q(decided_at=None) | Q(decided_at__gte=time), export__isnull=False).values("export"))),
     Kind("hook-cards", "cards of CDS Hooks without feedback", 90,
          lambda time: HookCard.objects.filter(sent_at__lt=time, feedback=None)),
 )  # fmt: skip

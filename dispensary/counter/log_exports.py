@@ -1,4 +1,4 @@
-"""Export of the log at the desk: the evidence, its views, an inspector's table, a patient's file."""
+"""Export of the log at the desk: the evidence, its views, an inspector's table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ SHAPES = (
         (kind.value, f"{words} as a table (CSV and JSON lines with their dictionary)")
         for kind, words in RECORD_WORDS.items()
     ),
-    ("person", "Everything about one patient, for the patient (JSON)"),
 )
 
 
@@ -43,7 +42,7 @@ _NARROWING = ("severity", "rule", "actor", "reason", "then", "words", "only")
 
 
 class ExportForm(OverridesForm):
-    """The content of an export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
+    """The content of an export: the filters of the overrides count for the table alone."""
 
     shape = forms.ChoiceField(
         label="What",
@@ -127,11 +126,6 @@ def _initial(query: QueryDict, visit: Visit) -> dict[str, Any]:
 def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
     data = form.cleaned_data
     shape, purpose = data["shape"], data["purpose"]
-    if shape == "person":
-        if data["patient"] is None:
-            raise InvalidInput("Whose file?", Problem("shape", "no patient", "a patient's file opened first"))
-        content = log_exports.export_person(patient_id=data["patient"], purpose=purpose, by=visit.by, now=visit.now)
-        return _as_file(HttpResponse(content, content_type="application/json"), f"person-{data['patient']}.json")
     if shape == "answers":
         filters = form.filters()
         if log_exports.is_long(filters, visit.by):

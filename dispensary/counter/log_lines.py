@@ -178,6 +178,14 @@ def _judgement(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "In words", body.get("words") or ""
 
 
+def _file(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Asked for by the patient on", str(body.get("received_on", ""))
+    yield "Prepared for", body.get("requested_by", "")
+    yield "Details left out of the entries", ", ".join(map(str, body.get("withheld") or ()))
+    yield "Who only looked", "named" if body.get("names_staff") else ""
+    yield "In words", body.get("words", "")
+
+
 def _plain(number: Any) -> str:
     text = str(number)
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -199,6 +207,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
             Event.PRESCRIPTION_STOPPED, Event.PRESCRIPTION_PAUSED, Event.PRESCRIPTION_RESUMED, Event.WORKLIST_OPENED, Event.RECORD_BROKEN_INTO,
         ),
         _judgement: (Event.REVIEW_JUDGED,),
+        _file: (Event.FILE_RELEASED, Event.FILE_REFUSED),
         _refusal: (Event.DISPENSE_REFUSED, Event.PRESCRIPTION_STOP_REFUSED),
         _message: (Event.REMINDER_SENT, Event.REMINDER_FAILED, Event.REMINDER_PLANNED, Event.REMINDER_DELIVERED),
     }.items()

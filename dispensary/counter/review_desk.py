@@ -223,6 +223,7 @@ def patient_file(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "looks": looks,
         "lines": [show_line(line, opened.patient) for line in opened.lines],
         "further": next_page_address(request, opened.next),
+        "may_decide_file": policies.may_decide_file(visit.by),
         "orders": [(order, order_number(order)) for order in opened.patient.prescriptions.order_by("-received_at")],
     }
     return render_page(request, visit, "audit_patient.html", context)

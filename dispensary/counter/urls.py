@@ -42,6 +42,7 @@ from dispensary.counter import (
     settings,
     staff_alerts,
     stop,
+    subject_files,
 )
 
 app_name = "counter"
@@ -123,6 +124,10 @@ urlpatterns = [
     path("audit/export", log_exports.export_log, name="audit-export"),
     path("audit/exports/", log_exports.list_exports, name="audit-exports"),
     path("audit/exports/<uuid:pk>.zip", log_exports.export_file, name="audit-export-file"),
+    path("audit/patients/<uuid:pk>/file", subject_files.request_file, name="audit-file-request"),
+    path("audit/files/", subject_files.list_files, name="audit-files"),
+    path("audit/files/<uuid:pk>/", subject_files.show_file, name="audit-file"),
+    path("audit/files/<uuid:pk>.zip", subject_files.open_file, name="audit-file-zip"),
     path("audit/checks", log_checks.checks, name="audit-checks"),
     path("audit/<uuid:pk>/", audit_desk.audit_entry, name="audit-entry"),
     path("audit/<uuid:pk>/proof.json", audit_desk.audit_proof, name="audit-proof"),

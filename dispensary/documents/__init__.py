@@ -7,6 +7,7 @@ from dispensary.documents.leaflet import LeafletLayout, leaflet_pdf
 from dispensary.documents.letter import Letter, letter_pdf, letter_words
 from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+from dispensary.documents.person import person_record_pdf
 from dispensary.documents.request import PlanRequest, RequestPhase, plan_request_pdf
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "letter_pdf",
     "letter_words",
     "override_record_pdf",
+    "person_record_pdf",
     "plan_request_pdf",
     "say_course",
     "taper_calendar_pdf",

@@ -80,6 +80,7 @@ from dispensary.models.reminders import (
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
 from dispensary.models.signature import BegunSignature, SignatureLock
 from dispensary.models.staff_alert import AlertContact, AlertKind, AlertRank, StaffAlert
+from dispensary.models.subject_request import SubjectRequest, SubjectRequestState
 from dispensary.models.therapy import CountedTherapy, Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
 from dispensary.models.tokens import AccessToken
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
@@ -179,6 +180,8 @@ __all__ = [
     "StaffMember",
     "StaffRole",
     "Stage",
+    "SubjectRequest",
+    "SubjectRequestState",
     "SupplyRelation",
     "Suppression",
     "SuppressionReason",

@@ -773,6 +773,24 @@ def test_a_long_export(pharmacy: StaffedPharmacy, monkeypatch: pytest.MonkeyPatc
 
 
 @journey
+@pytest.mark.parametrize("decision", ["release", "refuse"])
+def test_a_patients_file(pharmacy: StaffedPharmacy, decision: str) -> None:
+    patient = pharmacy.receive_order()["patient"]["id"]
+    manager, second = Client(), Client()
+    manager.force_login(pharmacy.staff[StaffRole.MANAGER].user)
+    second.force_login(make.staff(pharmacy.row, StaffRole.MANAGER).user)
+    request = {"received_on": pharmacy.row.local_day(timezone.now()).isoformat(), "identity": "passport seen"}
+    page = manager.post(reverse("counter:audit-file-request", args=[patient]), request)["Location"]
+    assert pharmacy.check_recorded(Event.EXPORT_REQUESTED, by=StaffRole.MANAGER, patient=patient)["shape"] == "person"
+    assert long_exports.prepare_next(timezone.now)
+    assert pharmacy.check_recorded(Event.LOG_EXPORTED, patient=patient)["shape"] == "person"
+    sha256 = second.get(page).context["prepared"].sha256
+    assert second.post(page, {"do": decision, "sha256": sha256, "words": "As asked."}).status_code == 302
+    line = pharmacy.newest_line(Event.FILE_RELEASED if decision == "release" else Event.FILE_REFUSED)
+    assert line.entry.second_actor == f"user:{pharmacy.staff[StaffRole.MANAGER].user_id}"
+
+
+@journey
 def test_the_way_out(pharmacy: StaffedPharmacy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command that the page about removing shows, in its order; the exports hold what was recorded."""
     pharmacy.receive_order()

@@ -14,7 +14,7 @@ from dispensary.actions.long_exports import KEPT
 from dispensary.actions.record_tables import RecordKind
 from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.staff import InPerson
-from dispensary.models import LimitTrial, LogExport, Mitigation
+from dispensary.models import LimitTrial, LogExport, Mitigation, SubjectRequest, SubjectRequestState
 
 _FIRST_DAY = "first day, by the pharmacy's calendar; left out: from the beginning"
 _LAST_DAY = "last day; left out: until now"
@@ -70,6 +70,64 @@ class ExportOut(serializers.ModelSerializer[Any]):
     @extend_schema_field({"type": ["string", "null"]})
     def get_file(self, export: LogExport) -> str | None:
         return reverse("dispensary-api:audit-export-file", args=[export.pk]) if export.finished_at else None
+
+
+class FileRequestIn(InPerson):
+    """A patient's request for what is recorded about them."""
+
+    received_on = Day(help_text="the day on which the patient asked, by the pharmacy's calendar")
+    identity = Text(max_length=250, help_text="how it was checked who asks; stands in the log")
+
+
+class FileRequestOut(serializers.ModelSerializer[Any]):
+    """A request for a patient's file, and what was decided."""
+
+    answer_by = serializers.DateField(help_text="one month after `received_on`")
+    requested_by = serializers.CharField(source="requester_name")
+    decided_by = serializers.CharField(source="decider_name", allow_blank=True)
+    gone_at = serializers.SerializerMethodField(help_text="when the file will be removed; null until it is released")
+
+    class Meta:
+        model = SubjectRequest
+        fields = [
+            "id", "patient", "received_on", "answer_by", "identity", "requested_by", "requested_at", "state", "withheld", "names_staff",
+            "words", "decided_by", "decided_at", "gone_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_gone_at(self, request: SubjectRequest) -> Any:
+        if request.state != SubjectRequestState.RELEASED or request.decided_at is None:
+            return None
+        return serializers.DateTimeField().to_representation(request.decided_at + KEPT)
+
+
+class PreparedFile(serializers.Serializer[Any]):
+    """What was prepared about a patient: the facts, and one line for each entry of the log."""
+
+    sha256 = serializers.CharField(help_text="for `sha256` of the release")
+    facts = serializers.DictField()
+    lines = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="newest first; the names in `by` of who only looked are left out of the file",
+    )
+
+
+class FileRelease(InPerson):
+    """The release of a file."""
+
+    sha256 = Text(max_length=64, help_text="of what was prepared, as it was read")
+    withheld = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), default=list, max_length=5000,
+        help_text="numbers of the entries whose details are left out, as they are about another person",
+    )  # fmt: skip
+    names_staff = serializers.BooleanField(default=False, help_text="name who only looked")
+    words = Text(max_length=500, default="", allow_blank=True, help_text="needed with `withheld` and `names_staff`")
+
+
+class FileRefusal(InPerson):
+    """The refusal of a file."""
+
+    words = Text(max_length=500, help_text="the reason, which the patient is told")
 
 
 class TrialLine(serializers.Serializer[Any]):

@@ -14,8 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary import policies
-from dispensary.actions import limit_trials, log_exports, long_exports
+from dispensary.actions import limit_trials, long_exports, subject_files
 from dispensary.actions.idempotency import Reply
+from dispensary.actions.long_exports import EXPORT_PERSON
 from dispensary.actions.record_tables import RecordKind
 from dispensary.actors import Actor
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
@@ -26,10 +27,13 @@ from dispensary.api.views.audit import AnyKind
 from dispensary.api.views.base import BaseView, Policy, reply
 from dispensary.audit.evidence import answers
 from dispensary.audit.log.search import Filters
-from dispensary.models import LimitTrial, LogExport, Patient, Pharmacy
+from dispensary.errors import Conflict
+from dispensary.models import LimitTrial, LogExport, Patient, Pharmacy, SubjectRequest
 
 _EXPORT: tuple[Policy, str, str] = (policies.may_read_log, "export the audit log", "an auditor or manager")
 _EXPORT_RECORDS: tuple[Policy, str, str] = (policies.may_export_records, "export records", "a manager in person")
+_DECIDE_FILE: tuple[Policy, str, str] = (policies.may_decide_file, *EXPORT_PERSON)
+_READ_FILE: tuple[Policy, str, str] = (policies.may_read_file, *subject_files.READ_FILE)
 _TRY: tuple[Policy, str, str] = (policies.may_read_log, "try a limit on recorded decisions", "an auditor or manager")
 ZIP = {(200, "application/zip"): OpenApiTypes.BINARY}
 
@@ -108,7 +112,7 @@ class LogExportView(BaseView):
 
     @extend_schema(parameters=[PHARMACY], responses=shapes.ExportOut, summary="How far an export is")
     def get(self, request: Request, pk: UUID) -> Response:
-        export = self.get_own(LogExport.objects.all(), pk)
+        export = self.get_own(long_exports.select_exports(), pk)
         self.authorize(export.pharmacy_id)
         return Response(shapes.ExportOut(export).data)
 
@@ -125,7 +129,7 @@ class ExportFileView(BaseView):
         summary="The file of an export of answers; opening it is recorded",
     )
     def get(self, request: Request, pk: UUID) -> FileResponse:
-        export = self.get_own(LogExport.objects.all(), pk)
+        export = self.get_own(long_exports.select_exports(), pk)
         return self._send(export, self.authorize(export.pharmacy_id))
 
     @extend_schema(
@@ -135,7 +139,7 @@ class ExportFileView(BaseView):
         summary="The file of any export, also of records, which no token opens alone; opening it is recorded",
     )
     def post(self, request: Request, pk: UUID) -> FileResponse:
-        export = self.get_own(LogExport.objects.all(), pk)
+        export = self.get_own(long_exports.select_exports(), pk)
         by, _ = authorize_in_person(self, InPerson, export.pharmacy_id)
         return self._send(export, by)
 
@@ -147,21 +151,118 @@ class ExportFileView(BaseView):
 
 
 class PatientFileView(BaseView):
-    """Everything about a patient, for the patient."""
+    """The request for a patient's file."""
 
-    may: ClassVar = {"POST": _EXPORT}
+    may: ClassVar = {"POST": _DECIDE_FILE}
 
     @extend_schema(
-        request=shapes.Purpose,
+        request=shapes.FileRequestIn,
         parameters=[PHARMACY],
-        responses={(200, "application/json"): OpenApiTypes.OBJECT},
-        summary="What is recorded about a patient, for the patient: facts, events, and who looked; it stands in the log",
+        responses={202: shapes.FileRequestOut},
+        summary="Have the file prepared that a patient asked for about themselves; another manager releases it",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.get_own(Patient.objects.all(), pk)
+        by, body = authorize_in_person(self, shapes.FileRequestIn, patient.pharmacy_id)
+        asked = subject_files.request_file(patient_id=pk, by=by, now=self.now, **body)
+        return Response(shapes.FileRequestOut(asked).data, 202)
+
+
+class FileRequestsView(BaseView):
+    """Requests for patients' files."""
+
+    may: ClassVar = {"GET": _EXPORT}
+
+    @extend_schema(
+        parameters=PAGED,
+        operation_id="audit_files_list",
+        responses=page_of(shapes.FileRequestOut),
+        summary="Requests for patients' files, newest first",
+    )
+    def get(self, request: Request) -> Response:
+        by = self.authorize()
+        return self.paginate(subject_files.list_requests(by), shapes.FileRequestOut, "-requested_at")
+
+
+class FileRequestView(BaseView):
+    """One request for a patient's file."""
+
+    may: ClassVar = {"GET": _EXPORT, "POST": _DECIDE_FILE}
+
+    @extend_schema(parameters=[PHARMACY], responses=shapes.FileRequestOut, summary="The state of a request")
+    def get(self, request: Request, pk: UUID) -> Response:
+        asked = self.get_own(SubjectRequest.objects.select_related("patient"), pk)
+        self.authorize(asked.pharmacy_id)
+        return Response(shapes.FileRequestOut(asked).data)
+
+    @extend_schema(
+        request=InPerson,
+        parameters=[PHARMACY],
+        responses=shapes.PreparedFile,
+        summary="What was prepared, for who decides; reading it is recorded",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        asked = self.get_own(SubjectRequest.objects.all(), pk)
+        by, _ = authorize_in_person(self, InPerson, asked.pharmacy_id)
+        prepared = subject_files.read_prepared(request_id=pk, by=by, now=self.now)
+        if prepared is None:
+            raise Conflict("This file is not ready yet.")
+        return Response(shapes.PreparedFile(prepared).data)
+
+
+class FileReleaseView(BaseView):
+    """The release of a file."""
+
+    may: ClassVar = {"POST": _DECIDE_FILE}
+
+    @extend_schema(
+        request=shapes.FileRelease,
+        parameters=[PHARMACY],
+        responses=shapes.FileRequestOut,
+        summary="Release a file as another manager than who asked for it, having read what was prepared",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        asked = self.get_own(SubjectRequest.objects.all(), pk)
+        by, body = authorize_in_person(self, shapes.FileRelease, asked.pharmacy_id)
+        released = subject_files.release_file(request_id=pk, by=by, now=self.now, **body)
+        return Response(shapes.FileRequestOut(released).data)
+
+
+class FileRefusalView(BaseView):
+    """The refusal of a file."""
+
+    may: ClassVar = {"POST": _DECIDE_FILE}
+
+    @extend_schema(
+        request=shapes.FileRefusal,
+        parameters=[PHARMACY],
+        responses=shapes.FileRequestOut,
+        summary="Refuse to release a file, with the reason; what was prepared is deleted",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        asked = self.get_own(SubjectRequest.objects.all(), pk)
+        by, body = authorize_in_person(self, shapes.FileRefusal, asked.pharmacy_id)
+        refused = subject_files.refuse_file(request_id=pk, by=by, now=self.now, **body)
+        return Response(shapes.FileRequestOut(refused).data)
+
+
+class ReleasedFileView(BaseView):
+    """The released file."""
+
+    may: ClassVar = {"POST": _READ_FILE}
+    content_negotiation_class = AnyKind
+
+    @extend_schema(
+        request=InPerson,
+        parameters=[PHARMACY],
+        responses=ZIP,
+        summary="The released file as JSON with its schema, and as PDF; opening it is recorded",
     )
     def post(self, request: Request, pk: UUID) -> HttpResponse:
-        patient = self.get_own(Patient.objects.all(), pk)
-        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Purpose)
-        content = log_exports.export_person(patient_id=pk, by=by, now=self.now, **body)
-        return HttpResponse(content, content_type="application/json")
+        asked = self.get_own(SubjectRequest.objects.all(), pk)
+        by, _ = authorize_in_person(self, InPerson, asked.pharmacy_id)
+        content = subject_files.open_file(request_id=pk, by=by, now=self.now)
+        return HttpResponse(content, content_type="application/zip")
 
 
 class TrialLinesView(BaseView):

@@ -152,6 +152,8 @@ class Event(StrEnum):
     LOG_SEARCHED = "log.searched", "{by} searched this log."
     LOG_EXPORTED = "log.exported", "{by} exported entries of this log, or records of the pharmacy."
     EXPORT_REQUESTED = "log.export_requested", "{by} asked for an export of this log, or of records of the pharmacy."
+    FILE_RELEASED = "file.released", "{by} released the file of {patient} that {second} had prepared."
+    FILE_REFUSED = "file.refused", "{by} refused to release the file of {patient} that {second} had prepared."
     LOG_REVIEWED = "log.reviewed", "{by} reviewed a day of this log."
     DAY_SIGNED = "day.signed", "{by} signed the review of {subject}."
     REVIEW_SAMPLED = "review.sampled", "{by} drew a sample of overrides for peer review: {subject}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from django.utils import timezone
 from dispensary.actions import limit_trials, long_exports
 from dispensary.actions.long_exports import KEPT
 from dispensary.actors import Scope
-from dispensary.models import AuditEntry, Dispense, LimitTrial, LogExport
+from dispensary.models import AuditEntry, Dispense, LimitTrial, LogExport, Pharmacy, StaffRole
 from tests.dispensary.api.conftest import Caller, fields, problem, today
 from tests.dispensary.api.test_staff import PROOF, with_token
 from tests.dispensary.audit.linking import flush_links
@@ -102,14 +103,52 @@ def test_records_are_exported_by_a_manager_in_person_alone(
     assert {"orders.csv", "orders.ndjson"} <= names_in(manager.post(file, PROOF))
 
 
-def test_the_file_of_a_patient_is_for_the_patient_and_stands_in_the_log(auditor: Caller, handed_over: Dispense) -> None:
+def test_the_file_of_a_patient_is_released_by_a_second_manager_in_person(
+    manager: Caller, auditor: Caller, shop: Pharmacy, caller: Callable[..., Caller], handed_over: Dispense
+) -> None:
+    second = caller(shop, StaffRole.MANAGER)
     address = f"audit/patients/{handed_over.patient_id}/file/"
-    assert fields(auditor.post(address, {})) == {"purpose"}
-    file = auditor.post(address, {"purpose": "asked for by the patient"})
-    assert file.status_code == 200, file.content
-    assert file.json()["person"]["family_name"] == handed_over.patient.family_name
+    request = {"received_on": str(today()), "identity": "passport seen"}
+    assert fields(manager.post(address, request)) == {"proof"}
+    assert fields(manager.post(address, PROOF)) == {"received_on", "identity"}
+    assert fields(manager.post(address, request | PROOF | {"received_on": "2999-01-01"})) == {"received_on"}
+    assert problem(auditor.post(address, request | PROOF), 403)["code"] == "not-allowed"
+    asked = manager.post(address, request | PROOF)
+    assert (asked.status_code, asked.json()["state"]) == (202, "waiting"), asked.content
+    of_request = f"audit/files/{asked.json()['id']}/"
+    assert problem(second.post(of_request, PROOF), 409)["detail"] == "This file is not ready yet."
+    prepare()
+    read = second.post(of_request, PROOF).json()
+    assert read["facts"]["family_name"] == handed_over.patient.family_name
+    release = {"sha256": read["sha256"]} | PROOF
+    manager.post(of_request, PROOF)
+    assert problem(manager.post(f"{of_request}release/", release), 403)["detail"].startswith(
+        "You had this file prepared"
+    )
+    assert fields(second.post(f"{of_request}release/", PROOF)) == {"sha256"}
+    assert fields(second.post(f"{of_request}release/", release | {"names_staff": True})) == {"words"}
+    assert problem(second.post(f"{of_request}file.zip", PROOF), 409)["detail"] == "This file is not released."
+    released = second.post(f"{of_request}release/", release)
+    assert (released.status_code, released.json()["state"]) == (200, "released"), released.content
+    assert problem(second.post(f"{of_request}refuse/", {"words": "too late"} | PROOF), 409)["code"] == "conflict"
+    file = auditor.post(f"{of_request}file.zip", PROOF)
+    assert {"person.json", "person.pdf"} <= names_in(file)
     assert file["Cache-Control"] == "no-store, private"
-    assert AuditEntry.objects.filter(action="log.exported", patient_ref=str(handed_over.patient_id)).count() == 1
+    assert [row["id"] for row in auditor.get("audit/files/").json()["results"]] == [asked.json()["id"]]
+    assert auditor.get(of_request).json()["gone_at"]
+    assert AuditEntry.objects.filter(action="file.released", patient_ref=str(handed_over.patient_id)).count() == 1
+
+
+def test_a_refused_file_says_why(
+    manager: Caller, shop: Pharmacy, caller: Callable[..., Caller], handed_over: Dispense
+) -> None:
+    request = {"received_on": str(today()), "identity": "letter"} | PROOF
+    asked = manager.post(f"audit/patients/{handed_over.patient_id}/file/", request).json()
+    refused = caller(shop, StaffRole.MANAGER).post(
+        f"audit/files/{asked['id']}/refuse/", {"words": "A stranger."} | PROOF
+    )
+    assert (refused.json()["state"], refused.json()["words"]) == ("refused", "A stranger."), refused.content
+    assert not LogExport.objects.exists()
 
 
 def test_another_limit_is_tried_on_recorded_decisions(auditor: Caller, handed_over: Dispense) -> None:
@@ -149,7 +188,9 @@ def test_a_trial_that_cannot_be_is_named(auditor: Caller, changes: dict[str, Any
     assert not LimitTrial.objects.exists()
 
 
-@pytest.mark.parametrize("address", ["audit/exports/{}/", "audit/exports/{}/file.zip", "audit/trials/{}/"])
+@pytest.mark.parametrize(
+    "address", ["audit/exports/{}/", "audit/exports/{}/file.zip", "audit/files/{}/", "audit/trials/{}/"]
+)
 def test_what_is_not_there_is_not_there(auditor: Caller, address: str) -> None:
     assert problem(auditor.get(address.format(uuid4())), 404)["detail"] == "There is no such thing here."
 
@@ -160,6 +201,7 @@ def test_a_token_for_reading_exports_nothing(manager: Caller, handed_over: Dispe
         ("POST", "audit/exports/", ANSWERS),
         ("GET", "audit/exports/", None),
         ("GET", "audit/trials/lines/", None),
-        ("POST", f"audit/patients/{handed_over.patient_id}/file/", {"purpose": "asked for"}),
+        ("POST", f"audit/patients/{handed_over.patient_id}/file/", PROOF),
+        ("GET", "audit/files/", None),
     ):
         assert problem(reader.call(method, address, body), 403)["code"] == "not-allowed"

@@ -34,6 +34,7 @@ from dispensary.models import (
     SettingsChange,
     StaffAlert,
     StaffRole,
+    SubjectRequest,
     WorklistItem,
 )
 from tests.dispensary import make
@@ -99,6 +100,7 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "audit/exports/", None, AUDITORS),
     ("POST", "audit/exports/", {"purpose": "inspection"}, AUDITORS),
     ("POST", "audit/exports/records/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "audit/files/", None, AUDITORS),
     ("GET", "audit/trials/", None, AUDITORS),
     ("POST", "audit/trials/", {"line": "0"}, AUDITORS),
     ("GET", "audit/trials/lines/", None, AUDITORS),
@@ -202,7 +204,12 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "audit/exports/{export}/", None, AUDITORS),
     ("GET", "audit/exports/{export}/file.zip", None, AUDITORS),
     ("POST", "audit/exports/{export}/file.zip", {"proof": {"password": "x"}}, AUDITORS),
-    ("POST", "audit/patients/{patient}/file/", {"purpose": "asked for"}, AUDITORS),
+    ("POST", "audit/patients/{patient}/file/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("GET", "audit/files/{file}/", None, AUDITORS),
+    ("POST", "audit/files/{file}/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "audit/files/{file}/release/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "audit/files/{file}/refuse/", {"proof": {"password": "x"}}, {StaffRole.MANAGER}),
+    ("POST", "audit/files/{file}/file.zip", {"proof": {"password": "x"}}, AUDITORS),
     ("GET", "audit/trials/{trial}/", None, AUDITORS),
     ("GET", "people/{person}/", None, {StaffRole.MANAGER}),
     ("PATCH", "people/{person}/", {"proof": {"password": "x"}, "role": "auditor"}, {StaffRole.MANAGER}),
@@ -256,6 +263,10 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
         pharmacy=shop, requested_by="Aude", requested_at=now, line="0", place="terms.max_mg_per_day", unit="mg/day",
         value_before="100", value=110, since=now, until=now,
     )  # fmt: skip
+    file = SubjectRequest.objects.create(
+        pharmacy=shop, patient=prescription.patient, received_on=now, identity="passport", requested_by="user:0", requester_name="Mara",
+        requested_at=now,
+    )  # fmt: skip
     sample = str(uuid4())
     audit.record(
         audit.Event.REVIEW_SAMPLED, pharmacy=shop, by=by, now=now, subject=audit.Subject("sample", sample), body={}
@@ -265,6 +276,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
         "change": str(change.pk),
         "person": str(pharmacist.member.pk) if pharmacist.member else "",
         "export": str(export.pk),
+        "file": str(file.pk),
         "trial": str(trial.pk),
         "sample": sample,
         "bag": str(bag.pk),

@@ -329,15 +329,6 @@ def test_each_view_of_the_log_is_one_file(desk: Client, shop: Shop, shape: str) 
         assert shape == "fhir" or {"seq", "leaf", "header", "body"} == set(documents_[0])
 
 
-def test_a_patients_export_names_who_acted_and_only_the_role_of_who_looked(desk: Client, shop: Shop) -> None:
-    desk.get(reverse("counter:audit-patient", args=[shop.patient.pk]))
-    document = json.loads(export(desk, shape="person", patient=str(shop.patient.pk)).content)
-    assert document["person"]["family_name"] == "Reed"
-    assert any(shop.pharmacist.display_name in event["what"] for event in document["events"])
-    assert [look["role"] for look in document["looks"]] == ["auditor"]
-    assert shop.auditor.display_name not in json.dumps(document["looks"])
-
-
 @pytest.mark.parametrize(
     ("data", "target"),
     [({}, "id_shape_0"), ({"shape": "csv", "purpose": "x"}, "id_since"), ({"shape": "csv"}, "id_purpose")],

@@ -52,10 +52,11 @@ OF_A_PATIENT = (
     "earlier-supply",
     "decide",
     "audit-patient",
+    "audit-file-request",
 )
 OF_NOBODY = (
     "intake", "queue", "day", "own-answers", "packs", "downtime", "downtime-form", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "month", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-exports", "audit-access", "audit-edits", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
+    "audit-export", "audit-exports", "audit-files", "audit-access", "audit-edits", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings", "alerts", "alert-contacts",
 )  # fmt: skip
 
 
@@ -126,6 +127,8 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "audit-trial",
         "audit-entry",
         "audit-export-file",
+        "audit-file",  # in test_subject_files.py
+        "audit-file-zip",
         "audit-proof",
         "audit-day-sign",
         "answer-namesake",
