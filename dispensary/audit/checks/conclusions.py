@@ -35,8 +35,8 @@ _EVENTS = """
         SELECT DISTINCT patient_ref FROM audit.entry WHERE log_id = %(log)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
           AND action = ANY (%(about)s))
     SELECT e.entry_id, e.recorded_at, e.action, e.patient_ref, e.recorded_at >= %(since)s AND e.recorded_at < %(until)s,
-           CASE WHEN e.action IN ('review.recorded', 'dispense.completed') THEN x.body ->> 'prescription' ELSE e.subject_id END,
-           CASE e.action WHEN 'review.recorded' THEN e.subject_id WHEN 'dispense.completed' THEN x.body ->> 'review' END,
+           CASE WHEN e.action = 'review.recorded' OR e.action = ANY (%(handovers)s) THEN x.body ->> 'prescription' ELSE e.subject_id END,
+           CASE WHEN e.action = 'review.recorded' THEN e.subject_id WHEN e.action = ANY (%(handovers)s) THEN x.body ->> 'review' END,
            x.body ->> 'replaced_by', x.body -> 'row' ->> 'directions', x.body -> 'cause' -> 'rules',
            CASE WHEN e.action = 'review.recorded' AND x.body ->> 'reason' <> 'stop' THEN (
                SELECT coalesce(jsonb_agg(jsonb_build_array(f.value ->> 'code', f.value ->> 'severity')), '[]')
@@ -82,7 +82,9 @@ class Conclusions:
     repeats: int = 0
 
 
-ENDINGS = (Event.DISPENSED, Event.PRESCRIPTION_REPLACED, Event.PRESCRIPTION_CANCELLED)
+HANDOVERS = (Event.DISPENSED, Event.DISPENSED_LATE)
+"""A hand-over that was typed in from paper ends what was shown before it, too. What stood at it was answered by nobody: it counts in no rate."""
+ENDINGS = (*HANDOVERS, Event.PRESCRIPTION_REPLACED, Event.PRESCRIPTION_CANCELLED)
 """Events at which findings of an order end."""
 
 
@@ -100,10 +102,10 @@ def read_events(
 
     It happened from `since` until before `until`; they are read from `before` that time to `after` it, in the order of recording.
     """
-    actions = {Event.PRESCRIPTION_RECEIVED, Event.REVIEW_RECORDED, Event.DISPENSED, *about}
+    actions = {Event.PRESCRIPTION_RECEIVED, Event.REVIEW_RECORDED, *HANDOVERS, *about}
     values = {
         "log": log_id, "since": since, "until": until, "back": since - before, "end": until + after,
-        "about": [event.value for event in about], "actions": [event.value for event in actions],
+        "about": [event.value for event in about], "handovers": [event.value for event in HANDOVERS], "actions": [event.value for event in actions],
     }  # fmt: skip
     cursor.execute(_EVENTS, values)
     return [
@@ -185,7 +187,7 @@ def conclude(events: Iterable[OrderEvent]) -> Conclusions:
                 {rule: severity for rule, severity in open_findings[order].items() if rule not in event.cause},
                 event.is_counted,
             )
-        elif event.action == Event.DISPENSED:
+        elif event.action in HANDOVERS:
             remaining = reviews.get(event.review or "")
             words = directions.get(order, "")
             if event.is_counted:
@@ -229,7 +231,7 @@ def find_edits(events: Iterable[OrderEvent]) -> list[Edit]:
         elif event.order is not None and event.action == Event.REVIEW_RECORDED and event.rules is not None:
             newest[event.patient][event.order] = event.rules
             reviews[event.review or ""] = event.rules
-        elif event.order is not None and event.action == Event.DISPENSED and event.review in reviews:
+        elif event.order is not None and event.action in HANDOVERS and event.review in reviews:
             remaining = reviews[event.review]
             edits += [
                 Edit(rule, severity, event.patient, event.order, change.entry, event.entry, event.at)

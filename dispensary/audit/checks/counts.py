@@ -1,6 +1,6 @@
 """Counts of findings and answers by day, for the review desk: made from the log, reproducible, without patients or words.
 
-A finding is counted on the day on which it is first shown on an order; an answer on the day of the hand-over that used it; and
+A finding is counted on the day on which it is first shown on an order, which that of a hand-over recorded late was to nobody; an answer on the day of the hand-over that used it; and
 one that is gone on the day of the hand-over or of the change of the order without it. Days are those of the pharmacy, by the time
 of recording; a day is counted when it is over, and counted again at will.
 """
@@ -45,7 +45,8 @@ _SHOWN = """
                (b.body::jsonb ->> 'review')::jsonb -> 'findings' AS findings
         FROM audit.entry e JOIN audit.readable_body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
         WHERE e.log_id = %(log)s AND e.action = 'review.recorded' AND e.recorded_at >= %(since)s AND e.recorded_at < %(until)s
-          AND b.recorded_at >= %(since)s AND b.recorded_at < %(until)s),
+          AND b.recorded_at >= %(since)s AND b.recorded_at < %(until)s
+          AND b.body::jsonb ->> 'reason' IS DISTINCT FROM 'late'),
     episode AS (
         SELECT r.order_id, r.patient_ref, f.value ->> 'code' AS rule,
                (ARRAY['acknowledge', 'override', 'stop'])[max(array_position(ARRAY['acknowledge', 'override', 'stop'], f.value ->> 'severity'))]

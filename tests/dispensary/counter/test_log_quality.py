@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from dispensary.actions import prescriptions
+from dispensary.actions.late_entries import record_late
 from dispensary.audit.checks import counts
 from dispensary.audit.checks.counts import Cell, Counted, Totals, UsedAnswer
 from dispensary.audit.checks.wording import Saying, Wording, read_wording
@@ -76,6 +78,24 @@ def test_a_finding_because_of_which_an_order_is_cancelled_changed_something(
     cell = counted.rules["daily-maximum", "override"]
     assert (cell.shown, cell.answered, cell.changed, cell.waited) == (2, 1, changed, 0)
     assert (counted.totals.orders, counted.totals.handovers, counted.totals.repeats) == (2, 1, 0)
+
+
+def test_a_hand_over_recorded_late_counts_as_one_and_what_stood_at_it_in_no_rate(shop: Shop) -> None:
+    order = make.prescription(
+        make.patient(shop.pharmacy, identifier="R-201"), quantity=294, directions="35 mg three times a day for 28 days",
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+    )  # fmt: skip
+    before = count(shop)
+    record_late(
+        prescription=order, quantity=Decimal(294), pack=make.pack(), handed_over_at=make.moment(), handed_over_by="Pat Locum",
+        key="late", by=shop.pharmacist.actor(), now=make.moment(),
+    )  # fmt: skip
+    counted = count(shop)
+    assert (before.totals.handovers, counted.totals.handovers) == (1, 2)
+    assert counted.rules["daily-maximum", "override"] == before.rules["daily-maximum", "override"]
+    assert {rule: cell.shown for rule, cell in counted.rules.items()} == {
+        rule: cell.shown for rule, cell in before.rules.items()
+    }
 
 
 def test_a_page_keeps_the_time_of_reading_and_the_reasons_that_it_offered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,8 +31,12 @@ def reviewed(order: str, review: str, *findings: tuple[str, str], reason: str = 
     return event(Event.REVIEW_RECORDED, order, review=review, rules=None if reason == "stop" else dict(findings))
 
 
-def handed_over(order: str, review: str, hours: float = 0) -> OrderEvent:
-    return event(Event.DISPENSED, order, review=review, hours=hours)
+def handed_over(order: str, review: str, hours: float = 0, action: Event = Event.DISPENSED) -> OrderEvent:
+    return event(action, order, review=review, hours=hours)
+
+
+def recorded_late(order: str, review: str, hours: float = 0) -> OrderEvent:
+    return handed_over(order, review, hours, Event.DISPENSED_LATE)
 
 
 def replaced(order: str, by: str) -> OrderEvent:
@@ -78,6 +83,13 @@ def edited() -> OrderEvent:
         pytest.param(
             [reviewed("A", "1", DAILY), reviewed("A", "2", reason="stop"), handed_over("A", "1")], [], [], id="a review of a stop"
         ),
+        pytest.param(
+            [reviewed("A", "1", DAILY), reviewed("A", "2", reason="late"), recorded_late("A", "2")], [DAILY], [], id="gone at a late one"
+        ),
+        pytest.param(
+            [reviewed("A", "1", DAILY), reviewed("A", "2", DAILY), recorded_late("A", "2"), reviewed("A", "3"), handed_over("A", "3")],
+            [], [], id="stood at a late one, answered by nobody",
+        ),
         pytest.param([reviewed("A", "1", DAILY), handed_over("A", "unknown")], [], [], id="the review is not there"),
     ],
 )  # fmt: skip
@@ -100,9 +112,12 @@ def test_an_end_before_the_time_is_not_counted_and_is_remembered() -> None:
 @pytest.mark.parametrize(
     ("second", "repeats"), [("10 mg three  times a DAY", 1), ("20 mg three times a day", 0), ("", 0)]
 )
-def test_a_repeat_has_the_directions_of_the_hand_over_before(second: str, repeats: int) -> None:
+@pytest.mark.parametrize("first", [handed_over, recorded_late])
+def test_a_repeat_has_the_directions_of_the_hand_over_before(
+    first: Callable[[str, str], OrderEvent], second: str, repeats: int
+) -> None:
     events = [
-        received("A"), reviewed("A", "1"), handed_over("A", "1"),
+        received("A"), reviewed("A", "1"), first("A", "1"),
         received("B", second), reviewed("B", "2", EARLY), handed_over("B", "2"),
     ]  # fmt: skip
     conclusions = conclude(events)
@@ -119,6 +134,7 @@ RENAL = ("renal", "override")
         pytest.param(
             [reviewed("A", "1", RENAL), edited(), reviewed("A", "2"), handed_over("A", "2", hours=24)], ["renal"], id="silenced"
         ),
+        pytest.param([reviewed("A", "1", RENAL), edited(), reviewed("A", "2"), recorded_late("A", "2")], ["renal"], id="recorded late"),
         pytest.param(
             [reviewed("A", "1", RENAL), edited(), reviewed("A", "2"), handed_over("A", "2", hours=24.1)], [], id="a day later"
         ),
