@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -91,9 +92,17 @@ def export_log(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     context = {
         "form": form,
         "patient": patient,
-        "narrowed": [form[name].value() for name in _NARROWING[1:] if form[name].value()],
+        "narrowed": list(_narrowing_words(form)),
     }
     return render_page(request, visit, "audit_export.html", context, errors=errors, status=422 if errors else 200)
+
+
+def _narrowing_words(form: ExportForm) -> Iterator[str]:
+    """Yield the filters that came from the list, in words: `Then: withdrawn`."""
+    for name in _NARROWING:
+        field, value = form.fields[name], form[name].value()
+        if value:
+            yield f"{field.label}: {dict(getattr(field, 'choices', ())).get(value, value)}"
 
 
 @require_safe

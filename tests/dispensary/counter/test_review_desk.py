@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
 import zipfile
 from datetime import timedelta
@@ -27,7 +28,9 @@ from dispensary.models import (
     AuditEntry,
     CardOutcome,
     LogCheck,
+    Mitigation,
     Override,
+    OverrideState,
     SecondSignature,
     SignatureMethod,
     StaffRole,
@@ -301,6 +304,20 @@ def test_an_export_is_narrowed_as_the_list_and_says_so(desk: Client) -> None:
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert list(csv.DictReader(io.StringIO(archive.read("answers.csv").decode()))) == []
     assert "now withdrawn, signed in under 3 seconds" in archive.read("README.txt").decode()
+
+
+def test_the_page_of_an_export_names_its_filters_in_words(desk: Client, shop: Shop) -> None:
+    signer = shop.pharmacist
+    query = {
+        "shape": "answers", "severity": "both", "rule": "daily-maximum", "then": "withdrawn", "only": "unseconded", "reason": "5",
+        "actor": signer.actor().name, "words": "clinic",
+    }  # fmt: skip
+    text = desk.get(reverse("counter:audit-export"), query).content.decode()
+    (sentence,) = re.findall(r"narrowed as on the list that you came from: (.+?)\.</p>", text)
+    assert sentence.split("; ") == [
+        "Severity: Both", "Rule: Daily maximum", f"Signed by: {signer.display_name}", f"Reason: {Mitigation('5').label}",
+        f"Then: {OverrideState.WITHDRAWN.label}", "Words in it: clinic", "Only: No second signature where one is needed",
+    ]  # fmt: skip
 
 
 def test_an_export_of_missing_signatures_says_so_where_no_rule_needs_one(desk: Client) -> None:
