@@ -26,7 +26,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.sealing import service
 from dispensary.counter import log_standing
-from dispensary.models import AuditLog, StaffAlert, StaffMember, StaffRole
+from dispensary.models import AuditLog, Patient, StaffAlert, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
 from tests.journeys.browsing import BrowserWindow, check_page, open_window, sign_in
@@ -287,6 +287,53 @@ def test_a_manager_takes_the_prescriptions_out_as_tables(
         save_prepared_export(window, "records-export", tmp_path / "orders.zip")
         with zipfile.ZipFile(tmp_path / "orders.zip") as archive:
             assert "35 mg three times a day" in archive.read("orders.csv").decode()
+
+
+def test_a_patients_file_is_prepared_by_one_manager_and_released_by_another(
+    browser: Browser, live_server: LiveServer, complaint: StaffMember, tmp_path: Path
+) -> None:
+    asker, second = (make.staff(complaint.pharmacy, StaffRole.MANAGER, now=timezone.now()) for _ in range(2))
+    patient = Patient.objects.get(pharmacy=complaint.pharmacy, family_name="Novak")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, asker)
+        expect(page.get_by_role("navigation").first).to_be_visible()
+        window.go(reverse("counter:audit-patient", args=[patient.pk]))
+        page.get_by_role("link", name="File for the patient").click()
+        check_page(window, "file-request")
+        page.get_by_role("button", name="Have it prepared").click()
+        expect(page.get_by_role("link", name="Say how you checked who asks")).to_be_visible()
+        page.get_by_label("How you checked who asks").fill("Passport seen at the counter")
+        page.get_by_role("button", name="Have it prepared").click()
+        expect(page.get_by_text("It is being prepared.")).to_be_visible()
+        check_page(window, "file-waits")
+        address = page.url
+    seal(complaint)
+    assert long_exports.prepare_next(timezone.now)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, second)
+        expect(page.get_by_role("navigation").first).to_be_visible()
+        window.go(reverse("counter:audit-files"))
+        check_page(window, "files")
+        page.get_by_role("link", name="Petra Novak").click()
+        expect(page).to_have_url(address)
+        check_page(window, "file-prepared")
+        page.get_by_role("checkbox", name="Leave out these details").first.check()
+        page.get_by_role("button", name="Release").click()
+        expect(page.get_by_role("link", name="The reason is missing")).to_be_visible()
+        check_page(window, "file-refused")
+        page.get_by_label("Reason").fill("These details name the patient's mother.")
+        page.get_by_role("button", name="Release").click()
+        link = page.get_by_role("link", name="Open the file")
+        expect(link).to_be_visible()
+        with page.expect_download() as download:
+            link.click()
+        download.value.save_as(tmp_path / "file.zip")
+        check_page(window, "file-released")
+        archive = zipfile.ZipFile(tmp_path / "file.zip")
+        assert "Novak" in archive.read("person.json").decode()
+        (tmp_path / "person.pdf").write_bytes(archive.read("person.pdf"))
 
 
 def test_an_alert_reaches_people_and_is_answered_at_the_desk(
