@@ -59,6 +59,10 @@ class AmountReader(Cursor):
             return None
         return Decimal(self.take().value)
 
+    def is_one_and_part(self) -> bool:
+        """Return whether "comprimido y medio" stands here: a unit in the singular, which has the value 1, and a part."""
+        return self.kind() is Kind.TABLET and self.token.value == 1 and self.kind(1) is Kind.AND_PART
+
     def _check_figure(self, token: Token) -> None:
         """A doubt about a nought, a thousands comma or a lost point."""
         if not token.is_figure:
@@ -119,9 +123,11 @@ class AmountReader(Cursor):
 
     def _read_tablets(self, number: Number) -> Dose:
         """ "1 tablet", "1 tablet and a half", "2 tablets of 10 mg"."""
-        self.take()
+        unit = self.take()
         value = number.value
         if self.kind() is Kind.AND_PART and value == int(value):
+            if unit.value == 1 and value > 1:
+                raise Doubt(number.start, self.token.end, "How many tablets, with the part?")
             value += Decimal(self.take().value)
         elif (
             self.kind() is Kind.AND

@@ -127,7 +127,7 @@ _WORDINGS = (
         rf"|{_INTERVAL},?\s(?:{_CHANGE}|by\s[0-9]|um\s[0-9]|steps?|increments?)"
         rf"|{_BUSINESS}\s(?:\w+\s){{0,2}}{_INTERVAL}|{_INTERVAL}\s{_BUSINESS}"
         rf"|(?:start\w*|from|review\w*|clinic|appointment|collect\w*|seen?|until|due|ready)\s(?:\w+\s)?(?:on\s)?(?:next\s)?{_WEEKDAY}"
-        rf"|(?:for|after|within|over|in|x)\sa\sweek|[0-9]\sa\sweek(?=\slater)",
+        rf"|(?:for|after|within|over|in|x)\sa\s(?:week|fortnight|month)|[0-9]\sa\sweek(?=\slater)",
         r"\balternat(?:e|ing|ely)\b(?:\s(?:days?|nights?|weeks?|mornings?|evenings?))?",
         r"\bevery\s(?:other|second|2nd|third|3rd|fourth|4th)\s(?!hour)\w+|\beach\s(?:second|other)\sday\b",
         r"\bq\.?\s?o\.?\s?d\b\.?|\be\.?\s?o\.?\s?d\b\.?|\bq\s?[2-9]\s?d\b|\bq\s?(?:36|48|72)\s?h\w*",

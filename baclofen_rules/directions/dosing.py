@@ -71,6 +71,8 @@ class ClauseReader(FrequencyReader):
         elif self.token.text == "on" and any(moment.text == "om" for moment in clause.moments):
             self.tokens[self.at] = self.token._replace(kind=Kind.SLOT, value=NIGHT_HOUR)
             self.read_moments(clause, join)
+        elif self.is_one_and_part():
+            self._one_and_part(clause, join)
         elif self.kind() is Kind.REASON and self.token.text.startswith("for "):
             self.take()
         elif (read := _PARTS.get(self.kind())) is not None:
@@ -147,6 +149,8 @@ class ClauseReader(FrequencyReader):
             begin = self.tokens[start - 1 if join else start].start
             follows = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN)
             raise Doubt(begin, self.token.end if follows else dose.end, IN_ADDITION)
+        if join and clause.often and not clause.doses:
+            raise Doubt(clause.often[0].start, clause.often[0].end, "What dose each time?")
         before = clause.items[-1] if clause.items else None
         if isinstance(before, Moment) and before.text == "hs" and not clause.doses:
             raise Doubt(before.start, dose.end, "At night, or half strength?")
@@ -156,6 +160,13 @@ class ClauseReader(FrequencyReader):
             raise Doubt(clause.items[-1].start, dose.end, "Which dose goes with which time of day?")
         clause.items.append(dose)
         return None
+
+    def _one_and_part(self, clause: Clause, join: str) -> None:
+        """ "comprimido y medio": one and a half; the article that is left out is put before the unit."""
+        unit = self.token
+        article = unit._replace(kind=Kind.ARTICLE, end=unit.start, text="")
+        self.tokens[self.at : self.at + 1] = [article, unit._replace(before="")]
+        self._count(clause, join)
 
     def _is_restated(self, clause: Clause, start: int) -> bool:
         """Take a list that says the same again; return whether it does: "1 tablet twice a day, 1 in the morning and 1 at night".
@@ -249,9 +260,10 @@ class ClauseReader(FrequencyReader):
         clause.up_to = token
 
     def _share(self, clause: Clause, join: str) -> None:
-        """ "30 mg a day in 3 divided doses", "divided tid"."""
+        """ "30 mg a day in 3 divided doses", "30 mg in 3 divided doses daily", "divided tid"."""
         token = self.take()
-        if clause.total is None or len(clause.doses) != 1 or clause.often or clause.shared:
+        has_day = clause.total is not None or (self.kind() in COUNTED and self.kind(1) is Kind.DOSES)
+        if not has_day or len(clause.doses) != 1 or clause.often or clause.shared:
             raise explain(self.plain, token, token, "")
         clause.shared = token
         if token.kind is Kind.DIVIDED:
@@ -266,6 +278,8 @@ class ClauseReader(FrequencyReader):
         if not self.skip(Kind.DOSES):
             self.stuck("share")
         clause.shared_times = self.check_times_a_day(number)
+        if clause.total is None and self.kind() not in PER_DAY:
+            raise Doubt(clause.doses[0].start, self.end, "Is this the amount of a whole day?")
 
     # ---- brackets
 

@@ -7,6 +7,8 @@ from .doubt import Doubt, Why
 from .tokens import Kind, Token, Vocabulary
 
 FROM_WHEN = "Counted from the first day or from the last change?"
+WHEN_OR_OFTEN = frozenset({Kind.SLOT, Kind.AT, Kind.TIME, Kind.OCLOCK, Kind.HOURS, *OFTEN})
+"""Kinds that may stand between a heading and the dose."""
 CUT_SHORT = "What follows? The directions seem to be cut short."
 
 
@@ -77,7 +79,7 @@ class TextReader(ClauseReader):
         if self.kind() is Kind.NUMBER and self.kind(1) is Kind.MG:
             start = self.at
             number, unit = self.take(), self.take()
-            has_tablet = self.kind() is Kind.TABLET
+            has_tablet = self.kind() is Kind.TABLET and not self.is_one_and_part()
             if has_tablet:
                 unit = self.take()
             unit_that_follows = self._unit_that_follows()
@@ -99,12 +101,17 @@ class TextReader(ClauseReader):
         at = self.at
         while self.tokens[at].kind in (Kind.START, Kind.OPEN_END, Kind.BRAND):
             at += 1
+        if ":" in self.tokens[at].before:
+            while self._is_before_dose(at):
+                at += 1
         if self.tokens[at].kind is Kind.SCHEME:
             return Kind.TABLET
         if self.tokens[at].kind is Kind.NUMBER and self.tokens[at + 1].kind in (Kind.TIMES, Kind.X):
             behind = at + 2 + (self.tokens[at + 2].kind in PER_DAY)
             at = behind if behind < len(self.tokens) and self.tokens[behind].kind in COUNTED else at
         first = at
+        if self.tokens[at].kind is Kind.TABLET and self.tokens[at].value == 1:
+            at += 1
         while self.tokens[at].kind in (*COUNTED, Kind.AND, Kind.AND_PART):
             at += 1
         kind = self.tokens[at].kind
@@ -113,6 +120,15 @@ class TextReader(ClauseReader):
         if kind in (Kind.MG, Kind.X):
             return Kind.MG
         return Kind.TABLET if kind in (Kind.TABLET, Kind.TIMES, Kind.SLOT, *OFTEN) else None
+
+    def _is_before_dose(self, at: int) -> bool:
+        """Return whether a token belongs to how often or when, in "every 8 hours 1 tablet" and "at 8 am 1 tablet"."""
+        token, following = self.tokens[at], self.tokens[at + 1 : at + 2]
+        if not following or following[0].before not in ("", "." if token.kind is Kind.HOURS else ""):
+            return False
+        is_hour = token.kind is Kind.NUMBER and following[0].kind in (Kind.HOURS, Kind.OCLOCK)
+        is_at = token.kind is self.vocabulary.at_hour and following[0].kind in (Kind.NUMBER, Kind.TIME)
+        return is_hour or is_at or token.kind in WHEN_OR_OFTEN
 
     # ---- the end
 

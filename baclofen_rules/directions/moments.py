@@ -130,9 +130,11 @@ class MomentReader(AmountReader):
         return has_at or self.kind(1) is Kind.OCLOCK or self.is_in_list
 
     def _read_hour(self) -> int:
-        """Minutes after midnight of "8", "8h" and "8h30"."""
+        """Minutes after midnight of "8", "8h" and "8h30"; in "8h 30 mg" a dose follows."""
         minutes = int(self.take().value) * 60
         has_unit = self.skip(Kind.HOURS, Kind.OCLOCK)
-        if has_unit and not self.token.before and re.fullmatch("[0-5][0-9]", self.token.text):
+        following = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+        is_dose = following.kind in (Kind.MG, Kind.TABLET) or following.text == self.token.text
+        if has_unit and not self.token.before and not is_dose and re.fullmatch("[0-5][0-9]", self.token.text):
             minutes += int(self.take().value)
         return minutes

@@ -159,7 +159,7 @@ class Vocabulary:
     night_in_capitals: str = ""
     """A word that means every night where it ends a text in capitals ("10 mg ON"), and may be cut short otherwise."""
     foreign: str = ""
-    """A pattern of letters that the language never writes: "à 8h" is no Spanish, though every word of it is one without its accent."""
+    """A pattern of letters or words that the language never writes: "à 8h" is no Spanish, though every word of it is one without its accent."""
     advice: str = ""
     """A pattern of whole clauses that change nothing of what is taken."""
 

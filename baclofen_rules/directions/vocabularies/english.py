@@ -6,6 +6,7 @@ from baclofen_rules.directions.vocabularies.numbers import number_words
 
 ENGLISH = Vocabulary(
     language="en",
+    foreign=r"\bà\b",
     decimal_comma=False,
     clock_hours=False,
     night_in_capitals="ON",

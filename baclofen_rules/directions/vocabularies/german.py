@@ -9,6 +9,7 @@ _DOWN = "reduzieren, senken, verringern, reduktion, vermindern"
 
 GERMAN = Vocabulary(
     language="de",
+    foreign=r"\bà [0-9]{1,2} ?h",
     counts_before_dose=True,
     verb_is_last=True,
     at_hour=K.BY,

@@ -55,7 +55,7 @@ MARKS = {
 SAYS_THE_SAME = {"10 mg at bedtime", "30 mg at night", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
 """Texts that are left when a word went which another word says too."""
 TELLS_NOTHING = re.compile(
-    r"(?i)(?:with )?(?<![0-9])[0-9] refills?(?:\(s\))?|refills?:? [0-9]|[0-9]+:[0-9]+|[0-9]{4}h?|[0-9]+ ?[ap]\.?m|\.0|[0-9]+ ?h(?:[0-9]+|eures)?\b|[0-9]+ Uhr|[0-9]{2}\.[0-9]{2}\b|mg 1 tds|(?:,|et) 1 (?:midday|au|à)|, 1 por|y 1 por|, 1 con la comida|, 1 a pranzo|e 1 a cena|alle [0-9]+|(?:Review in|Kontrolle in|contrôle dans|revisión en) [0-9]+|(?:um|à|las) [0-9]+(?:, [0-9]+)* (?:und|et|y)|las [0-9]+"
+    r"(?i)(?:with )?(?<![0-9])[0-9] refills?(?:\(s\))?|refills?:? [0-9]|[0-9]+:[0-9]+|[0-9]{4}h?|[0-9]+ ?[ap]\.?m|\.0|[0-9]+ ?h(?:[0-9]+|eures)?\b|[0-9]+ Uhr|[0-9]{2}\.[0-9]{2}\b|mg 1 tds|(?<![0-9])1 comprimido y medio|(?:,|et) 1 (?:midday|au|à)|, 1 por|y 1 por|, 1 con la comida|, 1 a pranzo|e 1 a cena|alle [0-9]+|(?:Review in|Kontrolle in|contrôle dans|revisión en) [0-9]+|(?:um|à|las) [0-9]+(?:, [0-9]+)* (?:und|et|y)|las [0-9]+"
 )
 """The hour of a clock time (the reading keeps how often, not when) and a nought behind the point."""
 
