@@ -124,11 +124,18 @@ class Sender(NamedTuple):
 
 def _sender_of(event: InboundEvent) -> Sender:
     address = unseal(event.facts["address"])
-    if event.channel == MAIL:
-        return Sender(Medium.EMAIL, address.strip())
-    own = (medium for medium in (Medium.VOICE, Medium.WHATSAPP) if conf().channels.get(medium) == event.channel)
-    medium = next(own, Medium.SMS)
+    medium = _medium_of(event)
+    if medium is Medium.EMAIL:
+        return Sender(medium, address.strip())
     return Sender(medium, _normalise_number(address, medium))
+
+
+def _medium_of(event: InboundEvent) -> Medium:
+    """Return the medium that a reply came by; a text message where its channel carries several, or is in use no more."""
+    if event.channel == MAIL:
+        return Medium.EMAIL
+    media = [medium for medium, channel in channels_in_use().items() if channel.name == event.channel]
+    return Medium.SMS if not media or Medium.SMS in media else Medium(media[0])
 
 
 def _apply_answer(  # noqa: PLR0917  (the parts of one reply)
@@ -334,7 +341,20 @@ def _write_answer(result: str, reader: Sender, pharmacy: Pharmacy | None, sender
         return who_answer(language, sender, describe_people(_points_in_use(reader)))
     if result == STARTED:
         return start_confirmation(language, sender, WayOut.REPLY if reader.medium is Medium.SMS else WayOut.CHAT)
-    return stop_confirmation(language, sender, everything=conf().stop_scope == StopScope.ALL)
+    if conf().stop_scope == StopScope.ALL:
+        return stop_confirmation(language, sender)
+    return stop_confirmation(language, sender, reader.medium, _list_media_on(reader))
+
+
+def _list_media_on(sender: Sender) -> list[Medium]:
+    """Return the media by which messages still leave to whoever reads at an address."""
+    on = {
+        other.medium
+        for point in _points_in_use(sender)
+        for other in usable(point.patient)
+        if other.carer_id == point.carer_id
+    }
+    return [medium for medium in Medium if medium in on]
 
 
 def _was_answered(sender: Sender, now: datetime) -> bool:
@@ -356,4 +376,8 @@ def _answers_in_call(event: InboundEvent) -> bool:
 
 
 def _channel_of(event: InboundEvent) -> Channel | None:
-    return next((channel for channel in channels_in_use().values() if channel.name == event.channel), None)
+    """Return the channel that answers a reply: an e-mail by whatever sends e-mails here."""
+    channels = channels_in_use()
+    if event.channel == MAIL:
+        return channels.get(Medium.EMAIL)
+    return next((channel for channel in channels.values() if channel.name == event.channel), None)

@@ -14,7 +14,7 @@ import re
 import string
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -29,6 +29,7 @@ from baclofen_rules.text import format_amount
 from dispensary.channels import STOP_KEY
 from dispensary.emergency_numbers import emergency_number
 from dispensary.models.answers import Answer
+from dispensary.models.contacts import Medium
 from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.segments import fold_for_texts
@@ -243,7 +244,8 @@ def key_answers(
         Answer.UNWELL: red_flag_answer(language, sender, phone, emergency_number(phone)),
     }
     keys = {str(number): answers[answer] for number, answer in enumerate(Answer, 1) if kind in answer.kinds}
-    return keys | {STOP_KEY: _fill(words["stopped" if everything else "stopped_calls"], language, values)}
+    stopped = words["stopped"] if everything else f"{words['stopped_medium'][Medium.VOICE]} {words['others_go_on']}"
+    return keys | {STOP_KEY: _fill(stopped, language, values)}
 
 
 def is_urgent(kind: ReminderKind) -> bool:
@@ -273,13 +275,17 @@ def letter_of(rank: int) -> str:
     return _LETTERS[rank] if rank < len(_LETTERS) else ""
 
 
-def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:
-    """The single message that answers a STOP; ``everything`` where it ended the reminders of every medium."""
-    return _fill(
-        str(words_in(language)["stopped" if everything else "stopped_texts"]),
-        language,
-        {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN))},
-    )
+def stop_confirmation(
+    language: str, sender: str, medium: Medium | None = None, media_on: Collection[Medium] = ()
+) -> str:
+    """The single message that answers a STOP: of every medium or, with a `medium`, of that one, and by which others messages go on."""
+    words = words_in(language)
+    stopped = words["stopped"] if medium is None else words["stopped_medium"][medium]
+    values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN))}
+    if media_on:
+        stopped = f"{stopped} {words['go_on']}"
+        values["media"] = fold_for_texts(", ".join(words["patient_page"][other] for other in media_on))
+    return _fill(stopped, language, values)
 
 
 def start_confirmation(language: str, sender: str, way_out: WayOut) -> str:

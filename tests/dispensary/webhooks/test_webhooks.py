@@ -337,7 +337,15 @@ def test_a_reply_from_a_number_that_was_retired_is_still_read_by_somebody(client
 
 
 @pytest.mark.parametrize(
-    ("scope", "email", "confirmation"), [("all", "no", "no more reminders"), ("medium", "yes", "no more text")]
+    ("scope", "email", "confirmation"),
+    [
+        ("all", "no", "no more reminders from us. Call us if you want them back."),
+        (
+            "medium",
+            "yes",
+            "no more text messages from us. Call us if you want them back. Other messages go on (E-mail).",
+        ),
+    ],
 )
 def test_a_stop_ends_what_its_answer_says_it_ends(client, sent, confirming, settings, scope, email, confirmation):
     settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": scope}
@@ -345,7 +353,7 @@ def test_a_stop_ends_what_its_answer_says_it_ends(client, sent, confirming, sett
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
     reminders.tick()
     assert {consent.medium: consent.answer for consent in Consent.objects.all()} == {"sms": "no", "email": email}
-    assert confirmation in json.loads(confirming.calls[0][1])["text"]
+    assert json.loads(confirming.calls[0][1])["text"].endswith(confirmation)
 
 
 @pytest.fixture

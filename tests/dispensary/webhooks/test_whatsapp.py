@@ -15,6 +15,7 @@ from dispensary import reminders
 from dispensary.actions import consent
 from dispensary.actions.channel_trials import send_trial
 from dispensary.actors import Role
+from dispensary.channels import Reply
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput
 from dispensary.models import (
@@ -31,6 +32,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from dispensary.models.reminders import ReminderKind
+from dispensary.reminders import receipts
 from tests.dispensary import make
 from tests.dispensary.channels.providers import Twilio, running, twilio_options
 from tests.dispensary.channels.test_twilio import signature
@@ -104,6 +106,40 @@ def test_a_stop_ends_it_and_is_confirmed_in_free_text(client: Client, sent: Remi
     reminders.tick()
     assert Consent.objects.get(medium="whatsapp").answer == "no"
     assert "no more reminders" in twilio.taken[max(twilio.taken)]["Body"] and len(twilio.taken) == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "confirmation"),
+    [
+        ("en", "no more WhatsApp messages from us. Call us if you want them back. Other messages go on (E-mail)."),
+        ("es", "ya no le enviaremos mensajes de WhatsApp."),
+        ("fr", "vous ne recevrez plus de messages WhatsApp."),
+        ("ar", "لن نرسل إليكم رسائل واتساب بعد الآن."),
+    ],
+)
+def test_a_stop_of_one_medium_is_answered_with_its_name_and_what_goes_on(
+    client: Client, sent: Reminder, twilio: Twilio, settings: Any, language: str, confirmation: str
+) -> None:
+    settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": "medium"}
+    making.reachable(sent.patient, "email", preference=2)
+    make.change_past_actions(Patient.objects.filter(pk=sent.patient_id), language=language)
+    reply(client, "STOP")
+    reminders.tick()
+    answer = twilio.taken[max(twilio.taken)]["Body"]
+    assert confirmation in answer and answer.count("(") == 1
+    assert dict(Consent.objects.values_list("medium", "answer")) == {"whatsapp": "no", "email": "yes"}
+
+
+def test_a_stop_to_a_channel_under_a_dotted_name_ends_its_own_medium(
+    client: Client, sent: Reminder, twilio: Twilio, settings: Any
+) -> None:
+    channels = {"email": "email", "whatsapp": "dispensary.channels.twilio_whatsapp"}
+    options = {channels["whatsapp"]: settings.DISPENSARY["channel_options"]["twilio_whatsapp"]}
+    count = receipts.keep(channel="twilio_whatsapp", events=[Reply("IN1", PHONE, "STOP")], now=database_now())
+    settings.DISPENSARY = {**settings.DISPENSARY, "channels": channels, "channel_options": options}
+    reminders.tick()
+    assert count == 1 and Consent.objects.get(medium="whatsapp").answer == "no"
+    assert "no more reminders" in twilio.taken[max(twilio.taken)]["Body"]
 
 
 def test_a_stop_that_twilio_tells_of_by_receipt_ends_every_medium_like_one_that_we_read(
