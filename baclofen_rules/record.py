@@ -61,7 +61,7 @@ ORDER_FIELDS = names(
 PRODUCT_FIELDS = names("strength_mg", "brand", "quantity", "phases") | WORDS_FIELDS
 SUPPLY_FIELDS = names(
     *("id", "on", "order", "tablets", "status", "returned_on", "returned_tablets", "number", "relation"),
-    *("source", "prescriber", "prescriber_name", "regimen", "days", "dose_since"),
+    *("number_of_day", "source", "prescriber", "prescriber_name", "regimen", "days", "dose_since"),
 )
 REGIMEN_FIELDS = names("products", "as_needed", "then_stop")
 RELATION_FIELDS = names("relation", "how", "to", "from")
@@ -347,11 +347,16 @@ def _read_supply(place: Place, on: date) -> RecordedSupply:
         days=fields.get("days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)),
         prescriber=fields.get("prescriber", _read_name),
         dose_since=fields.get("dose_since", past),
-        number=fields.get("number", lambda at: at.whole("a whole number from 0 to 9999", 0, 9999)) or 0,
+        number=fields.get("number", _read_number) or 0,
+        number_of_day=fields.get("number_of_day", _read_number),
     )
     if order is None and supply.days is None and supply.tablets is None:
         place.refuse("the days or the tablets of a supply recorded from elsewhere")
     return RecordedSupply(supply, fields.get("source", read_text(200)), fields.get("prescriber_name", read_text(200)))
+
+
+def _read_number(place: Place) -> int:
+    return place.whole("a whole number from 0 to 9999", 0, 9999)
 
 
 def _read_relation(place: Place) -> FrozenRelation:

@@ -102,6 +102,8 @@ def _supply_json(supply: Supply, record: Record) -> dict[str, Any]:
         "status": str(supply.status),
         "number": supply.number,
     }
+    if supply.number_of_day is not None:
+        fields["number_of_day"] = supply.number_of_day
     if supply.status is SupplyStatus.RETURNED:
         fields |= {
             "returned_on": day_json(supply.returned_on),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,7 @@ def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str
     supplied = {ids[row.prescription_id] for row in rows.dispenses if row.prescription_id in ids}
     decided = {names.get(row.course) for row in rows.decisions}
     decided |= {ids.get(row.order_id) for row in rows.decisions if row.order_id is not None}
+    numbers_of_day = _numbers_of_day(rows)
     orders, supplies = [], []
     for products in rows.orders:
         name = order_id(products)
@@ -59,13 +61,25 @@ def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str
             order = _order_document(products, strengths, replaced, is_asked)
             # The pharmacist's own order for an emergency supply is written when that is typed in.
             orders.append(order | {"written_on": order["written_on"] and min(order["written_on"], on.isoformat())})
-            packs = enumerate(group_packs(products, rows.dispenses), 1)
-            supplies += [_supply_document(products, strengths, moment, number, rows) for number, moment in packs]
+            for number, packs in enumerate(group_packs(products, rows.dispenses), 1):
+                supply = _supply_document(products, strengths, packs, number, rows)
+                supplies.append(supply | {"number_of_day": numbers_of_day[packs[0].handed_over_at]})
     return {
         "orders": orders,
         "supplies": [_recorded_supply(row, on) for row in rows.prior_supplies] + supplies,
         "decisions": [_decision_document(row, names, rows) for row in rows.decisions] + _recorded_relations(rows),
     }
+
+
+def _numbers_of_day(rows: Rows) -> dict[datetime, int]:
+    """Return the place of each moment of a hand-over among those of its day, from 1."""
+    counts: Counter[date] = Counter()
+    numbers = {}
+    for moment in sorted({row.handed_over_at for row in rows.dispenses}):
+        day = rows.local_day(moment)
+        counts[day] += 1
+        numbers[moment] = counts[day]
+    return numbers
 
 
 def _supplied_before(

@@ -25,8 +25,9 @@ class Kind:
 class Event(NamedTuple):
     """Something that happened on a day.
 
-    Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose; each after
-    those that its relation names, or an answer given with it, or that it replaces by a decision of that day.
+    One day's hand-overs come in their order of the day. Where that is not known those on orders handed over before come
+    first, then those of the larger daily dose; each after those that its relation names, or an answer given with it, or
+    that it replaces by a decision of that day.
     """
 
     day: int
@@ -47,6 +48,8 @@ class _HandOver(NamedTuple):
     """The orders, or recorded supplies, whose hand-overs of the day it is known to have come after."""
     rank: int
     """Its place among those of its own order on the day."""
+    number_of_day: int | None
+    """Its place among those of the day; None: not known."""
 
 
 def events_of(facts: Facts, decisions: Sequence[Decision]) -> list[Event]:
@@ -124,9 +127,9 @@ def _is_undone(supply: Supply, supplies: Sequence[Supply]) -> bool:
 def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[str, int]:
     """Return by id the place of each hand-over of a day: above 0 for one that is known to have come after another.
 
-    The relation frozen with it names their courses, or an answer given with it, or a person said on that day that it takes
-    their place. What an earlier one of its own order came after, it came after too. Of those that name each other the first
-    of their orders come first.
+    The order of the day says so. Where that is not known, or the same, the relation frozen with it names their courses, or
+    an answer given with it, or a person said on that day that it takes their place. What an earlier one of its own order
+    came after, it came after too. Of those that name each other the first of their orders come first.
     """
     ranks: Counter[str] = Counter()
     waiting: list[_HandOver] = []
@@ -136,21 +139,25 @@ def _places_of(supplies: Sequence[Supply], answers: Sequence[Decision]) -> dict[
         decided = [d for d in answers if d.subject == source and d.on == supply.on]
         named = [d for d in decided if d.kind is DecisionKind.REPLACES or d.since == supply.id]
         names |= {decision.object.partition("@")[0] for decision in named}
-        waiting.append(_HandOver(supply.id, source, names - {source}, ranks[source]))
+        waiting.append(_HandOver(supply.id, source, names - {source}, ranks[source], supply.number_of_day))
         ranks[source] += 1
     places: dict[str, int] = {}
     place = 0
     while waiting:
-        sources = {row.source for row in waiting}
+        first = min([row.number_of_day for row in waiting if row.number_of_day is not None], default=None)
+        next_rows = [row for row in waiting if row.number_of_day in (None, first)]
+        sources, next_sources = {row.source for row in waiting}, {row.source for row in next_rows}
         ready: list[_HandOver] = []
         blocked: set[str] = set()
         for row in waiting:
-            if row.source in blocked or row.after & sources:
+            is_later = row.number_of_day not in (None, first)
+            before = sources if row.number_of_day is None else next_sources
+            if row.source in blocked or is_later or row.after & before:
                 blocked.add(row.source)
             else:
                 ready.append(row)
-        lowest = min(row.rank for row in waiting)
-        of_a_circle = [row for row in waiting if row.rank == lowest]  # each is known to have come after another
+        lowest = min(row.rank for row in next_rows)
+        of_a_circle = [row for row in next_rows if row.rank == lowest]  # each is known to have come after another
         places |= {row.id: place for row in ready} or {row.id: place + 1 for row in of_a_circle}
         waiting = [row for row in waiting if row.id not in places]
         place += 2

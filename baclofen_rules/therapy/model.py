@@ -253,6 +253,8 @@ class Supply:
     """The day the dose of a supply recorded from elsewhere began."""
     number: int = 0
     """Its place among the hand-overs of its order, for those of one day."""
+    number_of_day: int | None = None
+    """Its place among the hand-overs of its day, of all orders; None: not known."""
 
     @property
     def place(self) -> tuple[date, int, str]:

@@ -280,7 +280,8 @@ class Therapy(TherapyHandOvers):
     ) -> Therapy:
         """Return the therapy after a hand-over today under an answer, for the screen before and the paper after."""
         number = 1 + max((s.number for s in self.facts.supplies if s.order == order_id), default=0)
-        supply = Supply(supply_id, self.today, order_id, tuple(tablets), number=number)
+        of_day = 1 + max((s.number_of_day or 0 for s in self.facts.supplies if s.on == self.today), default=0)
+        supply = Supply(supply_id, self.today, order_id, tuple(tablets), number=number, number_of_day=of_day)
         is_second = any(s.on == self.today and s.order != order_id for s in self.facts.supplies)
         if is_second or any(course.first_on == self.today.toordinal() for course in self._now.courses):
             # It comes after the other hand-overs and starts of its day, as how it stands to them says.

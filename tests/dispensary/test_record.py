@@ -71,6 +71,19 @@ def test_a_hand_over_is_taken_from_its_day_until_its_tablets_end(patient: Patien
     assert (thread.course, thread.first_uncovered) == (str(order.pk), TODAY + 28 * DAY)
 
 
+def test_the_hand_overs_of_a_day_have_their_places_by_their_times(patient: Patient, pharmacist: Actor) -> None:
+    first, second = make.prescription(patient, repeats=2), make.prescription(patient)
+    hour = timedelta(hours=1)
+    made = [
+        make.hand_over(first, pharmacist, make.NOW),
+        make.hand_over(second, pharmacist, make.NOW + hour),
+        make.hand_over(first, pharmacist, make.NOW + 2 * hour),
+        make.hand_over(first, pharmacist, make.NOW + DAY),
+    ]
+    supplies = {supply.id: supply.number_of_day for supply in therapy_of(patient, TODAY + DAY).facts.supplies}
+    assert [supplies[str(dispense.pk)] for dispense in made] == [1, 2, 3, 1]
+
+
 def test_a_cancelled_hand_over_is_as_if_it_never_was(patient: Patient, pharmacist: Actor) -> None:
     dispense = make.hand_over(make.prescription(patient), pharmacist)
     dispenses.cancel(dispense=dispense, reason="left on the counter", by=pharmacist, now=make.NOW)

@@ -68,6 +68,8 @@ def _supply(supply: Supply) -> dict[str, Any]:
         "status": supply.status.value,
         "number": supply.number,
     }
+    if supply.number_of_day is not None:
+        fields["number_of_day"] = supply.number_of_day
     if supply.status is SupplyStatus.RETURNED:
         fields |= {"returned_on": _text(supply.returned_on), "returned_tablets": _amounts(supply.returned_tablets)}
     if supply.order is None:

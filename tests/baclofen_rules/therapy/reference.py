@@ -309,11 +309,13 @@ class Reference:
         return not any(s.not_before > self.day or copy.copy(s).take_day(self.phase_of(s)) for s in left)
 
     def place_in_day(self, supply: Supply) -> tuple[int, Decimal, str, int, str]:
-        """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose.
+        """Return its place among those of its day: as known, or repeats first, so that an order of the day replaces all of an older one.
 
-        After both what a person said on that day takes the place of another of them, or that was answered with an answer about one.
+        Then the larger daily dose; after both what a person said on that day takes the place of another of them, or that was answered with an answer about one.
         """
         source = supply.order or supply.id
+        if supply.number_of_day is not None:
+            return supply.number_of_day, ZERO, source, supply.number, supply.id
         after = self.replaced_in_day(supply, [])
         is_first = min(s.on for s in self.supplies if (s.order or s.id) == source) == self.day
         plan = self.plan_of(supply)

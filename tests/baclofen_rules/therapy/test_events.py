@@ -23,6 +23,11 @@ def again(supply: Supply) -> Supply:
     return replace(supply, id=f"{supply.id} again", number=1)
 
 
+def of_day(number: int, supply: Supply) -> Supply:
+    """Return a hand-over with its place among those of its day."""
+    return replace(supply, number_of_day=number)
+
+
 def describe_event(event: Event) -> str:
     if isinstance(event.what, Decision):
         return f"{event.what.id or ''}{event.what.kind} {event.what.object}"
@@ -87,6 +92,54 @@ SUPPLIES: dict[str, tuple[Sequence[Supply], str]] = {
             given("C", 0, 42),
         ],
         "A0, C0, B0, A0 again",
+    ),
+    "hand-overs of a known order come in it, whatever their doses and names": (
+        [of_day(2, given("B", 0, 84)), of_day(1, given("A", 0, 84, relation=names("B")))],
+        "A0, B0",
+    ),
+    "more of an order that was handed over in between comes last": (
+        [
+            of_day(3, again(given("A", 0, 42))),
+            of_day(2, given("B", 0, 84)),
+            of_day(1, given("A", 0, 84)),
+        ],
+        "A0, B0, A0 again",
+    ),
+    "what goes on comes in the order of the day": (
+        [given("C", -9, 42), of_day(2, given("C", 0, 42)), of_day(1, given("B", 0, 84))],
+        "C-9, B0, C0",
+    ),
+    "of what was handed over in one moment one that names the other comes after it": (
+        [
+            of_day(1, given("B", 0, 84, relation=names("A"))),
+            of_day(1, given("A", 0, 84)),
+            of_day(2, given("C", 0, 42)),
+        ],
+        "A0, B0, C0",
+    ),
+    "one of unknown time comes after what it names, however late that was": (
+        [
+            given("B", 0, 84, relation=names("A")),
+            of_day(1, given("C", 0, 42)),
+            of_day(2, given("A", 0, 84)),
+        ],
+        "C0, A0, B0",
+    ),
+    "one of unknown time comes before what names it": (
+        [
+            of_day(1, given("B", 0, 84, relation=names("r"))),
+            of_day(2, given("A", 0, 84)),
+            elsewhere("r", 0, 28, 15),
+        ],
+        "r, B0, A0",
+    ),
+    "of a known and an unknown time that name each other the first of their orders come first": (
+        [
+            given("B", 0, 84, relation=names("A")),
+            of_day(1, given("A", 0, 84, relation=names("B"))),
+            of_day(2, given("C", 0, 42)),
+        ],
+        "B0, A0, C0",
     ),
     "two hand-overs of an order that name its own course wait for none": (
         [

@@ -10,6 +10,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,17 @@ def test_what_a_hand_over_was_to_become_is_what_its_record_says(seed: int) -> No
         assert describe_days(preview) == describe_days(therapy(record))
         tomorrow = therapy(replace(record, today=record.today + timedelta(1)))
         assert describe_days(tomorrow) == describe_days(therapy(record), tomorrow.today)
+
+
+DIFFERED_ONCE = {
+    "another order handed over between two of one order": 11076,
+}
+
+
+@pytest.mark.parametrize("seed", DIFFERED_ONCE.values(), ids=DIFFERED_ONCE)
+def test_a_history_that_differed_once_is_kept_as_it_was_to_become(seed: int) -> None:
+    for preview, record in histories(Random(seed)):
+        assert describe_days(preview) == describe_days(therapy(record))
 
 
 def describe_days(state: Therapy, today: date | None = None) -> dict[date, Any]:
@@ -89,7 +101,8 @@ def hand_over(random: Random, facts: Facts, order: Order) -> tuple[Therapy, Fact
     answered_start = next((answer.starts_on for answer in answers if answer.starts_on), None)
     frozen = FrozenRelation(relation_after.relation, relation_after.how, relation_after.to, answered_start)
     number = 1 + max((supply.number for supply in facts.supplies if supply.order == order.id), default=0)
-    supply = Supply(name, facts.today, order.id, tablets, relation=frozen, number=number)
+    of_day = 1 + sum(supply.on == facts.today for supply in facts.supplies)
+    supply = Supply(name, facts.today, order.id, tablets, relation=frozen, number=number, number_of_day=of_day)
     settled = tuple(replace(answer, since=name) for answer in answers)
     return after, replace(facts, supplies=(*facts.supplies, supply), decisions=(*facts.decisions, *settled))
 

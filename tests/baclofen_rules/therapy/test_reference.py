@@ -90,6 +90,16 @@ def test_relations_frozen_at_their_hand_overs_change_no_answer() -> None:
             assert answers_like(expected, with_frozen_relations(facts)) == expected
 
 
+def test_hand_overs_of_a_known_order_are_counted_in_it() -> None:
+    for number in range(300):
+        facts = states.crowded_state(Random(number).choice)
+        ours = tuple(replace(supply, number_of_day=supply.number) for supply in facts.supplies)
+        numbered = replace(facts, supplies=ours)
+        expected = answers_of_the_reference(numbered)
+        del expected["threads"]
+        assert answers_like(expected, numbered) == expected
+
+
 def with_frozen_relations(facts: Facts, first_on: date = date.min) -> Facts:
     """Return facts whose hand-overs from a day on keep the relation with which they were counted."""
     state = therapy(facts)
