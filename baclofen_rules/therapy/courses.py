@@ -272,14 +272,15 @@ class Courses:
     def hand_over(self, supply: Supply) -> None:
         """Add the tablets of a hand-over to its order's open course, or open one as its relation says.
 
-        A course that was planned for the day and stands in the frozen relation had begun before.
+        What was planned for the day had begun before where the frozen relation names it, or does not name its own course.
         """
-        if self.starts and supply.relation is not None:
-            names = supply.relation.to
-            if any(start.on == self.day and start.course.name in names for start in self.starts):
-                self.go_to(self.day, inclusive=True)
         asked = self._asked(supply)
         own = self.fed_by(asked.id)
+        if self.starts and supply.relation is not None:
+            named = [s for s in self.starts if s.on == self.day and s.course.name in supply.relation.to]
+            if named or (own is not None and own.is_open and own.name not in supply.relation.to):
+                self.go_to(self.day, inclusive=True)
+                own = self.fed_by(asked.id)
         before: Snapshot | None = None
         if own is not None and own.last_segment.source == asked.id and (own.is_open or own.was_over_on(self.day)):
             relation, course = None, own
@@ -307,10 +308,9 @@ class Courses:
     def _asked(self, supply: Supply) -> Asked:
         if supply.order is None:
             return Asked.of_recorded(supply)
-        asked = self.asked.get(supply.order)
-        if asked is None:
-            asked = self.asked[supply.order] = Asked.of_order(self.orders[supply.order])
-        return asked
+        if supply.order not in self.asked:
+            self.asked[supply.order] = Asked.of_order(self.orders[supply.order])
+        return self.asked[supply.order]
 
     def _keep_decided(self, course: Course, decided: DecidedByOwn, is_own: bool) -> None:
         """Keep what a person said of an open course when more of it is handed over.

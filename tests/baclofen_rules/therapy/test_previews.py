@@ -49,7 +49,9 @@ def test_what_a_hand_over_was_to_become_is_what_its_record_says(seed: int) -> No
 DIFFERED_ONCE = {
     "another order handed over between two of one order": 11076,
     "a dose that also replaces what a planned one is to replace": 10272,
+    "an answer that goes on with what begins on that day": 202,
     "an answer about one dose, and another is to take its place": 66,
+    "more of an order whose dose ended on that day goes on with another": 1556,
     "a dose handed over early, and what it was to replace": 1956,
 }
 
