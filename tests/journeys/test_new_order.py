@@ -34,6 +34,8 @@ def test_a_paper_prescription_of_somebody_new_is_taken_in_by_keyboard_alone(
         check_page(window, "intake-nobody")
         assert page.locator("#id_birth_date").evaluate("element => element === document.activeElement")
         page.locator("#id_birth_date").fill("1980-04-05")
+        expect(page.locator("#id_birth_date_words")).to_contain_text("5 April 1980")
+        check_page(window, "intake-birth-date-in-words")
         window.follow("F9")
 
         expect(page.get_by_role("heading", name="New prescription for Paper, Pia")).to_be_visible()

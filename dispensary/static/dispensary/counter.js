@@ -155,6 +155,22 @@
     words.textContent = words.textContent.replace(/\S+ tablets?$/, `${count} tablet${count === "1" ? "" : "s"}`);
   });
 
+  // A date field stands in the order of the browser's language; the words beside it leave no doubt about day and month.
+  const inWords = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const sayDay = (field) => {
+    if (field.closest(".d-bottom")) return; // it has no room
+    let words = document.getElementById(`${field.id}_words`);
+    if (!words) {
+      words = document.createElement("output");
+      words.id = `${field.id}_words`;
+      words.className = "d-day-words d-small d-quiet";
+      words.htmlFor = field.id;
+      field.after(words);
+    }
+    words.textContent = field.valueAsDate ? inWords.format(field.valueAsDate) : "";
+  };
+  document.addEventListener("input", (event) => event.target.type === "date" && sayDay(event.target));
+
   // A label that cannot be printed has no picture; its words stand beside it.
   const sayNoPicture = (picture) => {
     const words = document.createElement("p");
@@ -177,6 +193,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll(".d-label-picture").forEach((picture) => picture.complete && !picture.naturalWidth && sayNoPicture(picture));
     giveBack();
+    document.querySelectorAll("input[type=date]").forEach(sayDay);
     settle(document);
     sayPressedEarly();
   });
