@@ -1,4 +1,4 @@
-"""Erasure of bodies, retirement of months, successors of broken logs.
+"""Erasure of bodies, retirement of months, successors of broken logs, logs that a restore took away.
 
 An entry of the log names what left, with its reason and the statement that two people signed; the verifier reports it as
 authorised by that entry. All of it needs the owner's (or the eraser's) database role.
@@ -21,8 +21,10 @@ from dispensary.audit.evidence.authority import open_statement, write_statement
 from dispensary.audit.log.database import LogRow, all_logs, eraser_alias, owner_alias, raw_connection
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.links import leaves
-from dispensary.audit.log.writer import Subject, record
+from dispensary.audit.log.writer import REGISTER, Subject, record
 from dispensary.audit.sealing.merkle import CompactRange
+from dispensary.audit.sealing.sealer import find_difference
+from dispensary.audit.sealing.state import State, StateFolder
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import AuditEntry
 
@@ -100,6 +102,57 @@ def open_incarnation(
             return entry_id
     except DatabaseError as error:
         raise _invalid_input(error, "log") from error
+
+
+_IS_REGISTERED = """
+    SELECT EXISTS (SELECT FROM audit.log g JOIN audit.entry e ON e.log_id = g.log_id
+        WHERE g.pharmacy = %s AND e.action = 'audit.registered' AND e.subject_id = %s)"""
+_REGISTERS = "SELECT log_id, closed_at FROM audit.log WHERE pharmacy = %s AND closed_at IS NOT NULL ORDER BY closed_at"
+
+
+def record_lost(lost: State, states: StateFolder, *, reason: str, by: Actor, second: Actor, now: dt.datetime) -> Path:
+    """Record in the register that a log is gone with a restore, and set the state of it aside; return where it is kept.
+
+    Only what a restore leaves behind is believed: the register lacks the log's registration, and was itself continued over signed
+    entries that are gone, after the log was last heard of. A log that was deleted is named by the register, or the register is
+    refused (FORK). Raises Conflict, InvalidInput for one person alone.
+    """
+    connection = raw_connection(owner_alias())
+    if by.name == second.name or not reason.strip():
+        raise InvalidInput("A lost log needs a reason and two different people.")
+    if connection.execute(_IS_REGISTERED, [REGISTER, lost.log_id]).fetchone() == (True,):
+        raise Conflict(
+            f"The register of logs names {lost.origin}: no restore took it away, it was deleted.",
+            Problem("log", "gone", "the log", "Find out who did it; restore it from a backup."),
+        )
+    registers = connection.execute(_REGISTERS, [REGISTER]).fetchall() if lost.heartbeat_at else []
+    register = next(
+        (log_id for log_id, closed_at in registers if closed_at > dt.datetime.fromisoformat(lost.heartbeat_at)), None
+    )
+    state = states.load(register) if register else None
+    if register is None or state is None or not find_difference(connection, register, state):
+        raise Conflict(
+            f"Nothing shows that a restore took {lost.origin} away: the register of logs lacks nothing that was signed, or was not continued.",
+            Problem("log", "gone", "a restored database", "After a restore run `audit incarnation --all` first."),
+        )
+    with transaction.atomic(using=owner_alias()):
+        record(
+            Event.LOG_LOST,
+            pharmacy=REGISTER,
+            by=by,
+            second_actor=second,
+            now=now,
+            subject=Subject("log", lost.log_id),
+            body={
+                "origin": lost.origin,
+                "size": lost.size,
+                "note": lost.note,
+                "reason": reason,
+                "last_heard_at": lost.heartbeat_at,
+            },
+            using=owner_alias(),
+        )
+    return states.set_aside(UUID(lost.log_id))
 
 
 def propose_retirement(

@@ -185,6 +185,7 @@ class Event(StrEnum):
     LOG_REGISTERED = "audit.registered", "{by} entered {subject} into the register of logs."
     INTERFERENCE = "audit.interference", "{by} found this log interfered with."
     INCARNATION_OPENED = "audit.incarnation", "{by} continued a broken log as this one."
+    LOG_LOST = "audit.lost", "{by}, with {second}, stated that a log went with a restore: {subject}."
     ERASED = "audit.erased", "{by}, with {second}, erased bodies of this log."
     RETIRED = "audit.retired", "{by}, with {second}, retired old entries of this log."
 

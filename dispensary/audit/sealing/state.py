@@ -122,6 +122,18 @@ class StateFolder:
         except OSError as error:
             raise self._unwritable(UUID(state.log_id), error) from error
 
+    def set_aside(self, log_id: UUID) -> Path:
+        """Rename the state of a log that is gone, so that it is kept and no longer looked for; return its path.
+
+        Raises StateTrouble where that is not possible.
+        """
+        kept = self.path(log_id).with_suffix(".lost.json")
+        try:
+            self.path(log_id).replace(kept)
+        except OSError as error:
+            raise self._unwritable(log_id, error) from error
+        return kept
+
     def _unwritable(self, log_id: UUID, error: OSError) -> StateTrouble:
         return StateTrouble(
             f"{self.path(log_id)} cannot be written ({error.strerror}); nothing was signed. Make room, "

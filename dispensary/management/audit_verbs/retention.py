@@ -1,4 +1,4 @@
-"""Verbs that remove entries or continue a broken log: authorise, erase, retire, incarnation."""
+"""Verbs that remove entries, continue a broken log or settle a lost one: authorise, erase, retire, incarnation, lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dispensary.audit.log.writer import REGISTER, SITE
 from dispensary.audit.sealing.keys import create_key_file
 from dispensary.audit.sealing.notes import BadNote, SignerKey
 from dispensary.audit.sealing.sealer import find_difference
-from dispensary.audit.sealing.service import state_folder
+from dispensary.audit.sealing.service import lost_states, state_folder
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
@@ -262,5 +262,51 @@ INCARNATION = Verb(
     "the last signed note. Both logs stay, and each verifies for itself.",
     _add_incarnation_arguments,
     _incarnation,
+    {DispensaryError: 2, StateTrouble: 1},
+)
+
+
+def _add_lost_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, help="what happened, in a sentence")
+    parser.add_argument("--log", metavar="ORIGIN", help="this log alone; else every log that was signed and is gone")
+    parser.add_argument("--by", required=True, metavar="USERNAME", help="a manager of a pharmacy")
+    parser.add_argument("--second", required=True, metavar="USERNAME", help="another manager or pharmacist")
+    parser.add_argument("--yes", action="store_true", help="do it; without, the logs are only listed")
+
+
+def _lost(command: BaseCommand, options: Options) -> int:
+    """Settle the logs that were opened after a restore's target. What is not shown to be one is named and left, with status 1."""
+    states = StateFolder(state_folder())
+    lost = [
+        state for state in lost_states(raw_connection(owner_alias()), states) if options["log"] in (None, state.origin)
+    ]
+    if not lost:
+        command.stdout.write("No log that was signed is gone.")
+        return 0
+    by = authoriser(options["by"], None, Role.MANAGER)
+    second = authoriser(options["second"], None, Role.MANAGER, Role.PHARMACIST)
+    status = 0
+    for state in lost:
+        words = f"{state.origin}: {state.size} entries were signed, last heard of {state.heartbeat_at}"
+        if not options["yes"]:
+            command.stdout.write(f"{words}. With --yes it is recorded as lost with a restore.")
+            continue
+        try:
+            path = retention.record_lost(
+                state, states, reason=options["reason"], by=by, second=second, now=read_clock(owner_alias())
+            )
+        except DispensaryError as error:
+            command.stderr.write(f"{state.origin} stays as it is: {error}")
+            status = 1
+        else:
+            command.stdout.write(f"{words}; recorded in the register as lost. Its last signed note is kept in {path}.")
+    return status
+
+
+LOST = Verb(
+    "After a restore and `audit incarnation --all`: state of a log that was opened after the target, and is gone as a whole, that the "
+    "restore took it away. Two people say so in the register of logs; a log that was deleted is refused.",
+    _add_lost_arguments,
+    _lost,
     {DispensaryError: 2, StateTrouble: 1},
 )

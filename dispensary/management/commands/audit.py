@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "erase": retention.ERASE,
     "retire": retention.RETIRE,
     "incarnation": retention.INCARNATION,
+    "lost": retention.LOST,
 }
 
 

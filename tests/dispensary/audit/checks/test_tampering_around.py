@@ -35,6 +35,7 @@ from dispensary.audit.log import reader
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
+from dispensary.audit.sealing.state import State
 from dispensary.counter.log_standing import read_standing
 from dispensary.models import AuditEntry, Pharmacy, StaffRole
 from tests.dispensary import make
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "seal
 
 APPEND = "SELECT audit.append(%s, 'o', %s, 'success', 'user:1', 'pharmacist', now(), 'log', 'l', %s)"
 PRIVILEGED = (
-    "audit.erased", "audit.retired", "audit.incarnation", "audit.posture", "audit.interference", "audit.anything",
+    "audit.erased", "audit.retired", "audit.incarnation", "audit.lost", "audit.posture", "audit.interference", "audit.anything",
     "key.rotated", "log.verified",
 )  # fmt: skip
 
@@ -196,15 +197,92 @@ def test_a_log_that_is_gone_is_named_by_the_sealer_and_by_verify(sealed: Pharmac
     assert (status, "no log" in text) == (verify.UNREADABLE, True)
 
 
-def test_a_log_that_a_restore_took_away_is_settled_by_moving_its_state_as_the_runbook_says(
-    sealed: Pharmacy, database: Database, tmp_path: Path
+def run_lost(sealed: Pharmacy, *words: str) -> tuple[int, str]:
+    """Exit status and words of `audit lost` by two people."""
+    by, second = (make.staff(sealed, StaffRole.MANAGER, now=timezone.now()).user.username for _ in range(2))
+    out = StringIO()
+    people = ("--by", by, "--second", by if "alone" in words else second)
+    try:
+        call_command(
+            "audit", "lost", "--reason", "Restored.", *people, *(word for word in words if word != "alone"), stdout=out, stderr=out
+        )  # fmt: skip
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def continue_register(sealed: Pharmacy, write: Callable[..., UUID], *, is_short: bool) -> None:
+    """Continue the register of logs over its end; `is_short`: the last entries that were signed are gone, as after a restore."""
+    write(REGISTER)
+    connection, states = raw_connection("owner"), service.make_sealer().states
+    row = log_of_register()
+    size, leaf = connection.execute(
+        "SELECT seq, leaf FROM audit.link WHERE log_id = %s ORDER BY seq DESC LIMIT 1", [row.log_id]
+    ).fetchone() or (0, b"")
+    states.save(State(str(row.log_id), row.origin, size=size + 5 * is_short, last_leaf=bytes(leaf).hex()))
+    people = {
+        name: make.staff(sealed, StaffRole.MANAGER, now=timezone.now()).user.username for name in ("by", "second")
+    }
+    call_command("audit", "incarnation", pharmacy=REGISTER, reason="Restored.", **people, stdout=StringIO())
+
+
+def log_of_register() -> LogRow:
+    return next(row for row in all_logs(raw_connection("owner"), REGISTER) if not row.closed)
+
+
+def lost_origins() -> list[str]:
+    return [state.origin for state in service.lost_states(raw_connection("sealer"), service.make_sealer().states)]
+
+
+def test_a_log_that_a_restore_took_away_is_settled_by_two_people_in_the_register(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID]
 ) -> None:
     row = delete_log(database, sealed)
-    states = service.make_sealer().states
-    (path,) = (path for path in states.folder.glob("*.json") if row.origin in path.read_text())
-    path.rename(tmp_path / path.name)
-    assert service.lost_states(raw_connection("sealer"), states) == []
+    continue_register(sealed, write, is_short=True)
+    status, text = run_lost(sealed, "--log", row.origin)
+    assert (status, "With --yes" in text, row.origin in lost_origins()) == (0, True, True)
+    status, text = run_lost(sealed, "--log", row.origin, "--yes")
+    assert (status, "recorded in the register" in text, row.origin in lost_origins()) == (0, True, False)
+    (entry,) = AuditEntry.objects.filter(action="audit.lost", subject_id=str(row.log_id))
+    assert entry.log_id == log_of_register().log_id and entry.second_actor != entry.actor
+    (kept,) = service.make_sealer().states.folder.glob("*.lost.json")
+    assert row.origin in kept.read_text()
     assert row.origin not in "".join(map(str, service.seal_round(service.make_sealer(), timezone.now()).refused))
+    assert run_lost(sealed, "--log", row.origin, "--yes")[1] == "No log that was signed is gone.\n"
+
+
+@pytest.mark.parametrize(
+    ("attack", "words"),
+    [
+        ("the register was not continued", "Nothing shows"),
+        ("the register lacks nothing", "Nothing shows"),
+        ("the register names the log", "it was deleted"),
+        ("the log was sealed since", "Nothing shows"),
+        ("the state says nothing of when", "Nothing shows"),
+        ("alone", "two different people"),
+    ],
+)
+def test_a_log_that_was_deleted_is_not_settled_as_lost_with_a_restore(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID], attack: str, words: str
+) -> None:
+    row = log_of(sealed)
+    states = service.make_sealer().states
+    if attack == "the register names the log":
+        body = {"log": row.log_id, "origin": row.origin}
+        write(REGISTER, Event.LOG_REGISTERED, subject=Subject("log", str(row.log_id)), body=body, using="owner")
+    delete_log(database, sealed)
+    if attack != "the register was not continued":
+        continue_register(sealed, write, is_short=attack != "the register lacks nothing")
+    state = states.load(row.log_id)
+    assert state is not None
+    if attack == "the log was sealed since":
+        states.save(replace(state, heartbeat_at=(timezone.now() + timedelta(minutes=1)).isoformat()))
+    if attack == "the state says nothing of when":
+        states.save(replace(state, heartbeat_at=""))
+    status, text = run_lost(sealed, "--log", row.origin, "--yes", *(["alone"] if attack == "alone" else []))
+    assert (status, words in text) == (1, True), text
+    assert row.origin in lost_origins()
+    assert not AuditEntry.objects.filter(action="audit.lost", subject_id=str(row.log_id)).exists()
 
 
 def test_a_log_that_the_register_names_and_that_is_gone_is_truncated(
