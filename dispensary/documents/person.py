@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -45,19 +46,32 @@ def person_record_pdf(document: Mapping[str, Any], pharmacy: PharmacyLines, zone
     return typeset("person.typ", data, at=at)
 
 
+_FOR_COMPUTERS = frozenset({
+    "row", "by", "review", "case", "prescription", "code", "fingerprint", "dur", "detected_issue", "sources", "nonce", "print", "recorded_on",
+})  # fmt: skip
+"""Names of details that repeat others, or that only a computer reads; all of them stand in the JSON."""
+
+
 def _flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield names and values of nested JSON as words; text that holds JSON, digests and what is empty are left to the JSON."""
+    """Yield names and values of nested JSON as words; keys, digests, text that holds JSON and what is empty are left to the JSON."""
     if isinstance(values, Mapping):
         for key, value in values.items():
-            yield from _flatten(value, f"{name}, {key}" if name else key)
+            if key not in _FOR_COMPUTERS:
+                yield from _flatten(value, f"{name}, {key}" if name else key)
     elif isinstance(values, list) and any(isinstance(value, dict | list) for value in values):
         for number, value in enumerate(values, start=1):
             yield from _flatten(value, f"{name} {number}")
     else:
-        text = ", ".join(map(str, values)) if isinstance(values, list) else "" if values is None else str(values)
-        if text and not text.startswith("{") and not _is_digest(text):
+        listed = values if isinstance(values, list) else [values]
+        text = ", ".join(_in_words(value) for value in listed if not _is_key(str(value)))
+        if text and not text.startswith("{"):
             yield name.replace("_", " "), text
 
 
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+def _in_words(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _is_key(text: str) -> bool:
+    """Return whether a text is a digest or an id."""
+    return bool(re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text))
