@@ -19,12 +19,12 @@ from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
     UNDECIDED,
-    UNKNOWN_LENGTH,
     CountedPack,
     Item,
     check_quantity,
     check_repeated,
     expiry_problems,
+    explain_unknown_length,
     items_problems,
     key_in_use,
     list_gtins,
@@ -190,7 +190,7 @@ class _Handover:
         """Return what stands in the way when every finding is answered. `after` is the therapy with the hand-over."""
         course = assessment.review.course
         if course is None or not course.days_supply or course.run_out_on is None:
-            return [UNKNOWN_LENGTH]
+            return [explain_unknown_length(self.items)]
         problems = expiry_problems(self.items, course.run_out_on)
         problems += second_problems(self.prescription, self.overrides, assessment, course.days_supply)
         if problems:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from baclofen_rules.text import format_amount
+from baclofen_rules.words import join_words
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, Product
@@ -77,6 +78,30 @@ def items_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
         _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity) for item in items
     )
     return (*(problem for of_item in problems for problem in of_item), *packs_problems(items))
+
+
+def explain_unknown_length(items: Sequence[Item]) -> Problem:
+    """Return why nobody can say how many days a supply lasts: a strength that is not handed over with the others, or the order."""
+    first = items[0].prescription
+    handed_over = {item.prescription.pk for item in items}
+    order = next(order for order in group_orders(list_rows(first.patient, "prescriptions")) if first in order)
+    others = [row for row in order if row.pk not in handed_over and row.strength_mg is not None]
+    if not others:
+        return UNKNOWN_LENGTH
+    strengths = join_words([f"{format_amount(row.strength_mg or 0)} mg" for row in others])
+    if any(row.status != PrescriptionStatus.ACTIVE for row in others):
+        return Problem(
+            "prescription",
+            f"A part of an order: its tablets of {strengths} are no longer to be handed over",
+            "an order that says the doses without them",
+            "Ask the prescriber for a new one.",
+        )
+    return Problem(
+        "also",
+        f"A part of an order: its tablets of {strengths} are taken on the same days",
+        "a pack of each strength of the order",
+        f"Hand over prescription {join_words([str(row.pk) for row in others])} together with this one.",
+    )
 
 
 def packs_problems(items: Sequence[Item]) -> tuple[Problem, ...]:

@@ -15,10 +15,10 @@ from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.documents import not_printable
 from dispensary.actions.handover_problems import (
-    UNKNOWN_LENGTH,
     Item,
     check_quantity,
     expiry_problems,
+    explain_unknown_length,
     items_problems,
 )
 from dispensary.actions.handover_review import assess_items, find_products, preview_dispense
@@ -140,7 +140,7 @@ def check(
         return refuse(**refusal, review=review, unanswered=unanswered)
     course = assessment.review.course
     if course is None or not course.days_supply or course.run_out_on is None:
-        return refuse(**refusal, review=review, problems=(UNKNOWN_LENGTH,))
+        return refuse(**refusal, review=review, problems=(explain_unknown_length(items),))
     if expired := expiry_problems(items, course.run_out_on):
         return refuse(**refusal, review=review, problems=expired)
     after = assessment.after_hand_over()

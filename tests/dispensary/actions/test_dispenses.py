@@ -11,7 +11,7 @@ from dispensary.actions import dispenses, overrides, patients, prescriptions, th
 from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
-from dispensary.assessment import therapy_of
+from dispensary.assessment import assess, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import (
@@ -139,6 +139,31 @@ def test_an_order_of_another_patient_is_no_other_strength_even_of_one_group(shop
     assert isinstance(refused, Refused)
     assert [problem.field for problem in refused.problems] == ["also"]
     assert not Dispense.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("is_cancelled", "field", "words"),
+    [
+        (False, "also", "10 mg are taken on the same days"),
+        (True, "prescription", "10 mg are no longer to be handed over"),
+    ],
+)
+def test_one_strength_of_an_order_alone_names_the_other(shop, pharmacist, is_cancelled, field, words):
+    patient, doctor = make.patient(shop), make.prescriber(shop)
+    stronger, weaker = (
+        make.prescription(
+            patient, ordered_by=doctor, group="urn:group|7", strength_mg=strength, quantity=28, directions=None,
+            phases=[{"doses": [strength], "days": 28, "unit": "mg"}],
+        )
+        for strength in (25, 10)
+    )  # fmt: skip
+    if is_cancelled:
+        prescriptions.cancel(prescription=weaker, reason="withdrawn", by=pharmacist, now=NOW)
+    codes_shown = [question.code for question in assess(stronger, on=NOW.date()).questions()]
+    refused = hand_over(stronger, pharmacist, pack=make.pack(make.TWENTY_FIVE_MG), acknowledged=codes_shown)
+    assert isinstance(refused, Refused)
+    assert [problem.field for problem in refused.problems] == [field]
+    assert words in refused.problems[0].given
 
 
 def test_a_second_hand_over_is_refused_and_says_what_happened(shop, technician):
