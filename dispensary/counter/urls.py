@@ -96,6 +96,7 @@ urlpatterns = [
     path("patients/<uuid:pk>/supplies/<int:supply>/stop", stop.stop_recorded, name="stop-recorded"),
     path("patients/<uuid:pk>/correct", identities.correct, name="correct"),
     path("patients/<uuid:pk>/same-person", identities.find_same, name="same-person"),
+    path("patients/<uuid:pk>/same-person/<uuid:other>", identities.join_records, name="join-records"),
     path("patients/<uuid:pk>/namesakes/<uuid:other>", identities.answer_namesake, name="answer-namesake"),
     path("patients/<uuid:pk>/messages", patient_messages.explain, name="explain"),
     path("patients/<uuid:pk>/work", reminders.work, name="work"),

@@ -26,7 +26,7 @@ KEYS = (
     ("Alt+H", "Put the order on hold"),
     ("Alt+P", "Print the request of a plan"),
     ("F7", "Take over the tablets that are needed, or an order that somebody else has open"),
-    ("F8", "Answer findings with an override"),
+    ("F8", "Answer findings with an override; part two records that were joined"),
     ("F9", "What the main button says"),
     ("Alt+L", "Lock"),
     ("?", "These keys"),

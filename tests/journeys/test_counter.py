@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import audit
 from dispensary.actions import patients
-from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
+from dispensary.models import Dispense, OrderSummary, Patient, Prescription, StaffMember, StaffRole
 from dispensary.models.pharmacy import LabelLayout
 from tests.dispensary import make
 from tests.journeys.browsing import BrowserWindow, check_page, open_window, send_fast, sign_in, type_as_a_scanner
@@ -406,6 +406,39 @@ def test_every_other_page_is_without_fault(
         window.follow("Alt+l")
         expect(window.page.get_by_role("heading", name="This counter is locked")).to_be_visible()
         check_page(window, "locked")
+
+
+def test_records_of_one_person_are_compared_joined_and_parted_by_keyboard_alone(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    now = timezone.now()
+    double = make.patient(
+        pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=now
+    )
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        window.tab_to(
+            page.get_by_role("link", name=f"Same person: compare the records with number {double.identifier}")
+        )
+        window.follow("Enter")
+        expect(page.get_by_role("heading", name="Are these two records of one person?")).to_be_focused()
+        for words in (double.identifier, "no baclofen that is known here", "60\u00a0mg a day since"):
+            expect(page.locator("main")).to_contain_text(words)
+        check_page(window, "join-records")
+        assert not Patient.objects.filter(joined_to__isnull=False).exists()
+        window.follow("F9")
+        expect(page.locator("main")).to_contain_text("The two records are one now")
+        window.tab_to(page.get_by_role("link", name="Part them again"))
+        window.follow("Enter")
+        page.keyboard.press("F8")
+        window.tab_to(page.get_by_label("What it is known from"))
+        page.keyboard.type("two passports")
+        check_page(window, "part-records")
+        window.follow("Enter")
+        expect(page.locator("main")).to_contain_text("The two records are of two people again.")
+    assert not Patient.objects.filter(joined_to__isnull=False).exists()
 
 
 def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(

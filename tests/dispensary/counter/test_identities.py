@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dispensary import audit, search
 from dispensary.counter.queue import MOST_PEOPLE
+from dispensary.handover import order_number
 from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -130,18 +131,43 @@ def test_a_namesake_is_asked_about_on_order_and_record_until_it_is_answered(
     assert "Another person here has this name" in html
 
 
-def test_two_records_of_one_person_become_one(counter: Client, shop: Pharmacy, misspelt: Patient) -> None:
+def test_two_records_of_one_person_become_one_after_both_were_shown(
+    counter: Client, shop: Pharmacy, misspelt: Patient
+) -> None:
     other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
     order = make.prescription(other)
-    done = counter.post(
-        reverse("counter:answer-namesake", args=[other.pk, misspelt.pk]), {"answer": "same", "order": str(order.pk)}
-    )
+    compare = f"{reverse('counter:join-records', args=[other.pk, misspelt.pk])}?order={order.pk}"
+    assert compare in counter.get(reverse("counter:check", args=[order.pk])).content.decode()
+    unconfirmed = counter.post(reverse("counter:answer-namesake", args=[other.pk, misspelt.pk]), {"answer": "same"})
+    assert unconfirmed["Location"] in compare
+    shown = counter.get(compare).content.decode()
+    assert not Patient.objects.filter(joined_to__isnull=False).exists()
+    for words in ("777", "778", "17\u00a0Feb\u00a01968", order_number(order), "no baclofen that is known here"):
+        assert words in shown
+    assert "differs" not in shown
+    done = counter.post(compare)
+    assert done["Location"] == reverse("counter:check", args=[order.pk])
     page = counter.get(done["Location"]).content.decode()
     assert "The two records are one now, under the number 777" in page
     joined = counter.get(reverse("counter:patient", args=[other.pk])).content.decode()
+    assert f"{reverse('counter:patient', args=[other.pk])}#part" in page
+    assert 'id="part"' in joined
     assert "no longer used" in joined
     assert "Change these facts" not in joined
     assert correct(counter, other, given_name="John").status_code == 422
+
+
+def test_the_comparison_names_what_each_takes_and_marks_what_differs(
+    counter: Client, shop: Pharmacy, technician: StaffMember, misspelt: Patient
+) -> None:
+    other = make.patient(shop, family_name="Other", given_name="Ann", identifier="778", birth_date="1971-03-04")
+    make.hand_over(make.prescription(other, now=timezone.now()), technician.actor(), now=timezone.now())
+    page = counter.get(reverse("counter:join-records", args=[misspelt.pk, other.pk])).content.decode()
+    assert page.count("differs") == 2
+    for words in ("17\u00a0Feb\u00a01968", "4\u00a0Mar\u00a01971", "mg a day since", "no baclofen that is known here"):
+        assert words in page
+    for patient in (misspelt, other):
+        assert any(line.entry.action == "patient.opened" for line in audit.history(patient, pharmacy=shop))
 
 
 def test_a_record_of_another_name_is_found_joined_and_parted_again(
@@ -150,16 +176,19 @@ def test_a_record_of_another_name_is_found_joined_and_parted_again(
     other = make.patient(shop, family_name="Married", given_name="Jhon", identifier="778", birth_date="1968-02-17")
     here = reverse("counter:same-person", args=[misspelt.pk])
     assert here in counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
-    hits = counter.post(here, {"q": "778"})
-    assert "Married, Jhon" in hits.content.decode()
-    unexplained = counter.post(here, {"q": "778", "other": str(other.pk), "words": " "})
+    compare = reverse("counter:join-records", args=[misspelt.pk, other.pk])
+    hits = counter.post(here, {"q": "778"}).content.decode()
+    assert "Married, Jhon" in hits
+    assert compare in hits
+    unexplained = counter.post(compare, {"words": " "})
     assert unexplained.status_code == 422
     assert "Say what it is known from" in unexplained.content.decode()
     assert "Married, Jhon" in unexplained.content.decode()
-    done = counter.post(here, {"q": "778", "other": str(other.pk), "words": "marriage certificate"}, follow=True)
+    done = counter.post(compare, {"words": "marriage certificate"}, follow=True)
     page = done.content.decode()
     assert "The two records are one now" in page
     assert "Joined to this one" in page
+    assert counter.post(compare, {"words": "once more"}).status_code == 422
     joined = Patient.objects.get(joined_to__isnull=False)
     address = reverse("counter:patient", args=[joined.pk])
     assert address in page
@@ -171,10 +200,11 @@ def test_a_record_of_another_name_is_found_joined_and_parted_again(
     assert not Patient.objects.filter(joined_to__isnull=False).exists()
 
 
-@pytest.mark.parametrize("other", ["", "7", "0190a2b1-74bd-7c39-94a1-0d85b72cdbe8"])
-def test_a_record_that_is_not_there_is_not_joined(counter: Client, misspelt: Patient, other: str) -> None:
-    page = counter.post(reverse("counter:same-person", args=[misspelt.pk]), {"other": other, "words": "seen"})
-    assert page.status_code in (404, 422)
+def test_a_record_that_is_not_there_is_not_joined(counter: Client, misspelt: Patient) -> None:
+    for other in (uuid.UUID("0190a2b1-74bd-7c39-94a1-0d85b72cdbe8"), misspelt.pk):
+        compare = reverse("counter:join-records", args=[misspelt.pk, other])
+        assert counter.get(compare).status_code == 404
+        assert counter.post(compare, {"words": "seen"}).status_code == 404
 
 
 @pytest.mark.parametrize("answer", ["", "joined", "same'"])
@@ -192,12 +222,17 @@ def test_a_stranger_an_auditor_and_another_pharmacy_answer_and_correct_nothing(
 ) -> None:
     other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
     answering = reverse("counter:answer-namesake", args=[other.pk, misspelt.pk])
+    joining = reverse("counter:join-records", args=[other.pk, misspelt.pk])
     elsewhere = make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER)
     assert client.post(answering, {"answer": "same"}).status_code == 302
+    assert client.post(joining).status_code == 302
+    assert Patient.objects.filter(joined_to__isnull=True).count() == 2
     assert correct(client, misspelt, given_name="John").status_code == 302
     for member, status in ((make.staff(shop, StaffRole.AUDITOR), 403), (elsewhere, 404)):
         client.force_login(member.user)
-        assert client.post(answering, {"answer": "same"}).status_code == status
+        assert client.post(answering, {"answer": "other"}).status_code == status
+        assert client.post(joining).status_code == status
+        assert client.get(joining).status_code == status
         assert correct(client, misspelt, given_name="John").status_code == status
     misspelt.refresh_from_db()
     assert (misspelt.given_name, Namesake.objects.get().answer) == ("Jhon", NamesakeAnswer.OPEN)
