@@ -31,12 +31,23 @@ from operators import OPERATORS
 VERDICTS: Final = Path("verdicts.json")
 
 
+class ForgetsAnswers:
+    """A plugin of pytest: no test gets an answer that one before it has worked out, so that each counts as reaching what it asks."""
+
+    def pytest_runtest_setup(self) -> None:
+        """The hook of pytest: before each test."""
+        forget_answers(None)
+
+
 class AtOnce(PytestRunner):
     """Runs tests that were collected before the fork."""
 
     def __init__(self) -> None:
         super().__init__()
         self.items: dict[str, pytest.Function] = {}
+
+    def execute_pytest(self, params: list[str], **kwargs: Any) -> int:
+        return super().execute_pytest(params, plugins=[*kwargs.pop("plugins", ()), ForgetsAnswers()], **kwargs)
 
     def prepare_main_test_run(self) -> None:
         os.environ["MUTANT_UNDER_TEST"] = ""
@@ -55,7 +66,7 @@ class AtOnce(PytestRunner):
                 item.module.prepare()  # once, before the forks
 
     def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
-        forget_answers(mutant_name or "")
+        forget_answers(mutant_name)
         with change_cwd("mutants"):
             for name in tests or self.items:
                 item = self.items[name]
@@ -66,12 +77,17 @@ class AtOnce(PytestRunner):
         return 0
 
 
-def forget_answers(mutant_name: str) -> None:
-    """Empty the caches of a limited size in the rule book, and all of the changed module: an answer of before would hide the change."""
+def forget_answers(mutant_name: str | None) -> None:
+    """Empty the caches of the rule book, where an answer of before would hide a change: of a limited size, and of the changed module.
+
+    Without a mutant all are emptied.
+    """
     for cached in gc.get_objects():
         is_cache = isinstance(cached, functools._lru_cache_wrapper) and cached.__module__.startswith("baclofen_rules")
         if is_cache and (
-            cached.cache_parameters()["maxsize"] is not None or mutant_name.startswith(f"{cached.__module__}.")
+            mutant_name is None
+            or cached.cache_parameters()["maxsize"] is not None
+            or mutant_name.startswith(f"{cached.__module__}.")
         ):
             cached.cache_clear()
 
