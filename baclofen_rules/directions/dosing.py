@@ -256,7 +256,7 @@ class ClauseReader(FrequencyReader):
         if token.kind is Kind.MAX and self.kind() in BOUNDARIES and clause.prn is not None and clause.often:
             return
         if self.kind() not in (*OFTEN, *COUNTED, Kind.X) or token.kind is Kind.MAX_DAILY:
-            self.stuck("limit")
+            self.stuck()
         clause.up_to = token
 
     def _share(self, clause: Clause, join: str) -> None:
@@ -272,11 +272,11 @@ class ClauseReader(FrequencyReader):
             return
         if self.kind() not in COUNTED:
             self.at -= 1
-            self.stuck("share")
+            self.stuck()
         number = self.read_number()
         self.check_range(number)
         if not self.skip(Kind.DOSES):
-            self.stuck("share")
+            self.stuck()
         clause.shared_times = self.check_times_a_day(number)
         if clause.total is None and self.kind() not in PER_DAY:
             raise Doubt(clause.doses[0].start, self.end, "Is this the amount of a whole day?")

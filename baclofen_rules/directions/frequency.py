@@ -83,13 +83,13 @@ class FrequencyReader(LengthReader):
         if token.kind is Kind.HOURLY:
             raise Doubt(token.start, token.end, "How many times a day?")
         if self.kind() not in COUNTED:
-            self.stuck("interval")
+            self.stuck()
         number = self.read_number()
         self.check_range(number)
         if self.kind() in DAY_WORDS:
             raise Doubt(token.start, self.token.end, "Taken each day, or on some days only?", Why.RHYTHM)
         if not self.skip(Kind.HOURS):
-            self.stuck("interval")
+            self.stuck()
         number = number._replace(start=token.start)
         self.add_often(clause, token.start, Kind.EVERY, self.read_hours(number))
 

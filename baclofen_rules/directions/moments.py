@@ -6,7 +6,7 @@ from .amounts import AmountReader
 from .clauses import Clause, Dose, Moment
 from .cursor import DAY_WORDS
 from .doubt import Doubt
-from .tokens import Kind, Token, Vocabulary
+from .tokens import Kind
 
 HOURS_A_DAY = 24
 _WITH_POINT = re.compile(r"(?:[01]?[0-9]|2[0-3])\.[0-5][0-9]")
@@ -16,11 +16,6 @@ _FOUR_FIGURES = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]")
 class MomentReader(AmountReader):
     """Reads times of day into a clause."""
 
-    def __init__(self, plain: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
-        super().__init__(plain, tokens, vocabulary)
-        self.is_in_list = False
-        """Whether a clock time stands right before this token, in the same list."""
-
     def is_at(self) -> bool:
         """Return whether "at" begins a clock time here."""
         if self.kind() is Kind.AT:
@@ -28,10 +23,10 @@ class MomentReader(AmountReader):
         return self.kind() is self.vocabulary.at_hour and (self.kind(1) is Kind.TIME or self._count_hours() > 0)
 
     def _count_hours(self) -> int:
-        """Return how many rising hours share one unit behind the word here: 3 in "um 8, 14 und 20 Uhr"; 0 where no unit follows."""
+        """Return how many hours in their order share one unit behind the word here: 3 in "um 8, 14 und 20 Uhr"; 0 where no unit follows."""
         at, before = 1, -1
         for count in range(1, HOURS_A_DAY):
-            if self.kind(at) is not Kind.NUMBER or self.tokens[self.at + at].value <= before:
+            if self.kind(at) is not Kind.NUMBER or self.tokens[self.at + at].value < before:
                 break
             before = self.tokens[self.at + at].value
             if self._is_unit(at + 1):
@@ -50,10 +45,10 @@ class MomentReader(AmountReader):
 
     def read_moments(self, clause: Clause, join: str) -> None:
         """One time of day, or a list of clock times behind one "at"."""
-        self.is_in_list = False
-        hours_left = self._count_hours() if self.vocabulary.clock_hours and self.is_at() else 0
+        is_in_list = False
+        hours_left = self._count_hours() if self.is_at() else 1
         while True:
-            moment = self._moment(join)
+            moment = self._moment(join, is_in_list=is_in_list)
             if not clause.often and self._lacks_dose(clause, join, moment):
                 raise Doubt(clause.start, moment.end, "Is a dose missing before this time of day?")
             if clause.prn is not None and any(other.start < clause.prn.start for other in clause.moments):
@@ -61,10 +56,10 @@ class MomentReader(AmountReader):
             clause.items.append(moment)
             following = 1 if self.kind() is Kind.AND else 0
             hours_left -= 1
-            self.is_in_list = moment.is_clock and (hours_left > 0 or self._is_clock(following))
-            if not self.is_in_list:
+            is_in_list = moment.is_clock and (hours_left > 0 or self._is_clock(following))
+            if not is_in_list:
                 return
-            join = "and" if self.skip(Kind.AND) else ""
+            self.skip(Kind.AND)
 
     @staticmethod
     def _lacks_dose(clause: Clause, join: str, moment: Moment) -> bool:
@@ -94,13 +89,15 @@ class MomentReader(AmountReader):
             and self.kind(1) not in (Kind.MG, Kind.TABLET, Kind.TIMES, Kind.X, *DAY_WORDS)
         )
 
-    def _moment(self, join: str) -> Moment:
+    def _moment(self, join: str, *, is_in_list: bool) -> Moment:
+        """One time of day; ``is_in_list`` where a clock time of the same list stands right before it."""
         start = self.at
+        joined = join or ("," if set(self.token.before) & set(",;") else "")
         has_at = self.is_at()
         if has_at:
             self.take()
+        is_hour = has_at or is_in_list or self.kind(1) is Kind.OCLOCK
         token = self.token
-        joined = join or ("," if set(token.before) & set(",;") else "")
         if token.kind is Kind.SLOT:
             self.take()
             return Moment(int(token.value) * 60, False, token.start, token.end, token.text, joined)
@@ -110,24 +107,22 @@ class MomentReader(AmountReader):
         elif token.kind is Kind.NUMBER and _FOUR_FIGURES.fullmatch(token.text):
             self.take()
             minutes = int(token.text[:2]) * 60 + int(token.text[2:])
-        elif token.kind is Kind.NUMBER and (has_at or self.is_in_list) and _WITH_POINT.fullmatch(token.text):
+        elif token.kind is Kind.NUMBER and is_hour and _WITH_POINT.fullmatch(token.text):
             self.take()
             hour, _, minute = token.text.partition(".")
             minutes = int(hour) * 60 + int(minute)
-        elif token.kind is Kind.NUMBER and self._is_hour(has_at=has_at):
+        elif token.kind is Kind.NUMBER and is_hour and self._may_be_hour():
             minutes = self._read_hour()
         else:
             if token.kind is not Kind.UNKNOWN:
                 self.at = start
-            self.stuck("clock")
+            self.stuck()
         return Moment(minutes, True, self.tokens[start].start, self.end, self.plain[token.start : self.end], joined)
 
-    def _is_hour(self, *, has_at: bool) -> bool:
-        """Return whether a number is an hour: "at 8", "at 8h", "8 Uhr", in languages that write so."""
+    def _may_be_hour(self) -> bool:
+        """Return whether a number may be an hour, in languages that write "at 8", "at 8h", "8 Uhr"."""
         value = self.token.value
-        if not self.vocabulary.clock_hours or value != int(value) or not 0 <= value < HOURS_A_DAY:
-            return False
-        return has_at or self.kind(1) is Kind.OCLOCK or self.is_in_list
+        return self.vocabulary.clock_hours and value == int(value) and value < HOURS_A_DAY
 
     def _read_hour(self) -> int:
         """Minutes after midnight of "8", "8h" and "8h30"; in "8h 30 mg" a dose follows."""
