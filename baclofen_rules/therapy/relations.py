@@ -269,13 +269,14 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         if first.relation is Relation.CHANGES:
             # What takes the place of a course that is only planned also replaces what that was to replace; the record names it.
             planned = [c for c in to if c.first_on > state.day and rows[c].number != 4]
-            to += [replaced for c in planned for replaced in c.replaces if replaced.is_open and replaced not in to]
+            replaced = [other for c in planned for other in c.replaces if other.is_open and other not in decided_beside]
+            to += [other for other in replaced if other not in to]
         else:
             to = [min(to, key=lambda c: c.cover_end().day)]
             ends = dict.fromkeys(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
         others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         open_rows = {c: row for c, row in others.items() if row.number != 3 and row[:2] != (4, Relation.BESIDE)}
-        asked = {c: row for c, row in open_rows.items() if any(replaced in c.replaces for replaced in to)}
+        asked = {c: row for c, row in open_rows.items() if any(other in c.replaces for other in to)}
         if first.relation is not Relation.CHANGES or not asked:
             if first.relation is Relation.CHANGES:
                 # Also of what the table has it replace, where a person named another.

@@ -667,7 +667,8 @@ class Reference:
             planned = [c for c in self.planned_before(course, source) if c.name not in kinds]
             return self.before_a_start(source, course, planned, kinds) if planned else (first[1], first[2], [course])
         if takeovers:
-            planned = [name for c in named if c.first_on > self.day for name in c.ends]
+            beside = [row[3].name for row in rows if row[:2] == (3, Relation.BESIDE)]
+            planned = [name for c in named if c.first_on > self.day for name in c.ends if name not in beside]
             named += [c for c in self.open() if c.name in planned and c not in named]
             waiting = [row[3] for row in rows if row[0] != 3 and row[3] not in named]
             waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]

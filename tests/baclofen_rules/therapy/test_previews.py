@@ -53,6 +53,7 @@ DIFFERED_ONCE = {
     "an answer about one dose, and another is to take its place": 66,
     "more of an order whose dose ended on that day goes on with another": 1556,
     "a dose handed over early, and what it was to replace": 1956,
+    "a dose in the place of a planned one, which was to replace what was decided as beside it": 20137,
 }
 
 
