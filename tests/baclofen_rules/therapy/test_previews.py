@@ -54,6 +54,7 @@ DIFFERED_ONCE = {
     "more of an order whose dose ended on that day goes on with another": 1556,
     "a dose handed over early, and what it was to replace": 1956,
     "a dose in the place of a planned one, which was to replace what was decided as beside it": 20137,
+    "a dose in the place of one for which another is planned, and a third that nobody knows of": 20653,
 }
 
 
