@@ -14,7 +14,8 @@ from tests.baclofen_rules.cases import RULE_KEYS, case_of, read_rule_table
 TABLES = sorted((Path(__file__).parent / "rules").glob("*.toml"))
 load = cache(load_profile)
 WITNESSES = {
-    "directions": {"directions", "quantity"},
+    "directions": {"directions", "quantity", "dose-times"},
+    "times": {"dose-times"},
     "expected_days": {"directions"},
     "medicine": {"medicine", "form", "route"},
     "brand": {"medicine", "form", "route"},
