@@ -121,31 +121,42 @@ def type_as_a_scanner(window: BrowserWindow, gtin: str = make.TEN_MG, lot: str =
     send_fast(window, [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])])
 
 
-def send_fast(window: BrowserWindow, keys: list[str]) -> None:
-    """Send keys that lead to another page, all at one moment of the page's clock, however slow the machine is.
+def send_fast(window: BrowserWindow, keys: list[str], gap: int = 0) -> None:
+    """Send keys that lead to another page as `send_keys` does, all at one moment of the page's clock, however slow the machine is.
 
-    At a "wait" the page's clock goes on by a fifth of a second.
     A scanner that sends no key at the end is waited for: the page's clock goes on.
     """
+    stop_clock(window)
+    with window.page.expect_navigation():
+        send_keys(window, keys, gap)
+        if keys[-1] not in {"Enter", *KEY_CODES}:
+            window.page.clock.fast_forward(AFTER_ANY_SCAN // timedelta(milliseconds=1))
+    window.page.clock.resume()
+
+
+def stop_clock(window: BrowserWindow) -> None:
+    """Stop the page's clock long after whatever was typed."""
+    window.page.clock.install()
+    window.page.clock.pause_at(timezone.now() + AFTER_ANY_SCAN)
+
+
+def send_keys(window: BrowserWindow, keys: list[str], gap: int = 0) -> None:
+    """Send keys while the page's clock stands still; at a "wait" it goes on by a fifth of a second, before each key by `gap` milliseconds."""
     page = window.page
     wire = page.context.new_cdp_session(page)
-    page.clock.install()
-    page.clock.pause_at(timezone.now() + AFTER_ANY_SCAN)
-    with page.expect_navigation():
-        for key in keys:
-            if key == "wait":
-                page.clock.run_for(200)
-                continue
-            pressed = {"key": key, "modifiers": 0}
-            text = {"text": key}
-            if key == "separator":
-                pressed, text = {"key": "]", "code": "BracketRight", "modifiers": 2}, {"text": "]"}
-            elif key == "Enter":
-                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 13}, {"text": "\r"}
-            elif key in KEY_CODES:
-                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": KEY_CODES[key]}, {}
-            wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
-            wire.send("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
-        if keys[-1] not in {"Enter", *KEY_CODES}:
-            page.clock.fast_forward(AFTER_ANY_SCAN // timedelta(milliseconds=1))
-    page.clock.resume()
+    for key in keys:
+        if key == "wait":
+            page.clock.run_for(200)
+            continue
+        if gap:
+            page.clock.run_for(gap)
+        pressed = {"key": key, "modifiers": 0}
+        text = {"text": key}
+        if key == "separator":
+            pressed, text = {"key": "]", "code": "BracketRight", "modifiers": 2}, {"text": "]"}
+        elif key == "Enter":
+            pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 13}, {"text": "\r"}
+        elif key in KEY_CODES:
+            pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": KEY_CODES[key]}, {}
+        wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
+        wire.send("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})

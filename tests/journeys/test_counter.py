@@ -19,7 +19,16 @@ from dispensary.actions import patients
 from dispensary.models import Dispense, OrderSummary, Patient, Prescription, StaffMember, StaffRole
 from dispensary.models.pharmacy import LabelLayout
 from tests.dispensary import make
-from tests.journeys.browsing import BrowserWindow, check_page, open_window, send_fast, sign_in, type_as_a_scanner
+from tests.journeys.browsing import (
+    BrowserWindow,
+    check_page,
+    open_window,
+    send_fast,
+    send_keys,
+    sign_in,
+    stop_clock,
+    type_as_a_scanner,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -195,7 +204,28 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
         expect(page.locator("#id_quantity")).to_have_value("294")
 
 
-@pytest.mark.parametrize(("sign", "stops_after"), [("]d2", 1), ("]d2", 8), ("", 11)])
+@pytest.mark.parametrize("gap", [0, 59, 61, 150])
+@pytest.mark.parametrize("sign", ["]d2", ""])
+def test_a_slow_scanner_is_read_as_a_fast_one(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    sign: str,
+    gap: int,
+) -> None:
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        page.locator("#id_lot").focus()
+        send_fast(window, [*f"{sign}01{make.TEN_MG}1728113010LOT7", "Enter"], gap)
+        expect(page.locator("#id_lot")).to_have_value("LOT7")
+        expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
+
+
+@pytest.mark.parametrize("waits", [1, 2, 9])
+@pytest.mark.parametrize(("sign", "stops_after"), [("]d2", 1), ("]d2", 8), ("]d2", 35), ("", 4), ("", 11), ("", 16)])
 def test_a_scan_that_comes_in_parts_is_one(
     browser: Browser,
     live_server: LiveServer,
@@ -203,16 +233,43 @@ def test_a_scan_that_comes_in_parts_is_one(
     above_the_maximum: Prescription,
     sign: str,
     stops_after: int,
+    waits: int,
 ) -> None:
     code = f"{sign}01{make.TEN_MG}1728113010LOT7"
     with open_window(browser, live_server.url) as window:
         page = window.page
         sign_in(window, pharmacist)
         window.go(reverse("counter:check", args=[above_the_maximum.pk]))
-        page.locator("#id_lot").focus()
-        send_fast(window, [*code[:stops_after], "wait", *code[stops_after:], "Enter"])
+        send_fast(window, [*code[:stops_after], *["wait"] * waits, *code[stops_after:], "Enter"])
         expect(page.locator("#id_lot")).to_have_value("LOT7")
         expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"]d201{make.TEN_MG}",
+        f"]d201{make.TEN_MG}1728113010LOT7",
+        f"01{make.TEN_MG}172811",
+        f"01{make.TEN_MG}17281130",
+        make.TEN_MG[1:],
+    ],
+)
+def test_a_code_that_may_go_on_waits_for_enter(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription, code: str
+) -> None:
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        page.locator("#id_lot").focus()
+        stop_clock(window)
+        send_keys(window, [*code, "wait", "wait"])
+        expect(page.locator("#id_scan")).to_have_value(code)
+        expect(page.locator("#id_scan")).to_be_focused()
+        expect(page.locator("#id_lot")).to_have_value("")
+        expect(page.locator("#live")).to_have_text(re.compile("Press Enter"))
+        expect(page.get_by_text("Not scanned yet")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -242,17 +299,19 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
         expect(page.locator("#id_lot")).to_have_value(lot)
 
 
+@pytest.mark.parametrize("gap", [61, 120, 299])
 def test_what_a_hand_types_is_no_scan(
-    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription, gap: int
 ) -> None:
     with open_window(browser, live_server.url) as window:
         page = window.page
         sign_in(window, pharmacist)
         window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
-        page.keyboard.type("0105012345", delay=120)
-        page.wait_for_timeout(400)
+        stop_clock(window)
+        send_keys(window, [*"0105012345", "wait", "wait", "Tab"], gap)
         expect(page.locator("#id_lot")).to_have_value("0105012345")
+        expect(page.locator("#id_scan")).to_have_value("")
 
 
 def test_a_key_pressed_while_a_scan_is_being_read_hands_nothing_over_and_says_so(
