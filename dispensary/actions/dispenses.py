@@ -31,6 +31,7 @@ from dispensary.actions.handover_problems import (
 )
 from dispensary.actions.handover_review import ATC, assess_items, build_dispense, find_products, log_dispense
 from dispensary.actions.locks import lock, lock_record
+from dispensary.actions.order_states import end_claim
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.owed_orders import follow_owed_order
 from dispensary.actions.papers import open_work_on_return
@@ -299,6 +300,7 @@ class _Handover:
             end_replaced(order, relation.to, assessment.therapy, self.by, self.now)
         if self._bag is not None:
             end_bag(self._bag, dispenses[0], self.now)
+        end_claim(order, self.by)
         follow_owed_order(dispenses[0], self.by, self.now)
         follow_record(record=self.record, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]

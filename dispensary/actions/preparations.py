@@ -23,6 +23,7 @@ from dispensary.actions.handover_problems import (
 )
 from dispensary.actions.handover_review import assess_items, find_products, preview_dispense
 from dispensary.actions.locks import lock
+from dispensary.actions.order_states import end_claim
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.refusals import Refused, refuse
 from dispensary.actions.summaries import follow_therapy
@@ -36,7 +37,6 @@ from dispensary.models import (
     OPEN_STAGES,
     Dispense,
     FindingSeverity,
-    OrderClaim,
     Preparation,
     Prescription,
     ReviewReason,
@@ -85,7 +85,7 @@ def prepare(*, items: Sequence[Item], by: Actor, now: datetime) -> Preparation:
         preparer_name=by.display,
         prepared_at=now,
     )
-    OrderClaim.objects.filter(prescription=order, actor=by.name).delete()
+    end_claim(order, by)
     _record(Event.BAG_PREPARED, row, by, now, {"bag": row.bag})
     return row
 
@@ -152,6 +152,7 @@ def check(
     sign_answers(subject=order, assessment=assessment, answers=answers, by=by, now=now)
     row.stage, row.checked_by, row.checker_name, row.checked_at = Stage.CHECKED, by.name, by.display, now
     row.save(update_fields=["stage", "checked_by", "checker_name", "checked_at"])
+    end_claim(order, by)
     follow_therapy(patient_id=order.patient_id, by=by, now=now)
     _record(
         Event.BAG_CHECKED, row, by, now,

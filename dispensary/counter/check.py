@@ -12,12 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
-from dispensary.actions import (
-    dispenses,
-    limits,
-    order_states,
-    patients,
-)
+from dispensary.actions import dispenses, limits, patients
 from dispensary.actions.bags import find_open_bag
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.refusals import Refused
@@ -336,8 +331,6 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         title = "Not handed over" if bag is None else "Not checked"
         return render_check(request, visit, items, errors=lines, title=title, status=409)
     drafts.clear(request, items[0].pk)
-    if not is_preparing:  # preparing ends the claim itself
-        order_states.release(prescription=items[0], by=visit.by)
     return redirect("counter:bag" if isinstance(result, Preparation) else "counter:dispensed", result.pk)
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from dispensary.models import Patient, Pharmacy, Prescription, Review
+from dispensary.models import OrderClaim, Patient, Pharmacy, Prescription, Review
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, case, fields, hand_over, order, problem, today
 
@@ -223,6 +223,16 @@ def test_who_works_on_an_order_is_told_and_may_be_followed(
     assert pharmacist.post(where, {"take_over": True}).json()["is_yours"] is True
     assert technician.post(where, {}).json()["is_yours"] is False
     assert fields(technician.post(where, {"take_over": "perhaps"})) == {"take_over"}
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_claim_ends_with_the_hand_over_of_who_has_it(
+    technician: Caller, pharmacist: Caller, prescription: Prescription, is_own: bool
+) -> None:
+    (technician if is_own else pharmacist).post(f"prescriptions/{prescription.pk}/claim/", {})
+    handed = technician.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="k")
+    assert handed.status_code == 201, handed.content
+    assert OrderClaim.objects.filter(prescription=prescription).exists() is not is_own
 
 
 def test_a_cancelled_order_is_over(pharmacist: Caller, prescription: Prescription) -> None:
