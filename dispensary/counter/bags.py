@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -34,7 +35,9 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError, Problem
 from dispensary.handover import order_number
 from dispensary.models import OPEN_STAGES, Preparation, Prescription, Product, Stage
-from dispensary.scanning import Pack
+from dispensary.models.preparation import CHECKED_STAGES
+from dispensary.scanning import Pack, UnreadableScan, read_scan
+from dispensary.search import find_labelled_orders
 
 TOLD = {
     "how": "How it is taken: the label read together, and what changes",
@@ -112,6 +115,21 @@ class CollectForm(StyledForm):
         """The way in which the person was identified, in words."""
         name = self.cleaned_data["name"]
         return f"{REPRESENTATIVE}: {name}" if self.cleaned_data["who"] == REPRESENTATIVE else BIRTH_DATE
+
+
+def find_scanned_bag(visit: Visit, words: str) -> Preparation | None:
+    """Return the checked bag of a label, or of a pack with a serial number; None for other words, and where it is not one bag."""
+    bags = Preparation.objects.filter(pharmacy=visit.pharmacy, stage__in=CHECKED_STAGES)
+    try:
+        pack = read_scan(words)
+    except UnreadableScan:
+        bags = bags.filter(prescription__in=find_labelled_orders(visit.pharmacy, words))
+    else:
+        stored = {"gtin": pack.gtin, "serial": pack.serial}
+        bags = bags.filter(Q(bag__contains=[{"first": stored}]) | Q(bag__contains=[{"further": [stored]}]))
+        bags = bags if pack.serial else bags.none()
+    rows = list(bags[:2])
+    return rows[0] if len(rows) == 1 else None
 
 
 @require_http_methods(["GET", "POST"])

@@ -15,10 +15,12 @@ from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dispensary import policies
 from dispensary.actions import patients
 from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.actions.order_states import CLAIM_LASTS
 from dispensary.counter.access import at_counter
+from dispensary.counter.bags import find_scanned_bag
 from dispensary.counter.keyset import Page, read_page
 from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
@@ -162,6 +164,9 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
         patients.record_search(
             pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
         )
+        bag = find_scanned_bag(visit, words) if policies.may_dispense(visit.by) else None
+        if bag is not None:
+            return redirect("counter:bag", bag.pk)
         only = None if context["people"] else find_only_one(results.orders, results.total)
         if only is not None:
             return redirect("counter:check", only.pk)

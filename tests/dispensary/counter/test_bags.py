@@ -13,6 +13,7 @@ from django.utils import timezone
 from dispensary import audit
 from dispensary.actions import order_states
 from dispensary.audit import Event
+from dispensary.handover import order_number
 from dispensary.models import Dispense, Patient, Preparation, Prescription, StaffMember, StaffRole, Stage
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import order, page_of, pharmacist, press, words
@@ -74,14 +75,14 @@ def scan(client: Client, prescription: Prescription, code: str = make.TEN_MG) ->
     return client.post(address, {"step": client.get(address).context["step"], "scan": code, "scan-it": "1"})
 
 
-def check_bag(pharmacist: StaffMember, prescription: Prescription) -> Client:
+def check_bag(pharmacist: StaffMember, prescription: Prescription, **typed: str) -> Client:
     desk = sign_in(pharmacist)
     page = page_of(desk, prescription)
     assert words(page) == "Check 42 tablets"
     assert page["lines"][0].draft.gtin == make.TEN_MG
     print_label(desk, Preparation.objects.get(prescription=prescription, stage=Stage.PREPARED))
     scan(desk, prescription)
-    done = press(desk, prescription)
+    done = press(desk, prescription, **typed)
     assert done.status_code == 302, text_of(done)
     return desk
 
@@ -104,6 +105,25 @@ def test_a_technician_prepares_a_pharmacist_checks_and_the_shelf_is_known(
     queue = text_of(bench.get(reverse("counter:queue")))
     assert "On shelf A3" in queue
     assert "On the shelf" in queue
+
+
+def test_the_scan_of_its_label_or_of_its_pack_opens_a_checked_bag_from_the_queue(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    queue, label = reverse("counter:queue"), f"{order_number(waiting)}|1"
+    pack = f"]d201{make.TEN_MG}1728113010LOT7\u241d21SN42"
+    press(bench, waiting, serial="SN42")
+    bag = Preparation.objects.get(prescription=waiting)
+    assert bag.bag[0]["first"]["serial"] == "SN42"
+    check = reverse("counter:check", args=[waiting.pk])
+    assert bench.post(queue, {"q": label})["Location"] == check, "nobody has checked it"
+    check_bag(pharmacist, waiting, serial="SN42")
+    for code in (label, pack):
+        assert bench.post(queue, {"q": code})["Location"] == bag_page(bag)
+    for code in (f"01{make.TEN_MG}1728113010LOT7", pack.replace("SN42", "SN43")):
+        assert bench.post(queue, {"q": code}).get("Location") != bag_page(bag)
+    other = sign_in(make.staff(make.pharmacy("Elsewhere"), StaffRole.TECHNICIAN))
+    assert other.post(queue, {"q": pack}).get("Location") is None
 
 
 def test_it_is_handed_over_to_who_said_who_they_are_with_what_was_told(
