@@ -33,7 +33,7 @@ LOOK_BACK = timedelta(days=182)
 GROUPS = (
     ("stop", "stop", "Stop", "Cannot be dispensed as it is. Nothing overrides a stop."),
     ("override", "override", "Override", "Needs a pharmacist's reason and signature."),
-    ("acknowledge", "acknowledge", "Acknowledge", "Needs one tick from whoever hands over."),
+    ("acknowledge", "acknowledge", "Acknowledge", ""),
     ("information", "information", "Information", "For you to know."),
 )
 
@@ -280,19 +280,14 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
         for question in reversed(questions)
         if question.finding
     }
-    groups = [
-        Group(
-            tone,
-            title,
-            hint,
-            [
-                _show_finding(q, answers, is_proposing=q in first_with.values(), on=assessment.on)
-                for q in questions
-                if q.severity == severity and q.code != NOT_ASSESSED
-            ],
-        )
-        for severity, tone, title, hint in GROUPS
-    ]
+    groups = []
+    for severity, tone, title, hint in GROUPS:
+        findings = [
+            _show_finding(question, answers, is_proposing=question in first_with.values(), on=assessment.on)
+            for question in questions
+            if question.severity == severity and question.code != NOT_ASSESSED
+        ]
+        groups.append(Group(tone, title, hint or _describe_who_ticks(findings), findings))
     rules = assessment.missing_beside_facts()
     if rules:
         missing = [(rule.code, ", ".join(describe_fact(f) for f in rule.missing)) for rule in rules]
@@ -300,6 +295,15 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
         unknown = [_show_finding(ask_unassessed(rules), answers, missing, on=assessment.on)]
         groups.append(Group("unknown", "Could not be assessed", hint, unknown))
     return [group for group in groups if group.findings]
+
+
+def _describe_who_ticks(findings: Sequence[ShownFinding]) -> str:
+    are_for_pharmacist = {finding.question.is_for_pharmacist for finding in findings}
+    if are_for_pharmacist == {True}:
+        return "Needs one tick from a pharmacist."
+    if True in are_for_pharmacist:
+        return "Needs one tick: from a pharmacist where it says so, otherwise from whoever hands over."
+    return "Needs one tick from whoever hands over."
 
 
 def anchor_of(question: Question) -> str:

@@ -55,6 +55,10 @@ def test_the_page_says_that_a_pharmacist_acknowledges_it(
     errors = [line.words for line in refused.context["errors"]]
     assert [words for words in errors if words.endswith("A pharmacist has to acknowledge this.")]
     assert "A pharmacist acknowledges this." in refused.content.decode()
+    (group,) = (group for group in page["view"].groups if group.tone == "acknowledge")
+    others = [f for f in group.findings if not f.question.is_for_pharmacist]
+    assert "from a pharmacist" in group.hint
+    assert ("whoever hands over" in group.hint) is bool(others)
 
 
 def test_a_forged_acknowledgement_is_refused_on_the_page(
