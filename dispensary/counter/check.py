@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -151,6 +152,9 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     if line.is_scanned and not line.trouble and (pack.lot or pack.serial) and (line.needs_more or scanned.further):
         return add_box(request, visit, items, line, box)
     is_another_box = bool(scanned.serial) and pack.serial != scanned.serial
+    is_another_lot = bool(scanned.lot and pack.lot) and pack.lot != scanned.lot
+    if line.is_scanned and not line.trouble and (pack.gtin != scanned.gtin or is_another_box or is_another_lot):
+        messages.info(request, "This pack takes the place of the one scanned before: put that one back.")
     if pack.gtin != scanned.gtin or is_another_box:
         scanned.lot, scanned.expiry, scanned.serial = "", "", ""
     scanned.gtin, scanned.lot, scanned.serial = pack.gtin, pack.lot or scanned.lot, pack.serial or scanned.serial
@@ -174,7 +178,9 @@ def add_box(
             trouble = "The packs scanned hold enough tablets. Put this one back, or take out what was scanned."
     if trouble:
         return render_check(request, visit, items, errors=[ErrorLine(trouble, "id_scan")], status=422)
-    if not scanned.holds(box):
+    if scanned.holds(box):
+        messages.info(request, "This pack was scanned before: nothing changes.")
+    else:
         scanned.further.append(box)
         drafts.store(request, items[0].pk, draft)
     return redirect("counter:check", items[0].pk)

@@ -354,12 +354,28 @@ def test_a_second_box_does_not_keep_the_first_boxs_lot(counter: Client, pharmaci
     assert (draft.gtin, draft.lot, draft.expiry) == (make.TEN_MG, "", "")
 
 
-def boxes_of_fifty(counter: Client, prescription: Prescription, *boxes: str) -> None:
-    """Scan boxes of 50 tablets one after another, for 98 tablets; nothing is typed."""
+@pytest.mark.parametrize(
+    ("code", "is_another"),
+    [(SCAN, False), (SCAN.replace("SN42", "SN43"), True), (SCAN.replace("LOT7", "LOT8"), True)],
+    ids=["the same", "another serial", "another lot"],
+)
+def test_a_pack_that_takes_the_place_of_another_is_named(
+    counter: Client, pharmacist: StaffMember, code: str, is_another: bool
+) -> None:
+    prescription = order(pharmacist)
+    boxes_of_fifty(counter, prescription, SCAN, tablets="42")
+    assert "takes the place" not in counter.get(check(prescription)).content.decode()
+    boxes_of_fifty(counter, prescription, code, tablets="42")
+    page = counter.get(check(prescription)).content.decode()
+    assert ("takes the place" in page) is is_another
+
+
+def boxes_of_fifty(counter: Client, prescription: Prescription, *boxes: str, tablets: str = "98") -> None:
+    """Scan boxes of 50 tablets one after another; nothing is typed."""
     for box in boxes:
         draft = counter.get(check(prescription)).context["lines"][0].draft
         pack_fields = {name: getattr(draft, name) for name in ("gtin", "lot", "expiry", "serial")}
-        counter.post(check(prescription), pack_fields | {"scan-it": "1", "scan": box, "quantity": "98"})
+        counter.post(check(prescription), pack_fields | {"scan-it": "1", "scan": box, "quantity": tablets})
 
 
 def test_several_packs_are_scanned_one_after_another_and_each_keeps_its_lot(
@@ -373,6 +389,7 @@ def test_several_packs_are_scanned_one_after_another_and_each_keeps_its_lot(
     line = page.context["lines"][0]
     assert (line.from_first, [(c.quantity, c.pack.lot) for c in line.further]) == (50, [(48, "LOT8")])
     text = page.content.decode()
+    assert "This pack was scanned before: nothing changes." in text
     assert "from 2 packs" in text
     bar = text[text.index("d-bottom__packs") :]
     assert "Pack 1" in bar and "Pack 2" in bar and "LOT8" in bar
