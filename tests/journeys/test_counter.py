@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from pypdf import PdfReader
 from pytest_django.live_server_helper import LiveServer
 
@@ -322,11 +322,52 @@ def test_a_key_pressed_while_a_scan_is_being_read_hands_nothing_over_and_says_so
         sign_in(window, pharmacist)
         window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         send_fast(window, [*f"]d201{make.TEN_MG}1728113010LOT7", "F9"])
-        expect(page.get_by_text("Pressed while the pack was being read: nothing was done.")).to_be_visible()
+        expect(page.get_by_text("Pressed while the page was loading: nothing was done.")).to_be_visible()
         expect(page.locator("#id_lot")).to_have_value("LOT7")
         window.go(reverse("counter:check", args=[above_the_maximum.pk]))
-        expect(page.get_by_text("Pressed while the pack was being read")).to_have_count(0)
+        expect(page.get_by_text("Pressed while the page was loading")).to_have_count(0)
     assert not above_the_maximum.dispenses.exists()
+
+
+def test_a_key_that_falls_while_a_page_loads_does_nothing_and_the_page_says_so(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        requests: list[Route] = []
+
+        def hold_back(route: Route) -> None:
+            requests.append(route)
+
+        page.route("**/scan.js", hold_back)
+        page.goto(live_server.url + reverse("counter:check", args=[above_the_maximum.pk]), wait_until="commit")
+        while not requests:
+            page.wait_for_timeout(50)
+        send_keys(window, ["F9"])
+        requests[0].continue_()
+        expect(page.get_by_text("Pressed while the page was loading: nothing was done.")).to_be_visible()
+    assert not above_the_maximum.dispenses.exists()
+
+
+def test_a_scan_that_began_while_the_page_was_loading_is_dropped_whole(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    code = f"]d201{make.TEN_MG}1728113010LOT7"
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        page.add_init_script("Object.defineProperty(document, 'readyState', {value: 'loading', configurable: true})")
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        stop_clock(window)
+        send_keys(window, list(code[:4]), gap=50)
+        page.evaluate("delete document.readyState")
+        send_keys(window, [*code[4:], "Enter"], gap=150)
+        expect(page.locator("#id_scan")).to_have_value("")
+        expect(page.get_by_text("Not scanned yet")).to_be_visible()
+        page.clock.resume()
+        page.reload()
+        expect(page.get_by_text("Pressed while the page was loading: nothing was done.")).to_be_visible()
 
 
 def test_a_lock_loses_nothing_that_was_typed(

@@ -56,6 +56,13 @@
       return;
     }
     const name = keyName(event);
+    if (document.readyState === "loading") {
+      if (name.length > 1 && (event.altKey || /^F\d/.test(name))) {
+        event.preventDefault();
+        sessionStorage.setItem("pressed-early", location.pathname);
+      }
+      return;
+    }
     const isEmptySearch = event.target.dataset.scan !== undefined && !event.target.value;
     if (name.length === 1 && typing(event.target) && !(name === "?" && isEmptySearch)) return;
     const wanted = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === name);
@@ -139,7 +146,9 @@
     const status = document.querySelector("[data-early]");
     const path = sessionStorage.getItem("pressed-early");
     sessionStorage.removeItem("pressed-early");
-    if (status && path === location.pathname) status.textContent = status.dataset.early;
+    if (path !== location.pathname) return;
+    if (status) status.textContent = status.dataset.early;
+    else say("A key was pressed while the page was loading: nothing was done.");
   };
 
   document.addEventListener("change", (event) => {

@@ -19,6 +19,7 @@
   let isWaiting = false; // it waits in the scan field for Enter; what comes in now belongs to it
   let leak = null; // the field with the focus, and its value before the scan
   let pause = 0;
+  let lost = -PAUSE; // the last key of a scan that began while the page was loading
 
   const field = () => document.querySelector("[data-scan]");
   const isSeparator = (event) => (event.ctrlKey && (event.key === "]" || event.code === "BracketRight")) || event.key === "\u001d";
@@ -91,6 +92,17 @@
       document.getElementById("live").textContent = "The code may go on. Press Enter to take it as it stands in the scan field.";
     }
   };
+
+  // A scan that began while the page was loading lacks its first characters: all of it is dropped, and the page says so.
+  document.addEventListener("keydown", (event) => {
+    const isKey = event.key.length === 1 || event.key === "Enter" || event.key === "Tab";
+    if (!isKey || (document.readyState !== "loading" && event.timeStamp - lost > PAUSE)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (event.key.length > 1) return;
+    lost = event.timeStamp;
+    sessionStorage.setItem("pressed-early", location.pathname);
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     const input = field();
