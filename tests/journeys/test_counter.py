@@ -417,6 +417,31 @@ def test_the_scan_field_has_the_focus_and_is_in_view_at_every_size(
         assert at == [True, True, True]
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1280, 560), (1440, 900)])
+def test_the_main_button_is_in_view_however_much_stands_above_the_form(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    width: int,
+    height: int,
+) -> None:
+    for _ in range(2):
+        make.patient(
+            pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=timezone.now()
+        )
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        page.set_viewport_size({"width": width, "height": height})
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        send_fast(window, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "Enter"])
+        expect(page.locator("#error-summary")).to_be_visible()
+        button = page.locator("#act").bounding_box()
+        assert button is not None
+        assert button["y"] + button["height"] <= height, f"at {width} x {height} the button ends at {button}"
+
+
 def test_a_session_that_ended_gives_back_what_was_typed_after_the_sign_in(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
