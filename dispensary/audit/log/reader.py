@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,13 +124,38 @@ def recheck(lines: Iterable[Line], *, using: str = DEFAULT_DB_ALIAS) -> list[Lin
         logs, seqs = [row.entry.log_id for row in rows], [row.entry.seq for row in rows]
         cursor.execute(_BEFORE, {"logs": logs, "seqs": seqs})
         before = {(log_id, seq): bytes(leaf) for log_id, seq, leaf in cursor.fetchall()}
-        gone = [row.entry.entry_id for row in rows if row.body is None]
-        cursor.execute("SELECT entry_id, erasure_entry_id FROM audit.erasure WHERE entry_id = ANY (%s::uuid[])", [gone])
-        erasures = dict(cursor.fetchall())
+    gone = [row.entry for row in rows if row.body is None]
+    erasures = _find_erasures(gone, using) if gone else {}
     return [
         replace(row, doubt=_find_doubt(row, before, erasures), erased_by=erasures.get(row.entry.entry_id))
         for row in rows
     ]
+
+
+def _find_erasures(gone: Sequence[AuditEntry], using: str) -> dict[UUID, UUID]:
+    """Return by entry without details the one that says that they were erased; a row of `audit.erasure` alone says nothing."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT entry_id, erasure_entry_id FROM audit.erasure WHERE entry_id = ANY (%s::uuid[])",
+            [[entry.entry_id for entry in gone]],
+        )
+        named: dict[UUID, UUID] = dict(cursor.fetchall())
+    entries = AuditEntry.objects.using(using).filter(entry_id__in=set(named.values()), action=Event.ERASED.value)
+    erasing = {line.entry.entry_id: line for line in lines(entries, *{e.pharmacy for e in gone}, using=using)}
+    return {
+        entry.entry_id: line.entry.entry_id
+        for entry in gone
+        if entry.entry_id in named
+        and (line := erasing.get(named[entry.entry_id]))
+        and line.body
+        and _is_erased_by(entry, line.entry, line.body)
+    }
+
+
+def _is_erased_by(entry: AuditEntry, erasing: AuditEntry, body: Mapping[str, Any]) -> bool:
+    return body.get("log", str(erasing.log_id)) == str(entry.log_id) and any(
+        first <= (entry.seq or 0) <= last for first, last in body["ranges"]
+    )
 
 
 def has_entry(subject: Model, event: Event, values: Mapping[str, Any], *, pharmacy: UUID) -> bool:

@@ -577,6 +577,28 @@ def test_an_entry_that_nobody_signs_is_told_at_the_desk_in_health_and_by_the_che
     assert set(client.get("/health/audit").json()) == {"healthy", "troubles"}
 
 
+FORGE = """
+    INSERT INTO audit.erasure (entry_id, recorded_at, erasure_entry_id)
+    SELECT entry_id, recorded_at, %s FROM audit.link WHERE log_id = %s AND seq = 5"""
+
+
+@pytest.mark.parametrize("named", ["no erasure", "an erasure of another number"])
+def test_details_that_are_gone_are_not_called_erased_by_a_row_that_was_put_in(
+    sealed: Pharmacy, database: Database, named: str
+) -> None:
+    log = log_of(sealed)
+    with database.connect("owner") as owner:
+        (erased,) = owner.execute(
+            "SELECT audit.erase(%s, '{6}', 'x', 'user:1', 'manager', 'user:2', 'Ann', now(), NULL)", [log.log_id]
+        ).fetchone() or (None,)
+    other = AuditEntry.objects.get(log_id=log.log_id, seq=2).entry_id
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, log.log_id).delete("body", 5, 5)
+        connection.execute(FORGE, [other if named == "no erasure" else erased, log.log_id])
+    (line,) = reader.recheck(reader.lines(AuditEntry.objects.filter(log_id=log.log_id, seq=5), sealed))
+    assert (line.erased_by, "nothing in the log authorises it" in line.doubt) == (None, True)
+
+
 @pytest.mark.parametrize("attack", ["column", "body", "gone", "erased", "whole"])
 def test_the_desk_hashes_again_what_it_shows(sealed: Pharmacy, database: Database, attack: str) -> None:
     log = log_of(sealed)
