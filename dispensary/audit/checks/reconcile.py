@@ -26,6 +26,8 @@ from dispensary.models import (
     ConsentEvent,
     Patient,
     Pharmacy,
+    Prescription,
+    PrescriptionStatus,
     PriorSupply,
 )
 
@@ -113,6 +115,13 @@ _ACCESS_NO_ENTRY = f"""
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
+# Orders that are open though the newest entry about their end says otherwise: something of them could be handed over again.
+_OPENED_AGAIN = """
+    SELECT t.id::text, n.entry_id::text, t.status, n.action FROM {order} t CROSS JOIN LATERAL (
+        SELECT e.entry_id, e.action FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+        WHERE e.subject_id = t.id::text AND e.subject_type = 'prescription' AND e.action = ANY (%(actions)s) AND e.outcome = 'success'
+        ORDER BY e.recorded_at DESC, l.seq DESC LIMIT 1) n
+    WHERE t.status = ANY (%(open)s) AND n.action <> %(reinstated)s ORDER BY 1"""
 
 _UNREADABLE = "its entry has a value that a row cannot have"
 _ABOUT = "e.subject_type = %(type)s AND e.action = ANY (%(actions)s) AND e.outcome = 'success'"
@@ -132,6 +141,17 @@ _OTHER = """
     WHERE {where} AND (e.entry_id IS NULL
         OR NOT (e.subject_id = t.id::text AND e.pharmacy = t.pharmacy_id AND {about}))
     ORDER BY 1"""
+
+_ENDED: dict[str, Any] = {
+    "actions": [
+        event.value
+        for event in (
+            Event.PRESCRIPTION_CANCELLED, Event.PRESCRIPTION_STOPPED, Event.PRESCRIPTION_REPLACED, Event.PRESCRIPTION_REINSTATED,
+        )
+    ],
+    "reinstated": Event.PRESCRIPTION_REINSTATED.value,
+    "open": [PrescriptionStatus.ACTIVE.value, PrescriptionStatus.ON_HOLD.value],
+}  # fmt: skip
 
 
 def reconcile(*, retired: Sequence[RetiredRange] = ()) -> Iterator[Orphan]:
@@ -155,6 +175,9 @@ def reconcile(*, retired: Sequence[RetiredRange] = ()) -> Iterator[Orphan]:
         cursor.execute(_CONSENT.format(consent=Consent._meta.db_table, event=ConsentEvent._meta.db_table))
         for key, now, logged in cursor.fetchall():
             yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
+        cursor.execute(_OPENED_AGAIN.format(order=Prescription._meta.db_table), _ENDED)
+        for key, entry, status, action in cursor.fetchall():
+            yield Orphan(Kind.CHANGED, "prescription", key, entry, f"status is {status!r}, the log says {action}")
 
 
 def _compare(cursor: Any, compared: Compared) -> list[Orphan]:

@@ -11,7 +11,18 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from dispensary.actions import consent, corrections, dispenses, namesakes, patients, pharmacies, staff_alerts, tokens
+from dispensary.actions import (
+    consent,
+    corrections,
+    dispenses,
+    namesakes,
+    order_states,
+    patients,
+    pharmacies,
+    prescriptions,
+    staff_alerts,
+    tokens,
+)
 from dispensary.audit.checks.addresses import compare_addresses
 from dispensary.audit.checks.reconcile import Kind, reconcile
 from dispensary.audit.log import signed
@@ -104,6 +115,23 @@ def test_an_event_is_not_changed_by_the_application_and_named_when_the_owner_cha
     with database.connect("owner") as owner:
         owner.execute(statement, [shop.rows[table]])
     assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+@pytest.mark.parametrize("is_reinstated", [True, False])
+def test_a_cancelled_order_is_open_again_only_by_an_entry(shop: Shop, database: Database, is_reinstated: bool) -> None:
+    order = make.prescription(shop.patient)
+    shop.rows["cancelled"] = order.pk
+    prescriptions.cancel(prescription=order, reason="Too much", by=shop.by, now=make.NOW)
+    assert shop.changed() == []
+    if is_reinstated:
+        order_states.reinstate(prescription=order, reason="Misread", by=shop.by, now=make.NOW)
+    else:
+        with database.connect("owner") as owner:
+            owner.execute(
+                "UPDATE dispensary_prescription SET status = 'active', ended_at = NULL WHERE id = %s", [order.pk]
+            )
+    words = "status is 'active', the log says prescription.cancelled"
+    assert shop.changed() == ([] if is_reinstated else [("prescription", words)])
 
 
 def test_an_entry_from_before_a_column_says_that_the_row_has_its_default(
