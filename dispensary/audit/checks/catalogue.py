@@ -26,9 +26,11 @@ _SIGNED = """
 _OBJECTS = f"""
     WITH own AS (SELECT * FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')),
     signed AS ({_SIGNED}),
-    watched AS (SELECT * FROM own UNION ALL SELECT * FROM signed)
+    watched AS (SELECT * FROM own UNION SELECT * FROM pg_class WHERE oid IN (SELECT oid FROM signed)
+        OR (relnamespace = 'public'::regnamespace AND relname LIKE 'dispensary\\_%%' AND relkind IN ('r', 'p', 'v', 'f')))
     SELECT 'function ' || p.oid::regprocedure::text, pg_get_functiondef(p.oid) FROM pg_proc p
-        WHERE p.pronamespace = 'audit'::regnamespace AND p.prokind IN ('f', 'p')
+        WHERE p.pronamespace = 'audit'::regnamespace AND p.prokind IN ('f', 'p') OR p.pronamespace <> 'pg_catalog'::regnamespace
+            AND p.oid IN (SELECT t.tgfoid FROM pg_trigger t JOIN watched o ON o.oid = t.tgrelid WHERE NOT t.tgisinternal)
     UNION ALL SELECT 'PostgreSQL''s own function ' || p.proname, string_agg(concat_ws(' ', p.oid, l.lanname, p.prosrc, p.provolatile), ', ' ORDER BY p.oid)
         FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
         WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY (%s) GROUP BY p.proname

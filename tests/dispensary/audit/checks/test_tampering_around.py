@@ -408,6 +408,12 @@ CHANGES = {
     "CREATE RULE mine AS ON INSERT TO dispensary_override WHERE NEW.words = 'x' DO INSTEAD NOTHING": "rule mine on dispensary_override is not part",
     "CREATE TRIGGER mine BEFORE INSERT ON dispensary_override FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()":
     "trigger mine on dispensary_override is not part",
+    "CREATE TRIGGER mine BEFORE INSERT ON dispensary_reminder FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()":
+    "trigger mine on dispensary_reminder is not part",
+    "CREATE RULE mine AS ON INSERT TO dispensary_worklistitem DO INSTEAD NOTHING": "rule mine on dispensary_worklistitem is not part",
+    "ALTER TABLE dispensary_worklistitem DISABLE TRIGGER changed": "trigger changed on dispensary_worklistitem is not that",
+    "CREATE OR REPLACE FUNCTION dispensary_set_changed_at() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'":
+    "function public.dispensary_set_changed_at() is not that",
     "CREATE TABLE more () INHERITS (dispensary_override)": "table public.more below dispensary_override is not part",
     "GRANT TRIGGER ON dispensary_override TO {app}": "{app} has TRIGGER on dispensary_override",
     "GRANT UPDATE (words) ON dispensary_override TO {app}": "{app} has UPDATE on dispensary_override.words",
