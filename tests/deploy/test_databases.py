@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from deploy.checks import check_links
 from deploy.databases import database_settings
 from deploy.environment import ROOT
+from deploy.postgresql.base import DatabaseWrapper
 from tests.dispensary.audit.test_faults_disk import small_disk
 from tests.pooler import Pooler, limits_of_role
 from tests.site import Site, working_folder
@@ -73,6 +73,38 @@ def test_the_network_ends_every_wait(site: Site) -> None:
 def test_a_server_that_never_answers_is_given_up(silent_port: int) -> None:
     with pytest.raises(OperationalError, match="timeout"):
         connect(f"postgresql://u:p@127.0.0.1:{silent_port}/d").ensure_connection()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expected"),
+    [("", None), ("0", None), ("20s", 25), ("1min", 65), ("1 h", 3605), ("500ms", 5.5), ("500", 5.5)],
+)
+def test_an_answer_is_waited_for_longer_than_the_server_may_take(timeout: str, expected: float | None) -> None:
+    assert connect("postgresql:///d", statement_timeout=timeout).settings_dict["OPTIONS"]["answer_seconds"] == expected
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1s", "1.5s", "20 seconds"])
+def test_a_time_out_that_cannot_be_read_is_refused(timeout: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"STATEMENT_TIMEOUT cannot be read: '{timeout}'"):
+        connect("postgresql:///d", statement_timeout=timeout)
+
+
+def test_a_server_that_stops_answering_is_given_up_and_the_next_connection_works(site: Site) -> None:
+    connection = connect(site.database.url())
+    connection.settings_dict["OPTIONS"]["answer_seconds"] = 1
+    with pytest.raises(OperationalError, match="no answer within 1 s"):
+        ask(connection, "SELECT pg_sleep(600)")
+    assert connection.connection.closed and not connection.is_usable()
+    connection.close()
+    assert ask(connection, "SELECT 1") == "1"
+    connection.close()
+
+
+def test_a_kept_connection_is_asked_no_longer_than_a_new_one(site: Site) -> None:
+    connection = connect(f"{site.database.url()}?connect_timeout=60", statement_timeout="20s")
+    assert ask(connection, "SELECT 1") == "1" and connection.is_usable()
+    assert connection.connection.answer_seconds == 25
+    connection.close()
 
 
 @pytest.mark.parametrize(
