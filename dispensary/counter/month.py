@@ -51,6 +51,8 @@ def show_month(request: HttpRequest, visit: Visit) -> HttpResponse:
             ("tapers that were to end", "", ended),
             ("tapers that ended as planned", "", reached),
         ]
+        if lag is not None:
+            values.append(("seconds behind", "copy of the database", round(lag.total_seconds())))
         return _send_csv(month, values)
     began = None if began_at is None else visit.pharmacy.local_day(began_at)
     charts = [

@@ -1,5 +1,6 @@
 """Reports and exports from a standby: what it has, how far it is behind, and the primary where it cannot serve."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -112,12 +113,27 @@ def test_the_primary_is_read_where_the_standby_is_away_and_the_standby_when_it_i
     wait_until(lambda: read_from_replica(read_port, at_most=MINUTE)[1] is not None, 60, replica.last_words)
 
 
+def read(client: Client, address: str) -> str:
+    """Return a page or file of the counter as text."""
+    return client.get(address).content.decode()
+
+
 def test_the_month_says_where_it_was_counted(client: Client, manager: StaffMember, replica: Postgres) -> None:
     client.force_login(manager.user)
     wait_until(lambda: measure_lag("replica") == timedelta(), 60, replica.last_words)
-    text = client.get(reverse("counter:month")).content.decode()
-    assert "Counted on the copy of the database" in text
-    assert "Counted on the copy" not in client.get(reverse("counter:queue")).content.decode()
+    assert "Counted on the copy of the database" in read(client, reverse("counter:month"))
+    assert "Counted on the copy" not in read(client, reverse("counter:queue"))
+
+
+def test_the_month_s_file_says_how_far_the_copy_was_behind_that_it_was_counted_on(
+    client: Client, manager: StaffMember, replica: Postgres, settings
+) -> None:
+    client.force_login(manager.user)
+    wait_until(lambda: measure_lag("replica") == timedelta(), 60, replica.last_words)
+    address = f"{reverse('counter:month')}?format=csv"
+    assert re.search(r"^\d{4}-\d\d,seconds behind,copy of the database,\d+\r$", read(client, address), re.MULTILINE)
+    settings.DISPENSARY = settings.DISPENSARY | {"replica": ""}
+    assert "behind" not in read(client, address)
 
 
 def test_an_export_holds_what_was_recorded_until_it_was_asked_for(manager: StaffMember, replica: Postgres) -> None:
