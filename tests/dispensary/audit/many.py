@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
+from django.db import connection
 from psycopg import sql
 
 WORDS = "prescriber confirmed dose by telephone; patient stable on long-term therapy; titration agreed with clinic"
@@ -35,15 +37,20 @@ def fill(
     months: int = 24,
     until: dt.datetime = dt.datetime(2026, 11, 1, tzinfo=dt.UTC),
     at_once: bool = False,
+    first: UUID | None = None,
 ) -> Many:
     """Write entries evenly over the months before `until` and over the pharmacies, as a superuser past every trigger.
 
-    About a sixtieth are overrides with a reason in words; there is a patient for every 60 entries.
+    About a sixtieth are overrides with a reason in words; there is a patient for every 60 entries. `first` is a pharmacy
+    whose log is open: it is the first, and its entries get numbers after those that it has.
     """
     since = _partitions(admin, until, months)
-    made = [_log(admin, number) for number in range(pharmacies)]
+    made = [_log(admin, first if number == 0 else None) for number in range(pharmacies)]
+    logs = [log for _, log in made]
+    numbers = admin.execute("SELECT coalesce(max(seq), 0) FROM audit.link WHERE log_id = ANY(%s)", [logs]).fetchone()
     parameters = {
-        "logs": [log for _, log in made],
+        "logs": logs,
+        "before": numbers[0],
         "count": entries,
         "since": since,
         "step": dt.timedelta() if at_once else (until - since) / entries,
@@ -61,6 +68,28 @@ def fill(
     admin.execute("VACUUM (ANALYZE) audit.body")
     admin.execute("VACUUM (ANALYZE) audit.link")
     return Many([pharmacy for pharmacy, _ in made], entries, since, until)
+
+
+def written_tables(many: Many) -> set[str]:
+    """The tables of entries that `many` filled. Other tests leave a few pages in later months, and a line a pharmacy in `log`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind = 'r' AND relpages > 1 AND relname <> 'log'"
+        )
+        tables = {row[0] for row in cursor.fetchall()}
+    months = re.compile(r"_(\d{4}_\d{2}|default)$")
+    first, end = f"{many.since:%Y_%m}", f"{many.until:%Y_%m}"
+    return {name for name in tables if (month := months.search(name)) is None or first <= month[1] < end}
+
+
+def executed(plan: str) -> str:
+    """The plan without the parts that never ran (partitions left out)."""
+    return "\n".join(line for line in plan.splitlines() if "never executed" not in line)
+
+
+def read_rows(plan: str) -> int:
+    """Rows that were read and thrown away, a sign of an index that does not fit."""
+    return sum(int(number) for number in re.findall(r"Rows Removed by Filter: (\d+)", executed(plan)))
 
 
 def _partitions(admin: psycopg.Connection, until: dt.datetime, months: int) -> dt.datetime:
@@ -91,10 +120,8 @@ def _partitions(admin: psycopg.Connection, until: dt.datetime, months: int) -> d
     return starts[0]
 
 
-def _log(admin: psycopg.Connection, number: int) -> tuple[UUID, UUID]:
-    row = admin.execute("SELECT gen_random_uuid(), gen_random_uuid()").fetchone()
-    assert row is not None
-    pharmacy, _ = row
+def _log(admin: psycopg.Connection, pharmacy: UUID | None) -> tuple[UUID, UUID]:
+    pharmacy = pharmacy or uuid4()
     log = admin.execute("SELECT audit.open_log(%s, %s)", [pharmacy, f"many.example/{pharmacy}"]).fetchone()
     assert log is not None
     return pharmacy, log[0]
@@ -102,7 +129,7 @@ def _log(admin: psycopg.Connection, number: int) -> tuple[UUID, UUID]:
 
 _ROWS = """
 SELECT i, nth, at, audit.new_id(at) AS entry_id, (%(logs)s::uuid[])[1 + i %% cardinality(%(logs)s::uuid[])] AS log_id,
-       nth + 1 AS seq, nth %% 60 = 7 AS override, ((i::bigint * 7919) %% %(patients)s)::text AS patient,
+       nth + 1 + %(before)s AS seq, nth %% 60 = 7 AS override, ((i::bigint * 7919) %% %(patients)s)::text AS patient,
        (i %% 10 || '/' || i / 30)::text AS thing, i %% 200 AS actor, nth %% 8 AS drug
 FROM generate_series(1, %(count)s) AS i,
     LATERAL (SELECT %(since)s::timestamptz + i * %(step)s::interval AS at, (i - 1) / cardinality(%(logs)s::uuid[]) AS nth) AS more

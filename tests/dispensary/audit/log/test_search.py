@@ -18,7 +18,7 @@ from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Filters
 from dispensary.errors import InvalidInput
 from dispensary.models import AuditEntry, Pharmacy
-from tests.dispensary.audit.many import Many, fill
+from tests.dispensary.audit.many import Many, executed, fill, read_rows, written_tables
 from tests.site import Database
 
 FIXTURE_ENTRIES = 60_000
@@ -104,28 +104,6 @@ def test_what_narrows_answers_reads_their_rows_and_bodies_by_key(many, some, nar
     scanned = set(re.findall(r"Seq Scan on (\w+)", executed(plan)))
     assert not scanned & written_tables(many), plan
     assert read_rows(plan) < FIXTURE_ENTRIES // 10, plan
-
-
-def written_tables(many: Many) -> set[str]:
-    """The tables of entries that `many` filled. Other tests leave a few pages in later months, and a line a pharmacy in `log`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind = 'r' AND relpages > 1 AND relname <> 'log'"
-        )
-        tables = {row[0] for row in cursor.fetchall()}
-    months = re.compile(r"_(\d{4}_\d{2}|default)$")
-    first, end = f"{many.since:%Y_%m}", f"{many.until:%Y_%m}"
-    return {name for name in tables if (month := months.search(name)) is None or first <= month[1] < end}
-
-
-def executed(plan: str) -> str:
-    """The plan without the parts that never ran (partitions left out)."""
-    return "\n".join(line for line in plan.splitlines() if "never executed" not in line)
-
-
-def read_rows(plan: str) -> int:
-    """Rows that were read and thrown away, a sign of an index that does not fit."""
-    return sum(int(number) for number in re.findall(r"Rows Removed by Filter: (\d+)", executed(plan)))
 
 
 @pytest.mark.slow
