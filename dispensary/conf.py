@@ -97,8 +97,8 @@ class Conf:
 
     @property
     def free_text_channels(self) -> Mapping[str, str]:
-        """The channels that take any words at any time, unlike those of approved templates."""
-        return {medium: name for medium, name in self.channels.items() if medium not in _OF_TEMPLATES}
+        """The channels that take any words at any time to an address that is typed: no approved templates, no browsers."""
+        return {medium: name for medium, name in self.channels.items() if medium not in _NOT_FREE}
 
     @property
     def link_url(self) -> str:
@@ -106,7 +106,7 @@ class Conf:
         return self.text_url or self.public_url
 
 
-_OF_TEMPLATES = frozenset({"whatsapp"})
+_NOT_FREE = frozenset({"whatsapp", "push"})
 _NAMES = frozenset(field.name for field in fields(Conf))
 
 

@@ -79,7 +79,7 @@ _SLOW_FILES = {
         "dispensary/api/test_stranger.py",
         "dispensary/api/test_two_counters.py",
         "dispensary/api/test_walkthrough.py",
-        "dispensary/patient_pages/test_messages.py",
+        "dispensary/patient_pages/test_notifications.py",
         "dispensary/webhooks/test_webhooks.py",
     ],
     "several orders and hand-overs a test, 0.2 to 0.4 s; the other actions stay quick": [

@@ -45,8 +45,10 @@ from dispensary.reminders.opt_outs import (
 from dispensary.reminders.reach import settle_owed, take_back_leases
 from dispensary.reminders.work import open_work
 
-_CALLS_AFTER = 4
-"""By so much a call's number is tried after the other addresses."""
+_FIRST_TRY = {Medium.PUSH: 0, Medium.VOICE: 5}
+"""A browser is tried before the other addresses, which are at 1: what is not opened there goes on to them; a call comes last."""
+_MOST_BROWSERS = 5
+"""In use for one reader."""
 
 
 @transaction.atomic
@@ -64,7 +66,7 @@ def add_contact(
 ) -> ContactPoint:
     """Record an address of the patient or of a `carer`. The same address again is the same contact point. It is used once the patient says yes.
 
-    Without a `preference` a carer who is no guardian is tried after the patient, and calls after all messages.
+    Without a `preference` a carer who is no guardian is tried after the patient, browsers before all and calls after all.
     `takes_texts` is the patient's word that a landline takes text messages. Raises InvalidInput for what is no address of
     that medium, and for a landline without that word; NotAllowed for another pharmacy's patient.
     """
@@ -94,7 +96,7 @@ def add_contact(
         return same_contact
     if preference is None:
         is_second = carer is not None and carer.relation not in GUARDIANS
-        preference = 1 + is_second + (_CALLS_AFTER if medium == Medium.VOICE else 0)
+        preference = _FIRST_TRY.get(medium, 1) + is_second
     point = ContactPoint.objects.create(
         patient=patient,
         carer=carer,
@@ -106,7 +108,8 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    event_body = {"carer": str(carer.relation)} if carer else {"address": hint(clean)}
+    shown = point.shown_address if medium == Medium.PUSH else hint(clean)
+    event_body = {"carer": str(carer.relation)} if carer else {"address": shown}
     record_change(point, by, now, "added", {**event_body, "address_digest": digest, "detail": detail_level.value})
     settle_owed(patient, by, now)
     return point
@@ -116,6 +119,35 @@ def hint(address: str) -> str:
     """Return enough of an address to recognise it, too little to write to it; the log's copy of a sealed address."""
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}…@{domain}" if at else f"…{address[-3:]}"
+
+
+@transaction.atomic
+def switch_on_notifications(*, contact: ContactPoint, subscription: str, by: Actor, now: datetime) -> ContactPoint:
+    """Record the browser in which the reader at an address asked for notifications, and a patient's yes to them. Twice is once.
+
+    Raises InvalidInput for what is no subscription at a push service used here, for one browser too many, and for a carer
+    who has not said yes to messages.
+    """
+    patient, carer = contact.patient, contact.carer
+    if carer is not None and carer.answer != ConsentAnswer.YES:
+        raise InvalidInput("This carer gets no messages.", Problem("subscription", "a browser", "a yes at the counter"))
+    browser = add_contact(patient=patient, medium=Medium.PUSH, address=subscription, carer=carer, by=by, now=now)
+    if browser.fault:
+        problem = Problem(
+            "subscription", "one that is not used", "another browser", "Remove the site's data there first."
+        )
+        raise InvalidInput("This browser was refused before.", problem)
+    browsers = patient.contact_points.filter(medium=Medium.PUSH, carer=carer, retired_at__isnull=True, fault="")
+    if browsers.count() > _MOST_BROWSERS:  # counted after the patient was locked; what was recorded is undone
+        problem = Problem("subscription", "one more browser", f"at most {_MOST_BROWSERS}", "End another one first.")
+        raise InvalidInput("There are too many browsers.", problem)
+    is_allowed = patient.consents.filter(medium=Medium.PUSH, answer=ConsentAnswer.YES).exists()
+    if carer is None and not is_allowed:
+        record_answer(
+            patient=patient, medium=Medium.PUSH, answer=ConsentAnswer.YES, source=ConsentSource.PATIENT_PAGE,
+            evidence="button on the page", by=by, now=now,
+        )  # fmt: skip
+    return browser
 
 
 @transaction.atomic
@@ -147,10 +179,13 @@ def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor
 
 
 def _require_words(medium: Medium, detail_level: DetailLevel) -> None:
-    """Raise InvalidInput for medicine and dose by a medium that takes approved templates alone, which name neither."""
-    if medium == Medium.WHATSAPP and detail_level != DetailLevel.PLAIN:
-        problem = Problem("detail_level", detail_level.value, DetailLevel.PLAIN.value)
-        raise InvalidInput("WhatsApp takes approved templates alone, and they name no medicine.", problem)
+    """Raise InvalidInput for medicine and dose by approved templates, which name neither, and on a locked screen."""
+    reasons = {
+        Medium.WHATSAPP: "WhatsApp takes approved templates alone, and they name no medicine.",
+        Medium.PUSH: "A notification stands on a locked screen, and names no medicine.",
+    }
+    if medium in reasons and detail_level != DetailLevel.PLAIN:
+        raise InvalidInput(reasons[medium], Problem("detail_level", detail_level.value, DetailLevel.PLAIN.value))
 
 
 @transaction.atomic

@@ -38,6 +38,10 @@ class Message:
     """The name of the approved template that says the same, for a medium that takes no other words; "" for an answer."""
     places: tuple[str, ...] = ()
     """What stands at the template's places, from the first."""
+    useful_for: timedelta | None = None
+    """The time for which it is of use, from when it is sent; None where that has no end."""
+    topic: str = ""
+    """For a notification: of two of the same topic the newer takes the place of the older; it tells nothing of the reader."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """For a call: the keys that answer it, each with what is said when it is pressed; `STOP_KEY` ends the calls."""
 
@@ -189,6 +193,9 @@ class Channel(ABC):
     """True where `fetch_receipt` can ask for a receipt that never came."""
     takes_replies: bool = True
     """True where a patient's reply reaches us; otherwise messages do not offer "reply STOP"."""
+    unread_hours: int = 0
+    """Hours after which a message that matters for safety goes to the next address unless a receipt came, where the setting
+    `receipt_hours` has none; 0: it waits for a receipt that says so."""
     answers_in_call: bool = False
     """True where whoever answers by a key hears at once what follows from it; no message answers them."""
     webhook_response: tuple[str, str] = ("application/json", "")

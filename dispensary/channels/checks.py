@@ -32,6 +32,14 @@ def check_channels() -> list[CheckMessage]:
         if medium in Medium
         for gap in _find_other_media(name, medium)
     ]
+    if Medium.PUSH in channels and not conf().public_url.startswith("https://"):
+        messages.append(
+            Error(
+                "DISPENSARY['channels'] has a channel for notifications, and ['public_url'] is not HTTPS",
+                hint="A browser takes notifications of a page in HTTPS alone, and they open it.",
+                id="dispensary.E004",
+            )
+        )
     for name in sorted({*channels.values(), *filter(None, [conf().letter_channel])}):
         try:
             gaps = [

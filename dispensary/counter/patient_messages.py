@@ -64,7 +64,7 @@ class AddressForm(StyledForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         medium = cast("forms.ChoiceField", self.fields["medium"])
-        medium.choices = [(medium.value, medium.label) for medium in reach.media_offered()]
+        medium.choices = [(medium.value, medium.label) for medium in reach.media_offered() if medium != Medium.PUSH]
 
 
 class CarerForm(AddressForm):

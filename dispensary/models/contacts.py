@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
@@ -21,6 +23,7 @@ class Medium(models.TextChoices):
     SMS = "sms", _("Text message")
     VOICE = "voice", _("Telephone call")
     WHATSAPP = "whatsapp", _("WhatsApp")
+    PUSH = "push", _("Notification")
 
 
 class DetailLevel(models.TextChoices):
@@ -165,6 +168,13 @@ class ContactPoint(models.Model):
     def language(self) -> str:
         """The language of whoever reads at this address."""
         return self.carer.language if self.carer else self.patient.language
+
+    @property
+    def shown_address(self) -> str:
+        """The address as it is shown: of a browser its push service alone, since whoever has the rest can write to it."""
+        if self.medium != Medium.PUSH:
+            return str(self.address)
+        return f"A browser ({urlsplit(json.loads(self.address)['endpoint']).hostname})"
 
 
 class ConsentEvent(models.Model):

@@ -40,6 +40,7 @@ from dispensary.models import (
     Medium,
 )
 from dispensary.models.pharmacy import SharedNames
+from dispensary.patient_pages import notifications
 from dispensary.patient_pages.course import PatientCourse, Wording, describe_course
 from dispensary.patient_pages.feed import render_feed
 from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
@@ -54,7 +55,7 @@ OWN_NAMES = {
     Language.FRENCH: "Français",
     Language.ARABIC: "العربية",
 }
-_CONFIRMED = frozenset({"language", "plainer", "stop", "carer", *ON_PAGE})
+_CONFIRMED = frozenset({"language", "plainer", "stop", "carer", "push_on", "push_off", *ON_PAGE})
 
 
 @csrf_exempt  # without a session there is nothing to forge: the code is the proof, and it stands in no cookie
@@ -224,12 +225,38 @@ def _record_answer(contact: ContactPoint, request: HttpRequest, by: Actor, now: 
     return answer.value
 
 
+def _switch_on(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    """Send messages to the browser that shows the page, too."""
+    if notifications.public_key() is None:
+        return ""
+    subscription = request.POST.get("subscription", "")
+    consent.switch_on_notifications(contact=contact, subscription=subscription, by=by, now=now)
+    return "push_on"
+
+
+def _switch_off(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    """Send no more messages to one browser of the reader's."""
+    browser = next((row for row in _browsers_of(contact) if str(row.pk) == request.POST.get("browser")), None)
+    if browser is None:
+        return ""
+    consent.retire_contact(contact=browser, by=by, now=now)
+    return "push_off"
+
+
+def _browsers_of(contact: ContactPoint) -> list[ContactPoint]:
+    """Return the browsers in use of the reader at an address, the first one first."""
+    browsers = contact.patient.contact_points.filter(medium=Medium.PUSH, carer=contact.carer, retired_at__isnull=True)
+    return list(browsers.filter(fault="").order_by("added_at"))
+
+
 _CHANGES: dict[str, Callable[[ContactPoint, HttpRequest, Actor, datetime], str]] = {
     "stop": _stop_media,
     "language": _choose_language,
     "plainer": _leave_out_medicine,
     "carer": _ask_for_carer,
     "wrong": _report_wrong_person,
+    "push_on": _switch_on,
+    "push_off": _switch_off,
     **dict.fromkeys(ON_PAGE, _record_answer),
 }
 
@@ -293,6 +320,11 @@ def _render_page(
         "stopping": [(medium.value, words[medium], words[f"stop_{medium}"], on) for medium, on in page.media],
         "some_on": any(on for _medium, on in page.media),
         "several_on": sum(on for _medium, on in page.media) > 1,
+        "push_key": notifications.public_key(),
+        "browsers": [
+            (row.pk, words["push_since"].format(day=say_date(row.added_at.astimezone(zone).date(), page.language)))
+            for row in _browsers_of(contact)
+        ],
         "wrong_text": words[f"wrong_text_{contact.medium}"],
         "wrong_button": words[f"wrong_button_{contact.medium}"],
         "languages": [(code, name, code == page.language) for code, name in OWN_NAMES.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -359,7 +360,7 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
 
 def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
     assert row.medium is not None and row.address is not None and row.page_code is not None
-    is_mail = row.medium == Medium.EMAIL
+    is_mail, is_push = row.medium == Medium.EMAIL, row.medium == Medium.PUSH
     page_url = ""
     if row.medium != Medium.VOICE:
         page_url = links.page_url(row.page_code, habits.conf.public_url if is_mail else habits.conf.link_url)
@@ -373,14 +374,24 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         to=habits.unseal(row.address),
         sender=row.sender,
         subject=text.subject,
-        body=text.body if is_mail else " ".join(filter(None, (text.body, text.offer, page_url))),
+        body=text.body if is_mail or is_push else " ".join(filter(None, (text.body, text.offer, page_url))),
         opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
-        page_url=page_url if is_mail else "",
+        page_url=page_url if is_mail or is_push else "",
         page_words=page_words(text.language)["link"],
         language=text.language,
         reply_to=row.reply_to,
         template=row.kind if text.places else "",
         places=tuple((page_url if name == LINK else words) or "-" for name, words in text.places),
+        useful_for=row.useful_until - row.now,
+        topic=_topic_of(row) if is_push else "",
         keys=keys,
     )
+
+
+def _topic_of(row: Row) -> str:
+    """Return the topic of a notification (22 characters): of the messages about the next supply to one reader, or of a kind."""
+    assert row.contact_id is not None
+    kind = ReminderKind(row.kind)
+    topic = uuid.uuid5(row.contact_id, "supply" if kind.about_refill else kind.value)
+    return base64.urlsafe_b64encode(topic.bytes).rstrip(b"=").decode()

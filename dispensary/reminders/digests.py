@@ -26,6 +26,8 @@ from dispensary.reminders.texts import is_urgent, short_name
 
 MOST = 4
 """Reminders in one message: more would be too long to read on a telephone. [D]"""
+_ALONE = frozenset({Medium.WHATSAPP, Medium.PUSH})
+"""Media that take one reminder a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,10 @@ def gather(
     """Put together what is ready for one address in one language, with the nudges that would wait behind it.
 
     What was in doubt leaves alone: in another message its provider would not know it again. So does what is sent as a
-    template, which says one reminder.
+    template, which says one reminder, and a notification, which is short.
     """
     joining = [
-        decision for decision in decisions if not decision.row.was_in_doubt and decision.row.medium != Medium.WHATSAPP
+        decision for decision in decisions if not decision.row.was_in_doubt and decision.row.medium not in _ALONE
     ]
     groups: dict[tuple[str | None, str | None, str], list[Ready]] = {}
     singly: dict[int, Ready | Later] = {}

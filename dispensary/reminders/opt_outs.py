@@ -16,6 +16,7 @@ from django.db import transaction
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
+from dispensary.channels.subscriptions import PUSH_SERVICES, parse_subscription
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import (
@@ -51,6 +52,13 @@ def clean_address(medium: str, address: str) -> str:
                 "This is no e-mail address.", Problem("address", "something else", "name@example.org")
             ) from error
         return text
+    if medium == Medium.PUSH:
+        options = conf().channel_options.get(conf().channels.get(medium, ""), {})
+        try:
+            return parse_subscription(text, options.get("services", PUSH_SERVICES)).address
+        except ValueError as error:
+            problem = Problem("address", "something else", "the subscription of a browser at a push service used here")
+            raise InvalidInput("This is no browser that can be reached.", problem) from error
     if medium not in ON_A_NUMBER:
         raise InvalidInput("There is no such medium.", Problem("medium", str(medium), ", ".join(Medium)))
     try:

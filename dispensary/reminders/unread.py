@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from dispensary.channels import Receipt, ReceiptStatus
+from dispensary.channels import Receipt, ReceiptStatus, channels_in_use
 from dispensary.conf import conf
 from dispensary.models import Delivery, ReminderState
 from dispensary.models.reminders import DeliveryOutcome, ReminderKind
@@ -15,13 +15,14 @@ _SAFETY = [kind.value for kind in ReminderKind if kind.matters_for_safety]
 
 
 def give_up_waiting(*, now: datetime) -> int:
-    """Count accepted messages of a channel as not delivered after its `receipt_hours`. Returns how many.
+    """Count accepted messages of a channel as not delivered after its `receipt_hours`, or its own hours. Returns how many.
 
     What follows is what follows a receipt that says so: the next address or, where there is none, work. A message that is no
     longer useful is left as it is.
     """
     given_up = 0
-    for channel, hours in conf().receipt_hours.items():
+    own_hours = {channel.name: channel.unread_hours for channel in channels_in_use().values() if channel.unread_hours}
+    for channel, hours in {**own_hours, **conf().receipt_hours}.items():
         silent = Delivery.objects.filter(
             channel=channel,
             outcome=DeliveryOutcome.ACCEPTED,

@@ -23,7 +23,13 @@ STATUS = {
     ReminderState.PARKED: "unknown",
 }
 """The states of a reminder as FHIR has them; one whose send has begun and not ended is `BEING_SENT`."""
-_MEDIA = {Medium.EMAIL: "EMAILWRIT", Medium.SMS: "SMSWRIT", Medium.VOICE: "PHONE", Medium.WHATSAPP: "ELECWRIT"}
+_MEDIA = {
+    Medium.EMAIL: "EMAILWRIT",
+    Medium.SMS: "SMSWRIT",
+    Medium.VOICE: "PHONE",
+    Medium.WHATSAPP: "ELECWRIT",
+    Medium.PUSH: "ELECWRIT",
+}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode"
 
 

@@ -108,6 +108,9 @@ class ContactOut(serializers.ModelSerializer[Any]):
     """An address, with the fault that prevents its use; `carer` names who reads there in the patient's place."""
 
     carer = serializers.CharField(source="carer.name", read_only=True, allow_null=True, default=None)
+    address = serializers.CharField(
+        source="shown_address", read_only=True, help_text="Of a browser, its push service alone."
+    )
 
     class Meta:
         model = ContactPoint

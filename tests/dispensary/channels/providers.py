@@ -13,12 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from xml.etree import ElementTree
 
+import http_ece
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from dispensary.channels import Message
+from dispensary.channels.subscriptions import encode_base64url
 
 
 def message(**more):
@@ -324,6 +326,59 @@ def private_key(bits: int = 1024):
     key = rsa.generate_private_key(65537, bits)
     form = serialization.PrivateFormat.PKCS8
     return key, key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+class PushService:
+    """A browser with its push service: takes what the site's key signs, and opens it with the browser's own keys."""
+
+    ERRORS = {
+        "no-number": 410,
+        "unknown-browser": 404,
+        "too-long": 413,
+        "wrong-key": 403,
+        "too-fast": 429,
+        "broken": 500,
+        "away": 503,
+    }
+    PRIVATE_KEY = ec.generate_private_key(ec.SECP256R1())
+    BROWSER_KEY = ec.generate_private_key(ec.SECP256R1())
+    SECRET = b"sixteen bytes ok"
+
+    def __init__(self):
+        self.mood, self.calls, self.taken, self.url = "kind", [], [], ""
+
+    def answer(self, command, where, headers, body):
+        if self.mood in self.ERRORS:
+            return self.ERRORS[self.mood], {}, {}
+        token, public_key = (part.split("=", 1)[1] for part in headers["Authorization"].split(" ", 1)[1].split(", "))
+        assert public_key == _point(self.PRIVATE_KEY)
+        claims = jwt.decode(token, self.PRIVATE_KEY.public_key(), algorithms=["ES256"], audience=self.url)
+        assert claims["sub"] == "mailto:desk@pharmacy.example" and headers["Content-Encoding"] == "aes128gcm"
+        notification = http_ece.decrypt(body, private_key=self.BROWSER_KEY, auth_secret=self.SECRET)
+        self.taken.append((dict(headers), json.loads(notification)))
+        return 201, b"", {"Location": f"{self.url}/m/{len(self.taken)}"}
+
+
+def subscription(url, path="/send/7700900123"):
+    """What a browser at the push service gives to the page, as the page posts it."""
+    keys = {"p256dh": _point(PushService.BROWSER_KEY), "auth": encode_base64url(PushService.SECRET)}
+    return json.dumps({"endpoint": f"{url}{path}", "expirationTime": None, "keys": keys})
+
+
+def push_options(url, **more):
+    """Options of the channel at a push service on loopback."""
+    pem = PushService.PRIVATE_KEY.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    services = [url.split("://")[1]]
+    options = {"private_key": pem.decode(), "subject": "mailto:desk@pharmacy.example", "services": services}
+    return {**options, "connect": 1, "read": 1, **more}
+
+
+def _point(private_key):
+    public_key = private_key.public_key()
+    point = public_key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    return encode_base64url(point)
 
 
 def certificate(folder, key, pem):

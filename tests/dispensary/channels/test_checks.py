@@ -8,6 +8,7 @@ import pytest
 
 from dispensary.channels import Accepted, AfterCrash, Channel
 from dispensary.channels.checks import check_channels, check_public_address
+from tests.dispensary.channels.providers import push_options
 
 
 @pytest.fixture
@@ -187,3 +188,19 @@ def test_a_channel_without_an_option_that_it_needs_is_named_before_a_message_is_
     site(channels={"sms": name}, channel_options={name: options})
     [wrong] = check_channels()
     assert wrong.id == "dispensary.E005" and f"[{name!r}] lacks {option!r}" in wrong.msg
+
+
+@pytest.mark.parametrize(
+    ("address", "numbers"),
+    [("https://pharmacy.example", []), ("http://pharmacy.example", ["dispensary.E004"]), ("", ["dispensary.E004"])],
+)
+def test_notifications_need_the_sites_own_address_in_https(site, address, numbers):
+    options = {"webpush": push_options("https://fcm.googleapis.com")}
+    site(channels={"push": "webpush"}, channel_options=options, public_url=address)
+    assert [wrong.id for wrong in check_channels()] == numbers
+
+
+def test_notifications_without_a_key_are_named(site):
+    site(channels={"push": "webpush"}, public_url="https://pharmacy.example")
+    [wrong] = check_channels()
+    assert "'webpush'" in wrong.msg and "lacks 'private_key'" in wrong.msg and wrong.id == "dispensary.E005"

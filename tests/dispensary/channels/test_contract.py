@@ -22,15 +22,18 @@ from tests.dispensary.channels import (
     test_twilio_voice,
     test_twilio_whatsapp,
     test_vonage,
+    test_webpush,
 )
 from tests.dispensary.channels.providers import (
     NhsNotify,
     Notify,
+    PushService,
     Twilio,
     TwilioCalls,
     Vonage,
     message,
     running,
+    subscription,
 )
 from tests.dispensary.channels.servers import black_hole, http_gateway
 
@@ -47,6 +50,7 @@ class Line:
     provider: Any
     make: Any
     moods: dict[str, str | None] = field(default_factory=dict)
+    address_at: Any = None
     channel: Any = None
 
     def __post_init__(self):
@@ -56,6 +60,10 @@ class Line:
         if self.moods.get(mood, "") is None:
             pytest.skip("this provider has no such answer")
         self.provider.mood = self.moods.get(mood, mood)
+
+    def message(self, url=None):
+        """A message to an address of the provider, or of another one at `url`."""
+        return message(to=self.address_at(url or self.provider.url)) if self.address_at else message()
 
     def calls(self):
         """Headers and body of every message handed over: an access token that is asked for first is none."""
@@ -69,6 +77,8 @@ class Row:
     provider: Callable[[Key, ssl.SSLContext], AbstractContextManager[Any]]
     channel_at: Callable[[str, Key], Channel]
     moods: dict[str, str | None] = field(default_factory=dict)
+    address_at: Callable[[str], str] | None = None
+    """Where the address names the provider."""
 
 
 GATEWAY_MOODS = {
@@ -112,6 +122,12 @@ ROWS = {
         test_vonage.channel_at,
         {"too-long": "invalid"},
     ),
+    "webpush": Row(
+        lambda key, tls: running(PushService(), tls),
+        lambda url, key: test_webpush.channel_at(url),
+        {"stopped": None},
+        subscription,
+    ),
 }
 
 
@@ -121,9 +137,9 @@ def line(request, key, tls, monkeypatch):
     server_context, trusted = tls
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
     with row.provider(key, server_context) as provider:
-        running_line = Line(provider, lambda url: row.channel_at(url, key), row.moods)
+        running_line = Line(provider, lambda url: row.channel_at(url, key), row.moods, row.address_at)
         running_line.channel.send(
-            message()
+            running_line.message()
         )  # fetches an access token where one is needed: what follows is about messages
         provider.calls.clear()
         yield running_line
@@ -131,7 +147,7 @@ def line(request, key, tls, monkeypatch):
 
 
 def test_a_message_that_is_taken_has_the_providers_number(line):
-    answer = line.channel.send(message())
+    answer = line.channel.send(line.message())
     assert isinstance(answer, Accepted) and answer.provider_message_id
     assert len(line.calls()) == 1
 
@@ -154,29 +170,30 @@ def test_a_message_that_is_taken_has_the_providers_number(line):
 )
 def test_every_answer_is_one_of_three_and_is_asked_for_once(line, mood, answer):
     line.be(mood)
-    assert line.channel.send(message()) == answer
+    assert line.channel.send(line.message()) == answer
     assert len(line.calls()) == 1
 
 
 @pytest.mark.parametrize("mood", ["away", "broken", "garbage", "cut"])
 def test_after_a_bad_one_the_next_message_still_goes(line, mood):
     line.be(mood)
-    line.channel.send(message())
+    line.channel.send(line.message())
     line.be("kind")
-    assert isinstance(line.channel.send(message()), Accepted)
+    assert isinstance(line.channel.send(line.message()), Accepted)
 
 
 def test_where_nobody_listens_nothing_was_handed_over(line):
-    nowhere = line.make(line.provider.url.split("://")[0] + "://127.0.0.1:1")
-    assert nowhere.send(message()) == Refused(Fault.UNREACHABLE, False)
+    url = line.provider.url.split("://")[0] + "://127.0.0.1:1"
+    assert line.make(url).send(line.message(url)) == Refused(Fault.UNREACHABLE, False)
 
 
 def test_a_provider_that_never_answers_is_given_up_within_the_channels_own_limit(line):
     """The lease's fence relies on it. In doubt, unless nothing but a connection or an access token has been asked for."""
     with black_hole() as port:
-        silent = line.make(line.provider.url.split("://")[0] + f"://127.0.0.1:{port}")
+        url = line.provider.url.split("://")[0] + f"://127.0.0.1:{port}"
+        silent = line.make(url)
         began = time.monotonic()
-        answer = silent.send(message())
+        answer = silent.send(line.message(url))
         assert time.monotonic() - began < silent.timeout.total_seconds()
     assert answer in {Unknown(), Refused(Fault.UNREACHABLE, False)}
 
@@ -185,19 +202,19 @@ def test_a_redirection_takes_neither_number_nor_words_elsewhere(line):
     with http_gateway() as elsewhere:
         line.provider.elsewhere = elsewhere.url
         line.be("moved")
-        line.channel.send(message())
+        line.channel.send(line.message())
         assert elsewhere.calls == []
 
 
 def test_the_key_goes_out_with_the_message_and_again_with_its_repeat(line):
-    """Except to Twilio, which has no place for one: there the kind of message decides about a repeat."""
-    is_twilio = line.channel.name.startswith("twilio")
-    sent = message()
+    """Except where there is no place for one, as at Twilio: there the kind of message decides about a repeat."""
+    has_no_place = line.channel.name.startswith(("twilio", "webpush"))
+    sent = line.message()
     line.channel.send(sent)
     line.channel.send(sent)
-    carried = [str(sent.key) in f"{headers} {body.decode()}" for headers, body in line.calls()]
-    assert carried == [not is_twilio] * 2
-    if is_twilio:
+    carried = [str(sent.key) in f"{headers} {body.decode(errors='replace')}" for headers, body in line.calls()]
+    assert carried == [not has_no_place] * 2
+    if has_no_place:
         assert line.channel.after_crash is AfterCrash.BY_KIND
 
 
@@ -205,7 +222,7 @@ def test_the_key_goes_out_with_the_message_and_again_with_its_repeat(line):
 def test_neither_number_nor_words_nor_secrets_reach_a_log_line(line, caplog, mood):
     caplog.set_level(logging.DEBUG)
     line.be(mood)
-    line.channel.send(message())
+    line.channel.send(line.message())
     assert not [word for word in ("7700900123", "ring us", "Bearer", "Basic ", "s" * 20) if word in caplog.text], (
         caplog.text
     )
