@@ -21,10 +21,11 @@ KEYS = (
     ("F2", "Scan field"),
     ("F4", "Next in the queue"),
     ("F6", "Next part of the page"),
-    ("Arrows, Page Up, Page Down", "Rows of the queue"),
+    ("Arrows, Page Up, Page Down", "Rows of the queue and of the withdrawal risk"),
     ("Alt+N", "New prescription, from the queue"),
     ("Alt+H", "Put the order on hold"),
     ("Alt+P", "Print the request of a plan"),
+    ("Alt+R", "Withdrawal risk"),
     ("F7", "Take over the tablets that are needed, or an order that somebody else has open"),
     ("F8", "Answer findings with an override; part two records that were joined"),
     ("F9", "What the main button says"),
@@ -43,6 +44,8 @@ MENU = (
     ("People", "counter:people", policies.may_change_settings),
     ("Settings", "counter:settings", policies.may_change_settings),
 )
+LETTERS = {"counter:at-risk": "r"}
+"""Letters that open a page of the menu with Alt."""
 
 Row = TypeVar("Row", bound=Model)
 
@@ -54,6 +57,8 @@ class MenuItem:
     words: str
     address: str
     is_current: bool
+    letter: str
+    """Opens it with Alt; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,12 @@ class Visit:
     @property
     def menu(self) -> list[MenuItem]:
         links = [
-            (words, reverse(name)) for words, name, is_allowed in MENU if is_allowed(self.by) and self._is_used(name)
+            (words, reverse(name), LETTERS.get(name, ""))
+            for words, name, is_allowed in MENU
+            if is_allowed(self.by) and self._is_used(name)
         ]
-        current = max((address for _, address in links if self.path.startswith(address)), key=len, default="")
-        return [MenuItem(words, address, address == current) for words, address in links]
+        current = max((address for _, address, _ in links if self.path.startswith(address)), key=len, default="")
+        return [MenuItem(words, address, address == current, letter) for words, address, letter in links]
 
     def _is_used(self, page: str) -> bool:
         return page != "counter:second-waiting" or self.pharmacy.second_signer

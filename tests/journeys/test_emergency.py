@@ -40,7 +40,8 @@ def test_from_the_risk_list_to_the_label(
     with open_window(browser, live_server.url) as window:
         page = window.page
         sign_in(window, pharmacist)
-        window.go(reverse("counter:at-risk"))
+        window.follow("Alt+r")
+        expect(page.locator("[data-row]").first).to_be_focused()
         check_page(window, "risk-list")
         window.tab_to(page.get_by_role("link", name="Emergency supply"))
         window.follow("Enter")
