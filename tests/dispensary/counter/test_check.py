@@ -6,6 +6,7 @@ import re
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -561,6 +562,20 @@ def test_findings_are_answered_with_a_reason_and_a_fresh_password(counter: Clien
     assert {o.signature for o in signed} == {"password"}
     page = handed(counter, prescription, quantity="294")
     assert page.status_code == 302, [line.words for line in page.context["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "words"), [("", "time not recorded"), ("2026-03-02T10:05", "Mon 2 Mar 2026, 10:05")]
+)
+def test_whom_was_asked_when_and_what_was_agreed_stands_beside_the_answer(
+    counter: Client, pharmacist: StaffMember, asked_at: str, words: str
+) -> None:
+    prescription = order(pharmacist, **ABOVE)
+    data = answers(prescription, counter, asked_at=asked_at)
+    assert counter.post(reverse("counter:override", args=[prescription.pk]), data).status_code == 302
+    page = unescape(counter.get(check(prescription)).content.decode()).replace("\u00a0", " ")
+    assert f"Asked: Dr Mwangi, {words}." in page
+    assert "Agreed: “Go on”" in page
 
 
 @pytest.mark.parametrize(
