@@ -30,6 +30,8 @@ from dispensary.search import find_patients
 from dispensary.templatetags.counter import born
 
 MOST_SHOWN = 20
+MOST_COMPARED = 5
+"""Prescriptions that are named of each record."""
 JOINED = 'The two records are one now, under the number {}. Wrong? <a href="{}">Part them again</a>.'
 TYPED = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -193,7 +195,10 @@ def _describe_therapy(patient: Patient, visit: Visit) -> str:
 
 def _describe_orders(patient: Patient) -> str:
     orders = sorted(patient.prescriptions.all(), key=lambda order: order.received_at, reverse=True)
-    return ", ".join(f"{order_number(order)} ({order.get_status_display().lower()})" for order in orders) or "none"
+    words = [f"{order_number(order)} ({order.get_status_display().lower()})" for order in orders[:MOST_COMPARED]]
+    if len(orders) > MOST_COMPARED:
+        words.append(f"{len(orders) - MOST_COMPARED} earlier")
+    return ", ".join(words) or "none"
 
 
 def _read_order(data: QueryDict) -> uuid.UUID | None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit, search
+from dispensary.counter.identities import MOST_COMPARED
 from dispensary.counter.queue import MOST_PEOPLE
 from dispensary.handover import order_number
 from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, Prescription, StaffMember, StaffRole
@@ -168,6 +169,18 @@ def test_the_comparison_names_what_each_takes_and_marks_what_differs(
         assert words in page
     for patient in (misspelt, other):
         assert any(line.entry.action == "patient.opened" for line in audit.history(patient, pharmacy=shop))
+
+
+@pytest.mark.parametrize(("count", "is_cut"), [(MOST_COMPARED, False), (MOST_COMPARED + 1, True)])
+def test_the_comparison_names_the_newest_prescriptions(
+    counter: Client, shop: Pharmacy, misspelt: Patient, count: int, is_cut: bool
+) -> None:
+    other = make.patient(shop, identifier="778")
+    for _ in range(count):
+        make.prescription(other)
+    page = counter.get(reverse("counter:join-records", args=[misspelt.pk, other.pk])).content.decode()
+    assert page.count("(active)") == MOST_COMPARED
+    assert ("1 earlier" in page) is is_cut
 
 
 def test_a_record_of_another_name_is_found_joined_and_parted_again(
