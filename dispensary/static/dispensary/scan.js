@@ -101,7 +101,7 @@
     event.stopImmediatePropagation();
     if (event.key.length > 1) return;
     lost = event.timeStamp;
-    sessionStorage.setItem("pressed-early", location.pathname);
+    if (document.readyState === "loading") sessionStorage.setItem("pressed-early", location.pathname);
   }, true);
 
   document.addEventListener("keydown", (event) => {
