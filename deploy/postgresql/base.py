@@ -51,8 +51,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection = self.connection
         if connection is None:
             return False
-        usual = connection.answer_seconds
-        connection.answer_seconds = float(self.settings_dict["OPTIONS"]["connect_timeout"])
+        usual, limit = connection.answer_seconds, float(self.settings_dict["OPTIONS"]["connect_timeout"])
+        connection.answer_seconds = limit if limit > 0 else None  # as libpq has it
         try:
             return bool(super().is_usable())
         finally:

@@ -100,8 +100,9 @@ def test_a_server_that_stops_answering_is_given_up_and_the_next_connection_works
     connection.close()
 
 
-def test_a_kept_connection_is_asked_no_longer_than_a_new_one(site: Site) -> None:
-    connection = connect(f"{site.database.url()}?connect_timeout=60", statement_timeout="20s")
+@pytest.mark.parametrize("seconds", [60, 0], ids=["with a limit", "without one"])
+def test_a_kept_connection_that_answers_is_kept_and_its_limit_stays(site: Site, seconds: int) -> None:
+    connection = connect(f"{site.database.url()}?connect_timeout={seconds}", statement_timeout="20s")
     assert ask(connection, "SELECT 1") == "1" and connection.is_usable()
     assert connection.connection.answer_seconds == 25
     connection.close()
