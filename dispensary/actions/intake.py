@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,8 @@ class Intake:
     """The sender's identifiers of the order, as (system, value)."""
     compare: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
     """The elements in which a stored document of the same identifiers says something else."""
+    host_record: HostRecord | None = None
+    """The site's own record of the patient; None before the site was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +69,30 @@ class Retraction:
     """Whom the order was for, as far as the sender says it: an id, or a person as in `Intake`."""
 
 
+def add_host_records(intakes: Iterable[Intake]) -> list[Intake]:
+    """Return orders with the site's own record of their patients, each asked for once.
+
+    An interface calls it before it opens the transaction of a request: the site's own code may take its time, and nobody then
+    waits for a lock of ours.
+    """
+    find = functools.cache(find_host_record)
+    return [
+        intake if intake.host_record else replace(intake, host_record=find(*read_number(intake.patient)))
+        for intake in intakes
+    ]
+
+
 @transactions.atomic
-def take_in(
-    intake: Intake,
-    *,
-    host_record: HostRecord | None = None,
-    pharmacy: Pharmacy,
-    by: Actor,
-    now: datetime,
-) -> Received:
+def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> Received:
     """Register who is new, record facts and earlier supplies, take the order in.
 
     A patient is found by number and system. Raises `Conflict` when that number belongs to a person of another name, birth
     date or sex, and whatever `patients` and `prescriptions` raise. Names, birth date and sex of a known patient are never
-    changed by an order: what the order states and the record lacks becomes a note on the order. Without `host_record` the site
-    is asked for its own record of the patient, before anything is locked.
+    changed by an order: what the order states and the record lacks becomes a note on the order. A site that was not asked yet for
+    its own record of the patient is asked before anything is locked.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
-    host_record = host_record or find_host_record(*read_number(intake.patient))
+    host_record = intake.host_record or find_host_record(*read_number(intake.patient))
     lock_identifiers(pharmacy.pk, intake.identifiers)
     if earlier := sender_status.find_by_identifiers(pharmacy, intake.identifiers):
         return _repeated(earlier, intake, by, now)
@@ -137,17 +146,15 @@ def take_all(
 ) -> list[Received | Prescription]:
     """Take several orders in or back, all or none, in their sequence.
 
-    The site is asked for its own record of each patient once, before the first order, so that no row is locked meanwhile.
+    A site that was not asked yet for its own records is asked before the first order, so that no row is locked meanwhile.
     Raises what `take_in` and `take_back` raise, with the `position` of the item.
     """
-    numbers = [read_number(item.patient) if isinstance(item, Intake) else None for item in items]
-    host_records = {number: find_host_record(*number) for number in dict.fromkeys(numbers) if number}
+    intakes = iter(add_host_records(item for item in items if isinstance(item, Intake)))
     results: list[Received | Prescription] = []
-    for position, (item, number) in enumerate(zip(items, numbers, strict=True)):
+    for position, item in enumerate(items):
         try:
             if isinstance(item, Intake):
-                host_record = host_records[number] if number else None
-                results.append(take_in(item, host_record=host_record, pharmacy=pharmacy, by=by, now=now))
+                results.append(take_in(next(intakes), pharmacy=pharmacy, by=by, now=now))
             else:
                 results.append(take_back(item, pharmacy=pharmacy, by=by, now=now))
         except DispensaryError as error:

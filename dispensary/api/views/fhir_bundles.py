@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from dispensary import audit
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.intake import Intake, Retraction, take_all
+from dispensary.actions.intake import Intake, Retraction, add_host_records, take_all
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.api.fhir.transactions import Entry, answer_entries, split_bundle, status_line
@@ -55,34 +55,53 @@ class BundleView(OrderIntakeView):
         by, inquiry = self.authorize(), Inquiry()
         kind, entries, count = split_bundle(request.data, inquiry)
         inquiry.raise_problems()
+        orders = self._read_all(entries)
         take = self._take_each if kind == "batch" else self._take_all
 
         def do() -> Reply:
-            replies = take(entries, by)
+            replies = take(orders, by)
             answers = {entry.number: self._answer(answer) for entry, answer in zip(entries, replies, strict=True)}
             return reply(200, answer_entries(kind, count, answers))
 
         return self.answer_once(by, do)
 
-    def _take_all(self, entries: Sequence[Entry], by: Actor) -> list[Reply]:
-        """Take all orders in or none. Raises `InvalidInput` with the questions about all of them."""
-        orders: list[_Order] = []
-        problems: list[Problem] = []
+    def _read_all(self, entries: Sequence[Entry]) -> list[_Order | DispensaryError]:
+        """Read every entry, an order with the site's own record of its patient, or return why it cannot be read."""
+        orders: list[_Order | DispensaryError] = []
         for entry in entries:
             try:
                 orders.append(self._read(entry))
-            except InvalidInput as error:
-                problems += error.problems
+            except DispensaryError as error:
+                orders.append(error)
+        intakes = [order.task for order in orders if isinstance(order, _Order) and isinstance(order.task, Intake)]
+        complete = iter(add_host_records(intakes))
+        return [
+            replace(order, task=next(complete))
+            if isinstance(order, _Order) and isinstance(order.task, Intake)
+            else order
+            for order in orders
+        ]
+
+    def _take_all(self, orders: Sequence[_Order | DispensaryError], by: Actor) -> list[Reply]:
+        """Take all orders in or none. Raises `InvalidInput` with the questions about all of them."""
+        problems: list[Problem] = []
+        for order in orders:
+            if isinstance(order, InvalidInput):
+                problems += order.problems
+            elif isinstance(order, DispensaryError):
+                raise order
         if problems:
             raise InvalidInput("Nothing of the Bundle was taken in.", *problems)
-        return self._take(orders, by)
+        return self._take([order for order in orders if isinstance(order, _Order)], by)
 
-    def _take_each(self, entries: Sequence[Entry], by: Actor) -> list[Reply]:
+    def _take_each(self, orders: Sequence[_Order | DispensaryError], by: Actor) -> list[Reply]:
         """Take each order in for itself; one that is refused is answered as such."""
         replies = []
-        for entry in entries:
+        for order in orders:
             try:
-                replies += audit.retrying(self._take)([self._read(entry)], by)
+                if isinstance(order, DispensaryError):
+                    raise order
+                replies += audit.retrying(self._take)([order], by)
             except DispensaryError as error:
                 document = problem_document(error.status, error.code, error.title, error.detail, error.problems)
                 replies.append(Reply(error.status, operation_outcome(document)))

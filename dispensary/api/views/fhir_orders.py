@@ -16,7 +16,7 @@ from baclofen_rules.text import format_amount
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.identity import find_surely
-from dispensary.actions.intake import Retraction, find_lapse, take_back
+from dispensary.actions.intake import Retraction, add_host_records, find_lapse, take_back
 from dispensary.actors import Actor
 from dispensary.api.fhir.kinds import KINDS
 from dispensary.api.fhir.outcome import (
@@ -136,6 +136,7 @@ class MedicationRequestView(OrderIntakeView, VIEWS["MedicationRequest"][1]):
         if retraction := read_retraction(resource):
             return self._locate(self.answer_once(by, lambda: self._take_back_order(retraction, by)))
         intake, absences = read_intake(resource, pharmacy=self.pharmacy, on=self.pharmacy.local_day(self.now))
+        [intake] = add_host_records([intake])
         return self._locate(self.answer_once(by, lambda: self.render_outcome(receive_order(self, intake), absences)))
 
     def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from dispensary.actions import emergencies, order_states, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.intake import Intake, add_host_records, take_in
 from dispensary.actions.overrides import Answer
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
@@ -125,6 +125,7 @@ class PrescriptionsView(BaseView):
             history=case.get("history") or (),
             replaces=self.get_own(Prescription.objects.all(), body["replaces"]) if "replaces" in body else None,
         )
+        [intake] = add_host_records([intake])
         return self.answer_once(by, lambda: receive_order(self, intake))
 
     def _check_day(self, case: dict[str, Any]) -> None:
