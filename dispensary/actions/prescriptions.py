@@ -23,6 +23,7 @@ from dispensary.assessment import INPUT_FORMAT, Assessment, assess, assess_docum
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.handover import order_number
 from dispensary.models import (
     CancelCause,
     FindingSeverity,
@@ -123,6 +124,7 @@ def receive(
     )
     phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
+    prescription.notes += _note_other_lengths(prescription, phases)
     identifier_rows = [
         PrescriptionIdentifier(pharmacy=pharmacy, prescription=prescription, system=system, value=value)
         for system, value in identifiers
@@ -299,6 +301,34 @@ def _phases(order: Mapping[str, Any], reading: Reading | None) -> list[dict[str,
         {"doses": [Decimal(str(dose)) for dose in phase["doses"]], **{name: phase.get(name) for name in names}}
         for phase in phases
     ]
+
+
+def _note_other_lengths(prescription: Prescription, phases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a note for each other strength of a new order's group that is ordered for other days: they are no one order."""
+    if not prescription.group or not phases:
+        return []
+    lengths = [phase["days"] for phase in phases]
+    siblings = Prescription.objects.filter(
+        patient=prescription.patient,
+        prescriber=prescription.prescriber,
+        group=prescription.group,
+        written_on=prescription.written_on,
+        status=PrescriptionStatus.ACTIVE,
+    ).exclude(strength_mg=prescription.strength_mg)
+    notes = []
+    for sibling in siblings.prefetch_related("phases").order_by("received_at", "pk"):
+        other_lengths = [phase.days for phase in sibling.phases.all()]
+        if other_lengths and other_lengths != lengths:
+            notes.append(
+                f"group: prescription No. {order_number(sibling)} of the same group is {_describe_lengths(other_lengths)}, this one "
+                f"{_describe_lengths(lengths)}: they are read as two orders. Ask the prescriber whether both end on one day."
+            )
+    return notes
+
+
+def _describe_lengths(lengths: Sequence[int | None]) -> str:
+    """Return the lengths of phases in days in words: "for 14 days and then without an end"."""
+    return " and then ".join("without an end" if days is None else f"for {days} days" for days in lengths)
 
 
 def _with_times(phase: Mapping[str, Any], words: Mapping[str, Any]) -> Mapping[str, Any]:

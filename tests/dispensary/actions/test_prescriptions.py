@@ -143,6 +143,29 @@ def test_an_order_keeps_what_the_therapy_needs(shop):
     assert order.phases.get().times == ["morning", "midday", "21:00"]
 
 
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ((28, 28), []),
+        ((28, None), ["for 28 days, this one without an end"]),
+        ((28, 14), ["for 28 days, this one for 14 days"]),
+    ],
+)
+def test_strengths_of_unequal_length_are_noted_as_two_orders(
+    shop, days: tuple[int | None, ...], words: list[str]
+) -> None:
+    patient, doctor = make.patient(shop), make.prescriber(shop)
+    rows = [
+        make.prescription(
+            patient, ordered_by=doctor, group="urn:g|1", strength_mg=strength, directions=None,
+            phases=[{"doses": [strength], "unit": "mg", "days": length}],
+        )
+        for strength, length in zip((10, 25), days, strict=True)
+    ]  # fmt: skip
+    assert rows[0].notes == []
+    assert [note.partition(" of the same group is ")[2].partition(":")[0] for note in rows[1].notes] == words
+
+
 NIGHT: dict[str, Any] = {"directions": "10 mg in the morning and at midday, 20 mg at bedtime", "quantity": 112}
 
 
