@@ -593,6 +593,19 @@ def test_an_order_in_the_place_of_what_is_taken(
     assert state(*rows, order("C", 45, replaces="A"), decisions=tuple(decisions)).relate("C") == relation
 
 
+@pytest.mark.parametrize(
+    ("days", "relation"),
+    [(5, (Relation.CONTINUES, How.SAME_DOSE)), (6, (Relation.CHANGES, How.SAME_PRESCRIBER))],
+    ids=["over today", "a day to go"],
+)
+def test_tablets_left_of_a_plan_that_is_over_make_no_change_to_come(days: int, relation: tuple[Relation, How]) -> None:
+    plan_to_end = order("A", plan(([10, 10, 10], days), then_stop=True))
+    rows = [plan_to_end, given("A", -5, 30), order("B", 30), given("B", -2, 84), order("C", 30, written=-1)]
+    related = state(*rows, decisions=(said("continues", "A", -2, "B"),)).relate("C")
+    assert related is not None
+    assert (related.relation, related.how) == relation
+
+
 RUNS = CourseView(
     "A",
     as_needed=False,
