@@ -278,7 +278,7 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         open_rows = {c: row for c, row in others.items() if row.number != 3 and row[:2] != (4, Relation.BESIDE)}
         asked = {c: row for c, row in open_rows.items() if any(other in c.replaces for other in to)}
         if asked:  # nobody knows how the others stand either
-            asked |= {c: row for c, row in others.items() if row.relation is Relation.UNKNOWN}
+            asked |= {c: row for c, row in open_rows.items() if row.relation is not Relation.BESIDE}
         if first.relation is not Relation.CHANGES or not asked:
             if first.relation is Relation.CHANGES:
                 # Also of what the table has it replace, where a person named another.

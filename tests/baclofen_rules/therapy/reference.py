@@ -674,7 +674,8 @@ class Reference:
             waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]
             if not waiting:
                 return first[1], first[2], named + [row[3] for row in takeovers if row[3] not in named]
-            waiting += [row[3] for row in unknown if row[3] not in waiting]
+            open_rows = [row for row in rows if row[0] != 3 and row[1] is not Relation.BESIDE]
+            waiting += [row[3] for row in open_rows if row[3] not in (*named, *waiting)]
             self.replaced_by_decision = named if first[0] == 3 else []
             self.unsettled |= {c.name for c in waiting}
             return Relation.UNKNOWN, How.UNKNOWN, waiting

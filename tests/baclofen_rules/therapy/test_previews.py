@@ -55,6 +55,7 @@ DIFFERED_ONCE = {
     "a dose handed over early, and what it was to replace": 1956,
     "a dose in the place of a planned one, which was to replace what was decided as beside it": 20137,
     "a dose in the place of one for which another is planned, and a third that nobody knows of": 20653,
+    "a dose in the place of one for which another is planned, and of a third": 622990,
 }
 
 
