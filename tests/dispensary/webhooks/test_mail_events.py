@@ -139,6 +139,19 @@ def test_a_letter_that_says_stop_ends_the_messages(answer):
     assert Consent.objects.get().answer == "no" and Suppression.objects.get().medium == "email"
 
 
+def test_a_letter_that_says_stop_is_confirmed_by_whatever_sends_letters_here(answer, settings, tmp_path):
+    sent = tmp_path / "sent"
+    settings.DISPENSARY = {
+        **settings.DISPENSARY,
+        "channels": {"email": "sink"},
+        "channel_options": {"sink": {"file": str(sent), "words": True}},
+        "stop_scope": "medium",
+    }
+    answer("Stop")
+    reminders.tick()
+    assert "you will get no more e-mails from us" in sent.read_text()
+
+
 def test_a_letter_that_cannot_wait_is_work_at_once(answer):
     answer("I have had a fit and I am shaking")
     assert "I am shaking" in WorklistItem.objects.get(kind="red-flag").reason
