@@ -119,9 +119,9 @@ def release_file(
     if content is None:
         raise Conflict("This file is not ready yet.")
     digest = hashlib.sha256(content).hexdigest()
-    read = {"part": "prepared", "sha256": digest}
+    reading = {"part": "prepared", "sha256": digest}
     if sha256 != digest or not any(
-        line.entry.actor == by.name and read.items() <= (line.body or {}).items() for line in list_readings(request)
+        line.entry.actor == by.name and reading.items() <= (line.body or {}).items() for line in list_readings(request)
     ):
         raise Stale("This is not the file that you have read.", Problem("sha256", "another file", "the one you read"))
     entries = {line["entry"] for line in map(json.loads, content.splitlines()[1:]) if not person_records.is_look(line)}
