@@ -193,6 +193,21 @@ def correction_problem(prescription: Prescription) -> Problem | None:
     return None
 
 
+def may_be_replaced(prescription: Prescription) -> bool:
+    """Say whether a typed order may take the place of one that cannot be corrected; not of several strengths, which one form cannot hold."""
+    return (
+        prescription.status in OPEN_STATUSES
+        and prescription.source != Source.EMERGENCY
+        and correction_problem(prescription) is not None
+        and not (
+            prescription.group
+            and prescription.patient.prescriptions.filter(group=prescription.group, status__in=OPEN_STATUSES)
+            .exclude(pk=prescription.pk)
+            .exists()
+        )
+    )
+
+
 @transaction.atomic
 def claim(*, prescription: Prescription, take_over: bool = False, by: Actor, now: datetime) -> OrderClaim:
     """Note that a person works on an order, and return who does: another one keeps it until it lapses or is taken over.

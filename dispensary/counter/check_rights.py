@@ -27,6 +27,7 @@ def rights_on_check(prescription: Prescription, asked: Assessment, visit: Visit)
         "plan": policies.may_receive(by) and prescription.patient.died_on is None,
         "resume": policies.may_receive(by) and bool(prescription.awaiting),
         "correct": policies.may_receive(by) and order_states.correction_problem(prescription) is None,
+        "replace": policies.may_receive(by) and order_states.may_be_replaced(prescription),
         "reinstate": policies.may_end(by) and order_states.may_be_reinstated(prescription, visit.now),
         "stop": policies.may_end(by) and feeds_a_course(asked),
     }

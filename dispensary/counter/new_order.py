@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -186,22 +186,25 @@ def read_typed(form: OrderForm, visit: Visit) -> Typed:
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_receive)
 def new_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Take in a typed order, or show it again with what is missing; `read` only reads it back."""
+    """Take in a typed order, or show it again with what is missing; `read` only reads it back and names that."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     form = make_form(request, patient)
     typed = read_typed(form, visit) if form.is_bound else None
     errors: list[ErrorLine] = []
+    missing: list[ErrorLine] = []
     if typed is None:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
-    elif "read" not in request.POST:
-        errors = form_error_lines(form) + missing_lines(form, typed)
-        prescriber = find_prescriber(form, visit, errors)
-        if not errors:
+    else:
+        missing = missing_lines(form, typed)
+        prescriber = find_prescriber(form, visit, missing)
+        if "read" not in request.POST:
+            errors, missing = form_error_lines(form) + missing, []
+        if "read" not in request.POST and not errors:
             try:
                 return redirect("counter:check", receive(form, typed, patient, prescriber, visit).pk)
             except DispensaryError as error:
                 errors = error_lines(error, TARGETS)
-    context = context_of(patient, form, typed, visit)
+    context = context_of(patient, form, typed, visit) | {"missing": missing}
     return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
 
 
@@ -286,9 +289,16 @@ def find_prescriber(form: PrescriberForm, visit: Visit, errors: list[ErrorLine])
 
 
 def receive(
-    form: OrderForm, typed: Typed, patient: Patient, prescriber: Prescriber | dict[str, str] | None, visit: Visit
+    form: OrderForm,
+    typed: Typed,
+    patient: Patient,
+    prescriber: Prescriber | dict[str, str] | None,
+    visit: Visit,
+    *,
+    replaces: Prescription | None = None,
+    notes: Sequence[str] = (),
 ) -> Prescription:
-    """Take the order in; the same form sent twice is one order."""
+    """Take the order in, in place of `replaces` or of the one that was chosen; the same form sent twice is one order."""
     assert prescriber is not None  # no errors
     data = form.cleaned_data
     done = take_in(
@@ -298,7 +308,8 @@ def receive(
             order=typed.order,
             source=Source.COUNTER,
             document=document_of(data),
-            replaces=replaced_by(data, patient),
+            replaces=replaces or replaced_by(data, patient),
+            notes=notes,
             identifiers=[(TYPED_HERE, data["key"])],
         ),
         pharmacy=visit.pharmacy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import order_states, patients, prescriptions
 from dispensary.counter.access import at_counter
@@ -21,19 +23,21 @@ from dispensary.counter.new_order import (
     TARGETS,
     TYPED_HERE,
     OrderForm,
+    Typed,
     context_of,
     document_of,
     find_prescriber,
     make_form,
     missing_lines,
     read_typed,
+    receive,
     replaced_by,
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Awaited, CancelCause
+from dispensary.models import Awaited, CancelCause, Prescriber, Prescription
 
 
 class HoldForm(StyledForm):
@@ -132,44 +136,93 @@ def reinstate(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_receive)
 def correct_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Correct an order that was typed here; the form holds what was typed."""
+    """Correct an order that was typed here, or enter one that takes the place of another; the form holds what it says."""
     prescription = visit.fetch(select_prescriptions(), pk)
     problem = order_states.correction_problem(prescription)
-    if problem is not None:
+    is_replacement = order_states.may_be_replaced(prescription)
+    if problem is not None and not is_replacement:
         raise Conflict("This prescription cannot be corrected.", problem)
     patient = prescription.patient
-    writer = prescription.prescriber
-    initial = prescription.document | {"prescriber": f"{writer.name}, {writer.identifier}"}
-    initial = {name: value for name, value in initial.items() if name not in ("new_name", "new_number", "new_phone")}
+    initial = _fields_of(prescription) if is_replacement else _fields_as_typed(prescription)
     form = make_form(request, patient, CorrectionForm, initial, but_not=prescription)
+    if is_replacement:
+        del form.fields["replaces"]
+        form.fields["reason"].label = "What was wrong, and with whom it was settled"
     typed = read_typed(form, visit) if form.is_bound else None
     errors: list[ErrorLine] = []
+    missing: list[ErrorLine] = []
     if typed is None:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
-    elif "read" not in request.POST:
-        errors = form_error_lines(form) + missing_lines(form, typed)
-        prescriber = find_prescriber(form, visit, errors)
-        if not errors and prescriber is not None:
-            data = form.cleaned_data
+    else:
+        missing = missing_lines(form, typed)
+        prescriber = find_prescriber(form, visit, missing)
+        if "read" not in request.POST:
+            errors, missing = form_error_lines(form) + missing, []
+        if "read" not in request.POST and not errors and prescriber is not None:
             try:
-                done = order_states.correct(
-                    prescription=prescription,
-                    prescriber=prescriber,
-                    order=typed.order,
-                    document=document_of(data),
-                    reason=data["reason"],
-                    replaces=replaced_by(data, patient),
-                    identifiers=[(TYPED_HERE, data["key"])],
-                    by=visit.by,
-                    now=visit.now,
-                )
+                if is_replacement:
+                    new = _take_the_place(prescription, form, typed, prescriber, visit)
+                else:
+                    new = _correct(prescription, form, typed, prescriber, visit)
             except DispensaryError as error:
                 errors = error_lines(error, TARGETS | {"reason": "id_reason"})
             else:
-                messages.success(request, f"No. {order_number(prescription)} is corrected: this one takes its place.")
-                return redirect("counter:check", done.prescription.pk)
-    context = context_of(patient, form, typed, visit) | {"corrects": prescription, "number": order_number(prescription)}
+                deed = "replaced" if is_replacement else "corrected"
+                messages.success(request, f"No. {order_number(prescription)} is {deed}: this one takes its place.")
+                return redirect("counter:check", new.pk)
+    context = context_of(patient, form, typed, visit) | {
+        "corrects": prescription,
+        "number": order_number(prescription),
+        "is_replacement": is_replacement,
+        "missing": missing,
+    }
     return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
+
+
+def _fields_as_typed(prescription: Prescription) -> dict[str, Any]:
+    writer = prescription.prescriber
+    fields = prescription.document | {"prescriber": f"{writer.name}, {writer.identifier}"}
+    return {name: value for name, value in fields.items() if name not in ("new_name", "new_number", "new_phone")}
+
+
+def _fields_of(prescription: Prescription) -> dict[str, Any]:
+    """Return what an order of any source says as the fields of the form; the new one has a date of its own."""
+    writer = prescription.prescriber
+    follows = {None: "", False: "continues", True: "stops"}[prescription.then_stop]
+    amounts = {"strength_mg": prescription.strength_mg, "quantity": prescription.quantity}
+    return {
+        **{name: format_amount(value) for name, value in amounts.items() if value is not None},
+        **{name: getattr(prescription, name) for name in ("brand", "directions", "expected_days", "repeats")},
+        "prescriber": f"{writer.name}, {writer.identifier}",
+        "follows": follows,
+    }
+
+
+def _take_the_place(
+    old: Prescription, form: OrderForm, typed: Typed, prescriber: Prescriber | dict[str, str], visit: Visit
+) -> Prescription:
+    """Take in a typed order that replaces another, with the days between its instalments."""
+    interval = {} if old.interval_days is None else {"interval_days": old.interval_days}
+    note = f"In place of No. {order_number(old)}: {form.cleaned_data['reason']}"
+    order = replace(typed, order=typed.order | interval)
+    return receive(form, order, old.patient, prescriber, visit, replaces=old, notes=[note])
+
+
+def _correct(
+    wrong: Prescription, form: OrderForm, typed: Typed, prescriber: Prescriber | dict[str, str], visit: Visit
+) -> Prescription:
+    data = form.cleaned_data
+    return order_states.correct(
+        prescription=wrong,
+        prescriber=prescriber,
+        order=typed.order,
+        document=document_of(data),
+        reason=data["reason"],
+        replaces=replaced_by(data, wrong.patient),
+        identifiers=[(TYPED_HERE, data["key"])],
+        by=visit.by,
+        now=visit.now,
+    ).prescription
 
 
 def change_by_form(

@@ -34,6 +34,31 @@ def running(pharmacist: StaffMember) -> Prescription:
     return prescription
 
 
+def test_an_order_of_another_system_is_replaced_by_keyboard_alone(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, running: Prescription
+) -> None:
+    patient = make.patient(pharmacist.pharmacy, now=timezone.now(), family_name="Sent")
+    sent = make.prescription(patient, now=timezone.now())
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[sent.pk]))
+        expect(page.get_by_text("It came from another system, so it stays as it is")).to_be_visible()
+        check_page(window, "check-of-a-sent-order")
+        window.follow("Alt+c")
+        expect(page.locator("#id_directions")).to_have_value(sent.directions)
+        window.follow("F8")
+        expect(page.locator("#id_written_on_error")).to_contain_text("Type the date on the prescription")
+        check_page(window, "replacement")
+        page.locator("#id_reason").fill("The days were wrong, with Dr Mwangi")
+        page.locator("#id_written_on").fill(timezone.now().date().isoformat())
+        window.follow("F9")
+        expect(page.get_by_text("is replaced: this one takes its place.")).to_be_visible()
+        expect(page.get_by_text("The days were wrong, with Dr Mwangi")).to_be_visible()
+        check_page(window, "replacement-check")
+    assert Prescription.objects.get(replaces=sent).status == PrescriptionStatus.ACTIVE
+
+
 def test_an_order_is_held_and_resumed_by_keyboard_alone(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, running: Prescription
 ) -> None:

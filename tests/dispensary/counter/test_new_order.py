@@ -55,6 +55,17 @@ def register(counter: Client, **changes: str) -> Any:
     return counter.post(reverse("counter:intake"), person)
 
 
+def test_reading_it_back_names_what_is_missing(counter: Client, patient: Patient) -> None:
+    make.prescriber(patient.pharmacy, identifier="C7654321")
+    page = typed(counter, patient, receive="", read="1", prescriber="Mwangi", follows="", quantity="").content.decode()
+    missing = page[page.index("Missing before it can be taken in") :]
+    assert "Say whether the medicine goes on or ends" in missing and 'href="#id_follows"' in missing
+    assert "Type how many tablets are ordered" in missing
+    assert "Several prescribers match: type the number as well" in missing
+    assert not Prescription.objects.exists()
+    assert "Missing before it can" not in typed(counter, patient, receive="", read="1").content.decode()
+
+
 def test_a_typed_order_is_taken_in_and_its_check_page_opens(counter: Client, patient: Patient) -> None:
     answer = typed(counter, patient)
     taken = Prescription.objects.get()

@@ -14,6 +14,7 @@ from dispensary import audit
 from dispensary.actions import order_states, prescriptions, sender_status, summaries
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
+from dispensary.handover import order_number
 from dispensary.models import (
     OrderSummary,
     Patient,
@@ -206,15 +207,50 @@ def test_a_correction_still_replaces_what_the_first_order_replaced(counter: Clie
     assert before.status == PrescriptionStatus.REPLACED
 
 
-def test_an_order_of_another_system_or_one_handed_over_is_not_corrected(
+def test_a_sent_order_keeps_its_words_and_a_corrected_one_takes_its_place(
     counter: Client, pharmacist: StaffMember, patient: Patient
 ) -> None:
-    sent = order(pharmacist)
-    typed(counter, patient)
-    supplied = Prescription.objects.get(source="counter")
+    sent = make.prescription(patient, now=timezone.now(), interval_days=14)
+    address = reverse("counter:correct-order", args=[sent.pk])
+    page = counter.get(check(sent)).content.decode()
+    assert "It came from another system, so it stays as it is: ask" in page and address in page
+    form = counter.get(address).content.decode()
+    assert sent.directions in form and f'value="{sent.quantity:.0f}"' in form, "the form holds what the order says"
+    assert 'name="replaces"' not in form and "at least 14 days apart" in form
+    paper = PAPER | {"written_on": timezone.now().date().isoformat(), "key": "in-its-place"}
+    assert "Say what was wrong" in counter.post(address, paper).content.decode()
+    done = counter.post(address, paper | {"reason": "5 mg was meant, with Dr Mwangi", "replaces": str(sent.pk)})
+    new = Prescription.objects.get(source="counter")
+    assert (done["Location"], new.replaces, new.interval_days) == (check(new), sent, 14)
+    assert f"In place of No. {order_number(sent)}: 5 mg was meant, with Dr Mwangi" in (
+        counter.get(check(new)).content.decode()
+    )
+    sent.refresh_from_db()
+    assert sent.status == PrescriptionStatus.REPLACED
+    line = audit.history(sent, pharmacy=patient.pharmacy)[0]
+    assert (line.entry.action, line.body and line.body["replaced_by"]) == ("prescription.replaced", str(new.pk))
+    assert counter.get(address).status_code == 409, "it has ended"
+
+
+def test_one_takes_the_place_of_an_order_of_which_something_was_handed_over(
+    counter: Client, pharmacist: StaffMember, patient: Patient
+) -> None:
+    typed(counter, patient, repeats="1")
+    supplied = Prescription.objects.get()
     make.hand_over(supplied, pharmacist.actor(), now=timezone.now())
-    for prescription in (sent, supplied):
+    assert "Something of it was handed over, so it stays as it is" in counter.get(check(supplied)).content.decode()
+    paper = PAPER | {"written_on": timezone.now().date().isoformat(), "key": "in-its-place", "reason": "Dr Mwangi"}
+    counter.post(reverse("counter:correct-order", args=[supplied.pk]), paper)
+    assert Prescription.objects.get(status=PrescriptionStatus.ACTIVE).replaces == supplied
+
+
+def test_one_form_takes_no_place_of_an_order_of_two_strengths(
+    counter: Client, pharmacist: StaffMember, patient: Patient
+) -> None:
+    rows = [make.prescription(patient, now=timezone.now(), group="G-1", strength_mg=mg) for mg in (10, 25)]
+    for prescription in rows:
         assert counter.get(reverse("counter:correct-order", args=[prescription.pk])).status_code == 409
+    assert "taken in anew for each strength" in counter.get(check(rows[0])).content.decode()
 
 
 def test_two_people_see_who_has_an_order_and_one_key_takes_it_over(counter: Client, pharmacist: StaffMember) -> None:
