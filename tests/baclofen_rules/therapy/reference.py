@@ -309,9 +309,10 @@ class Reference:
         return not any(s.not_before > self.day or copy.copy(s).take_day(self.phase_of(s)) for s in left)
 
     def place_in_day(self, supply: Supply) -> tuple[int, Decimal, str, int, str]:
-        """Return its place among those of its day: as known, or repeats first, so that an order of the day replaces all of an older one.
+        """Return the place of a hand-over among those of its day, as known.
 
-        Then the larger daily dose; after both what a person said on that day takes the place of another of them, or that was answered with an answer about one.
+        Otherwise repeats first, so that an order of the day replaces all of an older one; then the larger daily dose. After
+        both what a person said on that day takes the place of another of them, or that was answered with an answer about one.
         """
         source = supply.order or supply.id
         if supply.number_of_day is not None:
