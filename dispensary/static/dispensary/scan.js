@@ -89,7 +89,8 @@
     else if (isSigned() || !isSlow) {
       putInField();
       isWaiting = true;
-      document.getElementById("live").textContent = "The code may go on. Press Enter to take it as it stands in the scan field.";
+      const status = document.querySelector("[data-early]") || document.getElementById("live");
+      status.textContent = "The code may go on. Press Enter to take it as it stands in the scan field.";
     }
   };
 
