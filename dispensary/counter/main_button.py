@@ -35,6 +35,8 @@ class MainButton:
     is_blocked: bool = False
     """Say whether nothing can be handed over as it is."""
     leads_to_override: bool = False
+    may_answer: bool = False
+    """Say whether a second button leads to the override, which does not wait for the deed of the first."""
     refusal: str = ""
     """The reason why the key of a hand-over does nothing, where the button leads to an override."""
     waits_at: str = ""
@@ -76,7 +78,8 @@ def main_button(
         return MainButton(f"Cannot {step}: put this pack back and scan another", is_blocked=True)
     quantities = describe_quantities(reviewed.lines)
     if step is Step.PREPARE:
-        return MainButton(f"{BESIDE_BAG}: prepare {quantities}" if beside_bag else f"Prepare {quantities}")
+        words = f"{BESIDE_BAG}: prepare {quantities}" if beside_bag else f"Prepare {quantities}"
+        return MainButton(words, may_answer=bool(overrides) and policies.may_override(by))
     seconds = [f for f in view.findings if f.answered_by and f.answered_by.state == OverrideState.WAITING]
     if seconds and not overrides:
         words = f"{_count(len(seconds), 'answer')} need{'s' if len(seconds) == 1 else ''} a second pharmacist"

@@ -407,3 +407,16 @@ def test_another_order_says_that_a_bag_of_the_patient_waits(
     assert words(page) == "Beside a bag not collected: prepare 42 tablets" and page["other_bags"] == [bag]
     assert page_of(bench, waiting)["other_bags"] == []
     assert "of another prescription of this patient" in text_of(bench.get(reverse("counter:check", args=[other.pk])))
+
+
+def test_a_pharmacist_answers_the_findings_of_an_order_that_is_still_to_be_prepared(
+    bench: Client, pharmacist: StaffMember
+) -> None:
+    words_in_doubt = {"directions": "5 mg three times a day as per clinic letter"}
+    patient = make.patient(pharmacist.pharmacy, now=timezone.now())
+    unreadable = make.prescription(patient, now=timezone.now(), **words_in_doubt)
+    desk, address = sign_in(pharmacist), reverse("counter:check", args=[unreadable.pk])
+    assert 'name="override-it"' in text_of(desk.get(address))
+    opened = desk.post(address, {"override-it": "1", "quantity": "42", "step": "prepare"})
+    assert opened["Location"] == reverse("counter:override", args=[unreadable.pk])
+    assert 'name="override-it"' not in text_of(bench.get(address)), "a technician signs none"
