@@ -35,6 +35,7 @@ from dispensary.counter.new_order import (
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
+from dispensary.documents.words import mg
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Awaited, CancelCause, Prescriber, Prescription
@@ -201,11 +202,15 @@ def _fields_of(prescription: Prescription) -> dict[str, Any]:
 def _take_the_place(
     old: Prescription, form: OrderForm, typed: Typed, prescriber: Prescriber | dict[str, str], visit: Visit
 ) -> Prescription:
-    """Take in a typed order that replaces another, with the days between its instalments."""
+    """Take in a typed order that replaces another, with the days between its instalments; what the form has no field for is noted."""
     interval = {} if old.interval_days is None else {"interval_days": old.interval_days}
-    note = f"In place of No. {order_number(old)}: {form.cleaned_data['reason']}"
     order = replace(typed, order=typed.order | interval)
-    return receive(form, order, old.patient, prescriber, visit, replaces=old, notes=[note])
+    notes = [f"In place of No. {order_number(old)}: {form.cleaned_data['reason']}"]
+    if old.as_needed:
+        notes.append(f"No. {order_number(old)} was to be taken when needed.")
+    if old.max_mg_per_day is not None:
+        notes.append(f"No. {order_number(old)} named at most {mg(old.max_mg_per_day)} a day.")
+    return receive(form, order, old.patient, prescriber, visit, replaces=old, notes=notes)
 
 
 def _correct(

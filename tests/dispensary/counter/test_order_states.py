@@ -207,6 +207,25 @@ def test_a_correction_still_replaces_what_the_first_order_replaced(counter: Clie
     assert before.status == PrescriptionStatus.REPLACED
 
 
+def test_what_a_sent_order_alone_named_is_noted_on_the_one_in_its_place(counter: Client, patient: Patient) -> None:
+    sent = make.prescription(
+        patient,
+        now=timezone.now(),
+        as_needed=True,
+        max_mg_per_day=15,
+        directions="5 mg up to three times a day when needed",
+    )
+    paper = PAPER | {
+        "written_on": timezone.now().date().isoformat(),
+        "key": "in-its-place",
+        "reason": "every day was meant",
+    }
+    counter.post(reverse("counter:correct-order", args=[sent.pk]), paper)
+    page = counter.get(check(Prescription.objects.get(source="counter"))).content.decode()
+    assert f"No. {order_number(sent)} was to be taken when needed." in page
+    assert f"No. {order_number(sent)} named at most 15\u00a0mg a day." in page
+
+
 def test_a_sent_order_keeps_its_words_and_a_corrected_one_takes_its_place(
     counter: Client, pharmacist: StaffMember, patient: Patient
 ) -> None:
