@@ -34,8 +34,9 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _timed(phase: Phase) -> list[tuple[Decimal, str]]:
-    """Return the doses of a day with their times; none where a time is not named."""
-    return [(dose, time) for dose, time in zip(phase.doses, phase.times or (), strict=False) if time is not None]
+    """Return the doses of a day with their times; none where the time of one of them is not named."""
+    times = [time for time in phase.times or () if time is not None]
+    return list(zip(phase.doses, times, strict=True)) if len(times) == len(phase.doses) else []
 
 
 def _differ(words: Sequence[tuple[Decimal, str]], structure: Sequence[tuple[Decimal, str]]) -> bool:
