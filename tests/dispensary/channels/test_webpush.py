@@ -130,6 +130,10 @@ def changed(**keys):
         subscription(HOSTS[0], "/\r\nX: y"), changed(auth="AAAA"), changed(p256dh="AAAA"), changed(auth=None),
         changed(p256dh="BA" + "A" * 85),
     ],
+    ids=[
+        *("nothing", "a letter", "null", "a list", "an object", "a number", "no text", "nested"),
+        *("no path", "a blank", "too long", "a line", "short secret", "short key", "no secret", "no point"),
+    ],
 )  # fmt: skip
 def test_what_is_no_subscription_is_refused_without_being_shown(text):
     with pytest.raises(ValueError, match=r"^no push subscription$"):
