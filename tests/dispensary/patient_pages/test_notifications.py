@@ -127,7 +127,9 @@ def test_each_browser_is_an_address_and_a_reader_has_at_most_five(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", subscription("https://127.0.0.1:9"), subscription("http://fcm.googleapis.com")]
+    "text",
+    ["", "x", subscription("https://127.0.0.1:9"), subscription("http://fcm.googleapis.com")],
+    ids=["nothing", "a letter", "this machine", "no HTTPS"],
 )
 def test_what_is_no_browser_at_a_push_service_is_refused_and_nothing_changes(
     client: Client, email: ContactPoint, push: PushService, text: str
