@@ -122,7 +122,7 @@ def test_a_session_without_its_token_changes_nothing(pharmacist: Caller) -> None
 @pytest.mark.parametrize(
     ("address", "body", "field", "expected"),
     [
-        ("contacts/", {"medium": "pigeon" * 20, "address": "x"}, "medium", "one of email, sms, voice, whatsapp"),
+        ("contacts/", {"medium": "pigeon" * 20, "address": "x"}, "medium", "one of email, sms, voice, whatsapp, push"),
         ("contacts/", {"medium": "email", "address": 7}, "address", "text"),
         ("contacts/", {"medium": "email", "address": "x" * 255}, "address", "at most 254 characters"),
         ("contacts/", {"medium": "email", "address": "x", "preference": "1"}, "preference", "a whole number"),
