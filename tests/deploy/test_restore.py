@@ -35,7 +35,7 @@ def test_our_commands_are_understood() -> None:
     parser = load_command_class("dispensary", "audit").create_parser("manage.py", "audit")
     ours = [shlex.split(command.line) for command in COMMANDS if "manage.py" in command.line]
     assert ours and all(words[:3] == ["python", "manage.py", "audit"] for words in ours)
-    assert {parser.parse_args(words[3:]).verb for words in ours} == {"seal", "incarnation", "verify"}
+    assert {parser.parse_args(words[3:]).verb for words in ours} == {"seal", "incarnation", "lost", "verify"}
 
 
 def test_a_status_that_is_no_success_stands_beside_its_command() -> None:
