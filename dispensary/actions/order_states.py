@@ -19,6 +19,7 @@ from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Awaited, OrderClaim, Prescriber, Prescription, PrescriptionStatus, Source
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.rows import group_orders
+from dispensary.statements import run
 from dispensary.text import clean_line
 
 CLAIM_LASTS = timedelta(minutes=15)
@@ -234,7 +235,8 @@ def claim(*, prescription: Prescription, take_over: bool = False, by: Actor, now
 
 def end_claim(prescription: Prescription, by: Actor) -> None:
     """End the claim of who has done the work, in the caller's transaction; that of another person stays."""
-    OrderClaim.objects.filter(prescription=prescription, actor=by.name).delete()
+    statement = "DELETE FROM dispensary_orderclaim WHERE prescription_id = %(order)s AND actor = %(actor)s"
+    run(statement, {"order": prescription.pk, "actor": by.name})
 
 
 def _strengths_of(locked: Prescription, status: PrescriptionStatus) -> list[Prescription]:
