@@ -83,8 +83,10 @@ def day_near(number: str, month: str, year: str | None, near: date) -> date:
     """The day of that name nearest to another."""
     if year:
         return date(int(year), MONTHS.index(month) + 1, int(number))
-    days = [date(near.year + n, MONTHS.index(month) + 1, int(number)) for n in (-1, 0, 1)]
-    return min(days, key=lambda day: abs(day - near))
+    first = date(near.year - 1, 1, 1)
+    days = (first + timedelta(days=n) for n in range(3 * 366))  # 29 February is a day of some years alone
+    named = [day for day in days if (day.day, day.month) == (int(number), MONTHS.index(month) + 1)]
+    return min(named, key=lambda day: abs(day - near))
 
 
 def read_calendar(text: str) -> dict[date, Decimal]:
