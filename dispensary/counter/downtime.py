@@ -27,7 +27,7 @@ from dispensary.counter.identities import group_namesakes
 from dispensary.counter.new_order import day_field
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.printing import respond_with
-from dispensary.counter.queue import search
+from dispensary.counter.queue import read_pack, search
 from dispensary.counter.visit import Visit
 from dispensary.documents import Paper
 from dispensary.errors import DispensaryError, InvalidInput
@@ -149,7 +149,7 @@ def show_downtime(request: HttpRequest, visit: Visit, form: PrintForm, words: st
     orders: list[Prescription] = []
     if words:
         try:
-            orders = list(search(visit, words).order_by("-received_at", "-pk")[: MOST_SHOWN + 1])
+            orders = list(search(visit, words, read_pack(words)).order_by("-received_at", "-pk")[: MOST_SHOWN + 1])
         except InvalidInput as error:
             errors = [ErrorLine(f"{error.detail} {error.problems[0].next}", "q")]
         else:

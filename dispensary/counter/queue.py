@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
@@ -148,12 +148,18 @@ class Row:
 def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     """List waiting orders, or search. A search is a POST, so that no name appears in an address or an access log."""
     words = request.POST.get("q", "").strip()[:200]
-    context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now, "pack": name_scanned_pack(words)}
+    pack = read_pack(words)
+    context: dict[str, Any] = {
+        "q": words,
+        "searched": bool(words),
+        "now": visit.now,
+        "pack": pack.words if pack else "",
+    }
     if words:
         try:
-            orders = search(visit, words)
+            orders = search(visit, words, pack)
             people = []
-            if not context["pack"]:
+            if pack is None:
                 without_order = find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)
                 people = list(without_order[: MOST_PEOPLE + 1])
             context |= {"people": people[:MOST_PEOPLE], "has_more_people": len(people) > MOST_PEOPLE}
@@ -282,38 +288,47 @@ def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
     return [summary.prescription for summary in newest[:MOST_NEWEST]]
 
 
-def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
+def search(visit: Visit, words: str, pack: ScannedPack | None) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
     """Find orders by a scanned pack, by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
     orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary", "claim")
     orders = orders.prefetch_related("phases", open_bags())
     orders = orders.annotate(has_namesake=HAS_NAMESAKE, turn_on=Value(visit.today))  # a part of each page's place
-    if name_scanned_pack(words):
-        return orders.filter(pk__in=find_waiting_for_pack(visit, words))
+    if pack is not None:
+        return orders.filter(pk__in=find_waiting_for_pack(visit, pack.product))
     labelled = list(find_labelled_orders(visit.pharmacy, words).values_list("pk", flat=True))
     if labelled:
         return orders.filter(pk__in=labelled)
     return orders.filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
 
 
-def name_scanned_pack(words: str) -> str:
-    """Return the pack of a scanned code in words; "" where the words are no pack's code, or digits that name no known one."""
-    try:
-        pack = read_scan(words)
-    except UnreadableScan:
-        return ""
-    product = Product.objects.filter(pk=pack.gtin).first()
-    if product is not None:
-        return f"{product.name}, pack of {product.pack_size}"
-    return "" if words.isdigit() else f"the unknown pack {pack.gtin}"
+class ScannedPack(NamedTuple):
+    """A pack whose code was scanned where orders are searched for."""
+
+    gtin: str
+    product: Product | None
+    """None where nobody here knows it."""
+
+    @property
+    def words(self) -> str:
+        """The pack in words."""
+        if self.product is None:
+            return f"the unknown pack {self.gtin}"
+        return f"{self.product.name}, pack of {self.product.pack_size}"
 
 
-def find_waiting_for_pack(visit: Visit, words: str) -> list[UUID]:
-    """Return the orders that are due and fit a scanned pack; none where the words are no pack's code."""
+def read_pack(words: str) -> ScannedPack | None:
+    """Return the pack of a scanned code; None for other words, and for digits that name no known pack, which may be another number."""
     try:
-        product = Product.objects.filter(pk=read_scan(words).gtin, ingredient__iexact=BACLOFEN).first()
+        gtin = read_scan(words).gtin
     except UnreadableScan:
-        return []
-    if product is None:
+        return None
+    product = Product.objects.filter(pk=gtin).first()
+    return None if product is None and words.isdigit() else ScannedPack(gtin, product)
+
+
+def find_waiting_for_pack(visit: Visit, product: Product | None) -> list[UUID]:
+    """Return the orders that are due and that a pack fits; none for a pack that is unknown or of another medicine."""
+    if product is None or product.ingredient.casefold() != BACLOFEN:
         return []
     fitting = waiting_orders(visit).filter(turn_on=visit.today, prescription__strength_mg=product.strength_mg)
     return list(fitting.values_list("pk", flat=True))
