@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -195,17 +195,34 @@ def new_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     if typed is None:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     else:
-        missing = missing_lines(form, typed)
-        prescriber = find_prescriber(form, visit, missing)
-        if "read" not in request.POST:
-            errors, missing = form_error_lines(form) + missing, []
-        if "read" not in request.POST and not errors:
-            try:
-                return redirect("counter:check", receive(form, typed, patient, prescriber, visit).pk)
-            except DispensaryError as error:
-                errors = error_lines(error, TARGETS)
+        order, errors, missing = take_typed(
+            request, form, typed, visit, lambda prescriber: receive(form, typed, patient, prescriber, visit)
+        )
+        if order is not None:
+            return redirect("counter:check", order.pk)
     context = context_of(patient, form, typed, visit) | {"missing": missing}
     return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
+
+
+def take_typed(
+    request: HttpRequest,
+    form: OrderForm,
+    typed: Typed,
+    visit: Visit,
+    take: Callable[[Prescriber | dict[str, str]], Prescription],
+) -> tuple[Prescription | None, list[ErrorLine], list[ErrorLine]]:
+    """Take a typed order in by `take`; return it, or what is wrong with it. `read` only reads it back: the last list says what is missing."""
+    missing = missing_lines(form, typed)
+    prescriber = find_prescriber(form, visit, missing)
+    if "read" in request.POST:
+        return None, [], missing
+    errors = form_error_lines(form) + missing
+    if errors or prescriber is None:
+        return None, errors, []
+    try:
+        return take(prescriber), [], []
+    except DispensaryError as error:
+        return None, error_lines(error, TARGETS | {"reason": "id_reason"}), []
 
 
 def context_of(patient: Patient, form: OrderForm, typed: Typed | None, visit: Visit) -> dict[str, Any]:

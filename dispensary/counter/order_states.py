@@ -20,18 +20,16 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import select_prescriptions
 from dispensary.counter.forms import ReasonForm, StyledForm, posted_data
 from dispensary.counter.new_order import (
-    TARGETS,
     TYPED_HERE,
     OrderForm,
     Typed,
     context_of,
     document_of,
-    find_prescriber,
     make_form,
-    missing_lines,
     read_typed,
     receive,
     replaced_by,
+    take_typed,
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
@@ -155,22 +153,14 @@ def correct_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResp
     if typed is None:
         patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     else:
-        missing = missing_lines(form, typed)
-        prescriber = find_prescriber(form, visit, missing)
-        if "read" not in request.POST:
-            errors, missing = form_error_lines(form) + missing, []
-        if "read" not in request.POST and not errors and prescriber is not None:
-            try:
-                if is_replacement:
-                    new = _take_the_place(prescription, form, typed, prescriber, visit)
-                else:
-                    new = _correct(prescription, form, typed, prescriber, visit)
-            except DispensaryError as error:
-                errors = error_lines(error, TARGETS | {"reason": "id_reason"})
-            else:
-                deed = "replaced" if is_replacement else "corrected"
-                messages.success(request, f"No. {order_number(prescription)} is {deed}: this one takes its place.")
-                return redirect("counter:check", new.pk)
+        take = _take_the_place if is_replacement else _correct
+        new, errors, missing = take_typed(
+            request, form, typed, visit, lambda prescriber: take(prescription, form, typed, prescriber, visit)
+        )
+        if new is not None:
+            deed = "replaced" if is_replacement else "corrected"
+            messages.success(request, f"No. {order_number(prescription)} is {deed}: this one takes its place.")
+            return redirect("counter:check", new.pk)
     context = context_of(patient, form, typed, visit) | {
         "corrects": prescription,
         "number": order_number(prescription),
