@@ -6,12 +6,12 @@ Errs: on the side of dispensing on the last day itself: "valid for six months" i
 Source: pharmacy practice of the profile's country.
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
+from baclofen_rules.months import months_after
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
@@ -44,16 +44,6 @@ def _describe(t: Terms, limits: Limits, written: date, last: date) -> Words:
         limit={"valid_until": last.isoformat(), "months": months},
         dur=Dur.AUTHENTICATION,
     )
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day so many calendar months later, or the last of the month where there is none."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    try:
-        return day.replace(year=year, month=month + 1)
-    except ValueError:
-        return date(year, month + 1, monthrange(year, month + 1)[1])
 
 
 def explain(t: Terms, limits: Limits) -> str:

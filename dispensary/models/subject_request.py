@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 from datetime import date
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from baclofen_rules.months import months_after
 from dispensary.models.keys import uuid7
 from dispensary.models.log_export import LogExport
 from dispensary.models.patient import Patient
@@ -64,6 +64,4 @@ class SubjectRequest(models.Model):
     @property
     def answer_by(self) -> date:
         """The day by which it is to be answered: one month after it was received (GDPR, Article 12(3))."""
-        year, month = divmod(self.received_on.year * 12 + self.received_on.month, 12)
-        last_day = calendar.monthrange(year, month + 1)[1]
-        return date(year, month + 1, min(self.received_on.day, last_day))
+        return months_after(self.received_on, 1)
