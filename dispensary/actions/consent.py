@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dispensary.actors import Actor, Role
 from dispensary.errors import InvalidInput, NotAllowed, Problem
@@ -108,8 +109,8 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    shown = point.shown_address if medium == Medium.PUSH else hint(clean)
-    event_body = {"carer": str(carer.relation)} if carer else {"address": shown}
+    masked_address = point.shown_address if medium == Medium.PUSH else hint(clean)
+    event_body = {"carer": str(carer.relation)} if carer else {"address": masked_address}
     record_change(point, by, now, "added", {**event_body, "address_digest": digest, "detail": detail_level.value})
     settle_owed(patient, by, now)
     return point
@@ -119,6 +120,12 @@ def hint(address: str) -> str:
     """Return enough of an address to recognise it, too little to write to it; the log's copy of a sealed address."""
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}…@{domain}" if at else f"…{address[-3:]}"
+
+
+def select_browsers(contact: ContactPoint) -> QuerySet[ContactPoint]:
+    """Return the browsers in use of the reader at an address, the first one first."""
+    browsers = contact.patient.contact_points.filter(medium=Medium.PUSH, carer=contact.carer, retired_at__isnull=True)
+    return browsers.filter(fault="").order_by("added_at")
 
 
 @transaction.atomic
@@ -137,8 +144,9 @@ def switch_on_notifications(*, contact: ContactPoint, subscription: str, by: Act
             "subscription", "one that is not used", "another browser", "Remove the site's data there first."
         )
         raise InvalidInput("This browser was refused before.", problem)
-    browsers = patient.contact_points.filter(medium=Medium.PUSH, carer=carer, retired_at__isnull=True, fault="")
-    if browsers.count() > _MOST_BROWSERS:  # counted after the patient was locked; what was recorded is undone
+    if (
+        select_browsers(contact).count() > _MOST_BROWSERS
+    ):  # counted after the patient was locked; what was recorded is undone
         problem = Problem("subscription", "one more browser", f"at most {_MOST_BROWSERS}", "End another one first.")
         raise InvalidInput("There are too many browsers.", problem)
     is_allowed = patient.consents.filter(medium=Medium.PUSH, answer=ConsentAnswer.YES).exists()

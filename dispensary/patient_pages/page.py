@@ -236,17 +236,13 @@ def _switch_on(contact: ContactPoint, request: HttpRequest, by: Actor, now: date
 
 def _switch_off(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
     """Send no more messages to one browser of the reader's."""
-    browser = next((row for row in _browsers_of(contact) if str(row.pk) == request.POST.get("browser")), None)
+    browser = next(
+        (row for row in consent.select_browsers(contact) if str(row.pk) == request.POST.get("browser")), None
+    )
     if browser is None:
         return ""
     consent.retire_contact(contact=browser, by=by, now=now)
     return "push_off"
-
-
-def _browsers_of(contact: ContactPoint) -> list[ContactPoint]:
-    """Return the browsers in use of the reader at an address, the first one first."""
-    browsers = contact.patient.contact_points.filter(medium=Medium.PUSH, carer=contact.carer, retired_at__isnull=True)
-    return list(browsers.filter(fault="").order_by("added_at"))
 
 
 _CHANGES: dict[str, Callable[[ContactPoint, HttpRequest, Actor, datetime], str]] = {
@@ -323,7 +319,7 @@ def _render_page(
         "push_key": notifications.public_key(),
         "browsers": [
             (row.pk, words["push_since"].format(day=say_date(row.added_at.astimezone(zone).date(), page.language)))
-            for row in _browsers_of(contact)
+            for row in consent.select_browsers(contact)
         ],
         "wrong_text": words[f"wrong_text_{contact.medium}"],
         "wrong_button": words[f"wrong_button_{contact.medium}"],
