@@ -58,14 +58,17 @@ def read_page(
         }
         for line in reader.recheck(audit.lines(page.entries, patient.pharmacy_id))
     ]  # fmt: skip
-    facts = {
+    rows = [_person_of(patient), *lines] if is_first else lines
+    content = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    return content.encode(), len(lines), page.next, page.entries[-1].recorded_at if page.entries else None
+
+
+def _person_of(patient: Patient) -> dict[str, Any]:
+    """Return who a patient is, with the facts."""
+    return {
         "family_name": patient.family_name, "given_name": patient.given_name, "number": patient.identifier,
         "language": patient.language, "facts": facts_document(patient),
     }  # fmt: skip
-    content = "".join(
-        json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in ([facts, *lines] if is_first else lines)
-    )
-    return content.encode(), len(lines), page.next, page.entries[-1].recorded_at if page.entries else None
 
 
 def is_look(line: Mapping[str, Any]) -> bool:
@@ -130,7 +133,7 @@ def _index_work(work: Iterable[Mapping[str, Any]]) -> Callable[[Mapping[str, Any
 def event_label(action: str) -> str:
     """Return an event without whom and why, for a list; its name where a newer version wrote it."""
     try:
-        return Event(action).label.replace("…", "a part of the record")  # type: ignore[call-arg]  # looks a member up, its sentence is known
+        return Event(action).label.replace("…", "a part of the record")  # type: ignore[call-arg]  # mypy takes the call for a new member, which would need its sentence
     except ValueError:
         return action
 
