@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -66,6 +68,17 @@ def above_the_maximum(pharmacist: StaffMember) -> Prescription:
         quantity=294,
         now=received,
     )
+
+
+@contextmanager
+def open_check(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, order: Prescription
+) -> Iterator[BrowserWindow]:
+    """A window of somebody who signed in and opened an order."""
+    with open_window(browser, live_server.url) as window:
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[order.pk]))
+        yield window
 
 
 def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard_alone(
@@ -192,10 +205,8 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
     focus: str,
     ending: str,
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
         page.locator(focus).focus()
         type_as_a_scanner(window, ending=ending)
@@ -214,10 +225,8 @@ def test_a_slow_scanner_is_read_as_a_fast_one(
     sign: str,
     gap: int,
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         send_fast(window, [*f"{sign}01{make.TEN_MG}1728113010LOT7", "Enter"], gap)
         expect(page.locator("#id_lot")).to_have_value("LOT7")
@@ -236,10 +245,8 @@ def test_a_scan_that_comes_in_parts_is_one(
     waits: int,
 ) -> None:
     code = f"{sign}01{make.TEN_MG}1728113010LOT7"
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         send_fast(window, [*code[:stops_after], *["wait"] * waits, *code[stops_after:], "Enter"])
         expect(page.locator("#id_lot")).to_have_value("LOT7")
         expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
@@ -258,10 +265,8 @@ def test_a_scan_that_comes_in_parts_is_one(
 def test_a_code_that_may_go_on_waits_for_enter(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription, code: str
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         stop_clock(window)
         send_keys(window, [*code, "wait", "wait"])
@@ -289,10 +294,8 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
     lot: str,
     words: str,
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         send_fast(window, [*code, "Enter"])
         expect(page.get_by_text(words).first).to_be_visible()
@@ -303,10 +306,8 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
 def test_what_a_hand_types_is_no_scan(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription, gap: int
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         stop_clock(window)
         send_keys(window, [*"0105012345", "wait", "wait", "Tab"], gap)
@@ -317,10 +318,8 @@ def test_what_a_hand_types_is_no_scan(
 def test_a_key_pressed_while_a_scan_is_being_read_hands_nothing_over_and_says_so(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         send_fast(window, [*f"]d201{make.TEN_MG}1728113010LOT7", "F9"])
         expect(page.get_by_text("Pressed while the page was loading: nothing was done.")).to_be_visible()
         expect(page.locator("#id_lot")).to_have_value("LOT7")
@@ -533,10 +532,8 @@ def test_records_of_one_person_are_compared_joined_and_parted_by_keyboard_alone(
     double = make.patient(
         pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=now
     )
-    with open_window(browser, live_server.url) as window:
+    with open_check(browser, live_server, pharmacist, above_the_maximum) as window:
         page = window.page
-        sign_in(window, pharmacist)
-        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         window.tab_to(
             page.get_by_role("link", name=f"Same person: compare the records with number {double.identifier}")
         )
