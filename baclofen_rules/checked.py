@@ -171,7 +171,7 @@ class Fields(NamedTuple):
 
     def get(self, name: str, read: Callable[[Place], T]) -> T | None:
         """The field read by ``read``, or None where it is unknown."""
-        value = self.values.get(name)
+        value = self.values.get(name)  # as `place` does, without its call: each field of each case comes through here
         return None if value is None else read(Place(value, f"{self.path}.{name}" if self.path else name))
 
     def need(self, name: str, read: Callable[[Place], T]) -> T:

@@ -127,12 +127,12 @@ class StateFolder:
 
         Raises StateTrouble where that is not possible.
         """
-        kept = self.path(log_id).with_suffix(".lost.json")
+        new_path = self.path(log_id).with_suffix(".lost.json")
         try:
-            self.path(log_id).replace(kept)
+            self.path(log_id).replace(new_path)
         except OSError as error:
             raise self._unwritable(log_id, error) from error
-        return kept
+        return new_path
 
     def _unwritable(self, log_id: UUID, error: OSError) -> StateTrouble:
         return StateTrouble(

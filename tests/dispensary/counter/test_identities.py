@@ -141,11 +141,11 @@ def test_two_records_of_one_person_become_one_after_both_were_shown(
     assert compare in counter.get(reverse("counter:check", args=[order.pk])).content.decode()
     unconfirmed = counter.post(reverse("counter:answer-namesake", args=[other.pk, misspelt.pk]), {"answer": "same"})
     assert unconfirmed["Location"] in compare
-    shown = counter.get(compare).content.decode()
+    comparison = counter.get(compare).content.decode()
     assert not Patient.objects.filter(joined_to__isnull=False).exists()
     for words in ("777", "778", "17\u00a0Feb\u00a01968", order_number(order), "no baclofen that is known here"):
-        assert words in shown
-    assert "differs" not in shown
+        assert words in comparison
+    assert "differs" not in comparison
     done = counter.post(compare)
     assert done["Location"] == reverse("counter:check", args=[order.pk])
     page = counter.get(done["Location"]).content.decode()

@@ -61,11 +61,11 @@ def test_a_file_goes_from_the_request_to_the_released_zip(patient: Patient) -> N
     prepare()
     own = asker.get(page).content.decode()
     assert "another manager decides" in own and 'value="release"' not in own
-    shown = second.get(page)
-    text = shown.content.decode()
+    prepared_page = second.get(page)
+    text = prepared_page.content.decode()
     assert 'value="release"' in text and "Who looked: 1" in text and "technician" in text
-    number = next(line["entry"] for line in shown.context["events"])
-    release = {"do": "release", "sha256": shown.context["prepared"].sha256, "withheld": str(number)}
+    number = next(line["entry"] for line in prepared_page.context["events"])
+    release = {"do": "release", "sha256": prepared_page.context["prepared"].sha256, "withheld": str(number)}
     refused = second.post(page, release)
     assert refused.status_code == 400
     assert [line.target for line in refused.context["errors"]] == ["id_words"]

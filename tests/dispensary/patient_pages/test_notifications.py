@@ -145,9 +145,9 @@ def test_the_endpoint_and_its_keys_stand_neither_in_the_log_nor_before_staff(
     switch_on(client, email, push)
     browser = ContactPoint.objects.get(medium="push")
     keys = json.loads(browser.address)["keys"]
-    shown = f"{browser.shown_address} {[str(body.body) for body in AuditBody.objects.all()]} {caplog.text}"
+    readable = f"{browser.shown_address} {[str(body.body) for body in AuditBody.objects.all()]} {caplog.text}"
     assert browser.shown_address == "A browser (127.0.0.1)"
-    assert not [secret for secret in ("7700900123", *keys.values()) if secret in shown]
+    assert not [secret for secret in ("7700900123", *keys.values()) if secret in readable]
     assert AuditEntry.objects.filter(action="contact.changed").exists()
 
 
